@@ -1,0 +1,1 @@
+"""The closed loop: what happens to an alert from its opening to its end."""

@@ -1,0 +1,1 @@
+"""The centre: what the system knows, keeps and shows."""

@@ -1,0 +1,151 @@
+"""What is watched, by what and by whom: pipelines, HCAs, cameras, edges, teams.
+
+Values only. They are read from YAML at the rim (`hcawatch.config`) and passed in.
+Positions are (lon, lat) in degrees WGS84, picture coordinates pixels of the full frame, lengths metres.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from monitor.domain.levels import HcaGrade
+
+LonLat = tuple[float, float]
+Pixel = tuple[float, float]
+Text = dict[str, str]
+"""A text for people, by language: {"en": …, "zh": …}."""
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all assets: frozen, by keyword only."""
+
+
+class Pipeline(Asset):
+    """One pipeline; only regime 'transmission' falls under the Pipeline Protection Law (Art 2)."""
+
+    pipeline_id: str
+    name: Text
+    regime: Literal["transmission", "urban_gas", "plant"] = "transmission"
+    medium: Literal["gas", "oil", "product"] = "gas"
+    centreline: tuple[LonLat, ...]
+    #: chainage of the first vertex
+    origin_chainage_m: float = 0.0
+    diameter_mm: float | None = None
+    pressure_mpa: float | None = None
+
+
+class Hca(Asset):
+    """A high-consequence area: a range of chainage of one pipeline. It is the `site` of events."""
+
+    site_id: str
+    pipeline_id: str
+    name: Text
+    grade: HcaGrade
+    from_m: float
+    to_m: float
+
+
+class GroundPoint(Asset):
+    """A surveyed point: where it is in the picture and where on the ground."""
+
+    pixel: Pixel
+    lonlat: LonLat
+
+
+class PictureZone(Asset):
+    """A polygon drawn in the picture, for rules that need no distance."""
+
+    zone_id: str
+    kind: Literal["on_pipe", "valve", "patrol_track", "marker", "crossing", "ignore"]
+    polygon_px: tuple[Pixel, ...]
+    name: Text = msgspec.field(default_factory=dict)
+
+
+class Camera(Asset):
+    """One camera: where its picture comes from, what it looks at, how it is put on the ground."""
+
+    camera_id: str
+    edge_id: str
+    site_id: str
+    name: Text
+    #: rtsp://, http(s)://, file path, folder of images, or 'webcam:0'; credentials are never in here
+    source: str
+    #: name of the credential in the edge's own secrets file
+    credential: str | None = None
+    #: 'simulated' is said wherever the picture is shown
+    footage: Literal["real", "simulated"] = "real"
+    position: LonLat | None = None
+    frame_size_px: tuple[int, int] | None = None
+    ground_points: tuple[GroundPoint, ...] = ()
+    calibration_version: str = "none"
+    #: 1-sigma error of the survey itself
+    survey_sigma_m: float = 0.1
+    zones: tuple[PictureZone, ...] = ()
+    #: analysed pictures per second while something moves
+    looks_per_s: float = 5.0
+    #: plays a file once in real time and then counts as ended, instead of looping
+    loop: bool = False
+    min_score: float = 0.4
+
+
+class Edge(Asset):
+    """An edge worker: one box beside the pipeline."""
+
+    edge_id: str
+    name: Text
+    #: cameras are reached only inside these networks (CIDR); files and webcams need none
+    networks: tuple[str, ...] = ("127.0.0.0/8",)
+
+
+class Member(Asset):
+    """A person who can be dispatched; the user name is the login."""
+
+    user: str
+    name: Text
+    role: Literal["officer", "patrol"]
+    phone: str | None = None
+
+
+class Team(Asset):
+    """A field team: its members and the HCAs that it covers (all if empty)."""
+
+    team_id: str
+    name: Text
+    members: tuple[Member, ...]
+    sites: tuple[str, ...] = ()
+    base: LonLat | None = None
+
+
+class City(Asset):
+    """Everything that one configuration describes."""
+
+    name: Text
+    timezone: str = "Asia/Shanghai"
+    #: a made-up city says so, wherever its name is shown
+    made_up: bool = False
+    pipelines: tuple[Pipeline, ...]
+    hcas: tuple[Hca, ...]
+    edges: tuple[Edge, ...]
+    cameras: tuple[Camera, ...]
+    teams: tuple[Team, ...]
+
+    def camera(self, camera_id: str) -> Camera:
+        """The camera of that id; KeyError if there is none."""
+        for camera in self.cameras:
+            if camera.camera_id == camera_id:
+                return camera
+        raise KeyError(camera_id)
+
+    def hca(self, site_id: str) -> Hca:
+        """The HCA of that id; KeyError if there is none."""
+        for hca in self.hcas:
+            if hca.site_id == site_id:
+                return hca
+        raise KeyError(site_id)
+
+    def pipeline(self, pipeline_id: str) -> Pipeline:
+        """The pipeline of that id; KeyError if there is none."""
+        for pipeline in self.pipelines:
+            if pipeline.pipeline_id == pipeline_id:
+                return pipeline
+        raise KeyError(pipeline_id)

@@ -1,0 +1,53 @@
+"""Who may do what: one table for steps of a case and one for routes' rights. Denied unless listed."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """Roles of people and machines (design.md, 'Roles')."""
+
+    OPERATOR = "operator"
+    SUPERVISOR = "supervisor"
+    PATROL = "patrol"
+    OFFICER = "officer"
+    AUDITOR = "auditor"
+    HOLDER = "holder"
+    ADMIN = "admin"
+    EDGE = "edge"
+    #: the system itself: timers, permits, the watchdog. Nobody can log in as it.
+    SYSTEM = "system"
+
+
+class Right(StrEnum):
+    """What a route asks for. A route names exactly one right."""
+
+    SEE_CONSOLE = "see_console"  # map, alerts, cameras
+    TAKE_STEP = "take_step"  # any step of a case; the lifecycle's table decides which
+    SEE_FIELD = "see_field"  # the own team's dispatches
+    UPLOAD_PHOTO = "upload_photo"
+    UPLOAD_EVIDENCE = "upload_evidence"  # edges only
+    SEE_EVIDENCE = "see_evidence"
+    SEE_AUDIT = "see_audit"
+    EXPORT_AUDIT = "export_audit"
+    MANAGE = "manage"  # users and configuration
+
+
+_PEOPLE_IN_THE_ROOM = frozenset({Role.OPERATOR, Role.SUPERVISOR})
+_FIELD = frozenset({Role.OFFICER, Role.PATROL})
+
+RIGHTS: dict[Right, frozenset[Role]] = {
+    Right.SEE_CONSOLE: _PEOPLE_IN_THE_ROOM | {Role.AUDITOR, Role.ADMIN},
+    Right.TAKE_STEP: _PEOPLE_IN_THE_ROOM | _FIELD,
+    Right.SEE_FIELD: _FIELD | _PEOPLE_IN_THE_ROOM,
+    Right.UPLOAD_PHOTO: _FIELD,
+    Right.UPLOAD_EVIDENCE: frozenset({Role.EDGE}),
+    Right.SEE_EVIDENCE: _PEOPLE_IN_THE_ROOM | _FIELD | {Role.AUDITOR},
+    Right.SEE_AUDIT: frozenset({Role.AUDITOR, Role.SUPERVISOR}),
+    Right.EXPORT_AUDIT: frozenset({Role.AUDITOR}),
+    Right.MANAGE: frozenset({Role.ADMIN}),
+}
+
+
+def may(role: Role, right: Right) -> bool:
+    """Whether `role` has `right`. An unlisted right belongs to nobody."""
+    return role in RIGHTS.get(right, frozenset())
