@@ -1,0 +1,193 @@
+"""The arithmetic between a frame and a YOLOv8-like network, once for all backends, and pure.
+
+Decides how a frame is fitted into the network's input (letterbox), how the head's raw output
+becomes boxes in the frame's own pixels, and which of overlapping boxes stay (class-wise NMS).
+It follows Ultralytics 8.4 (`LetterBox(auto=True)`, `ops.non_max_suppression`), so that the same
+weights give the same boxes here and there. Leaves running the network to the backends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detector import Detection
+from models.errors import FrameUnusable
+
+#: The coarsest feature map of the head; input sides must be multiples of it (YOLOv8: P3 to P5).
+STRIDE_PX = 32
+#: Grey with which Ultralytics pads in training, so the network has seen it as "nothing here".
+PAD_GREY = 114
+#: Ultralytics' default `iou` of predict; above it two boxes of one class are the same object.
+NMS_IOU = 0.7
+#: Ultralytics' default `max_det`.
+MAX_DETECTIONS = 300
+#: Candidates that enter NMS, best first. Bounds the (N, N) overlap table to 4 MB; Ultralytics takes
+#: 30,000, but beyond the best thousand of one frame nothing has come back from NMS in our pictures.
+MAX_CANDIDATES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letterbox:
+    """How a frame lies inside the network's input: scaled by one factor, centred, padded."""
+
+    frame_hw: tuple[int, int]
+    #: Size of the network's input, multiples of `STRIDE_PX`.
+    input_hw: tuple[int, int]
+    #: Size of the scaled frame inside it.
+    scaled_hw: tuple[int, int]
+    #: Input pixels per frame pixel.
+    scale: float
+    #: Left and top padding in input pixels.
+    pad_xy: tuple[int, int]
+
+
+def fit(frame_hw: tuple[int, int], *, long_side_px: int) -> Letterbox:
+    """Fit a frame of `frame_hw` into an input whose longer side is `long_side_px`.
+
+    The shorter side is padded only up to the next multiple of 32: a 16:9 frame costs half of what
+    a square input would.
+    """
+    height_px, width_px = frame_hw
+    if height_px < 1 or width_px < 1:
+        raise FrameUnusable(f"a frame of {width_px}x{height_px} pixels holds nothing")
+    check_long_side(long_side_px)
+    scale = long_side_px / max(height_px, width_px)
+    scaled_h = max(1, round(height_px * scale))
+    scaled_w = max(1, round(width_px * scale))
+    input_h = -(-scaled_h // STRIDE_PX) * STRIDE_PX
+    input_w = -(-scaled_w // STRIDE_PX) * STRIDE_PX
+    # 0.1 as Ultralytics has it: an odd pixel of padding goes to the right and the bottom.
+    pad_x = round((input_w - scaled_w) / 2 - 0.1)
+    pad_y = round((input_h - scaled_h) / 2 - 0.1)
+    return Letterbox(
+        frame_hw=frame_hw,
+        input_hw=(input_h, input_w),
+        scaled_hw=(scaled_h, scaled_w),
+        scale=scale,
+        pad_xy=(pad_x, pad_y),
+    )
+
+
+def check_long_side(long_side_px: int) -> None:
+    """Raise ValueError unless `long_side_px` is a positive multiple of 32."""
+    if long_side_px < STRIDE_PX or long_side_px % STRIDE_PX:
+        raise ValueError(f"long_side_px must be a positive multiple of {STRIDE_PX}, got {long_side_px}")
+
+
+def check_frame(frame_bgr: NDArray[np.uint8]) -> None:
+    """Raise FrameUnusable unless this is an (H, W, 3) uint8 picture with at least one pixel."""
+    if frame_bgr.dtype != np.uint8 or frame_bgr.ndim != 3 or frame_bgr.shape[2] != 3 or frame_bgr.size == 0:
+        raise FrameUnusable(f"expected (H, W, 3) uint8, got {frame_bgr.shape} {frame_bgr.dtype}")
+
+
+def to_input(frame_bgr: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.float32]:
+    """The frame as the network wants it: (1, 3, H, W) float32, RGB, 0 to 1, padded with grey."""
+    scaled_h, scaled_w = letterbox.scaled_hw
+    if (scaled_h, scaled_w) == letterbox.frame_hw:
+        scaled = frame_bgr
+    else:
+        scaled = np.asarray(
+            cv2.resize(frame_bgr, (scaled_w, scaled_h), interpolation=cv2.INTER_LINEAR), dtype=np.uint8
+        )
+    canvas = np.full((*letterbox.input_hw, 3), PAD_GREY, dtype=np.uint8)
+    pad_x, pad_y = letterbox.pad_xy
+    canvas[pad_y : pad_y + scaled_h, pad_x : pad_x + scaled_w] = scaled
+    chw = np.ascontiguousarray(canvas[:, :, ::-1].transpose(2, 0, 1)[np.newaxis]).astype(np.float32)
+    chw /= 255.0
+    return chw
+
+
+def to_frame_xyxy(input_xyxy: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:
+    """Boxes (N, 4) from input pixels to frame pixels, clipped to the frame."""
+    pad_x, pad_y = letterbox.pad_xy
+    height_px, width_px = letterbox.frame_hw
+    shifted = input_xyxy - np.array([pad_x, pad_y, pad_x, pad_y], dtype=np.float32)
+    limits = np.array([width_px, height_px, width_px, height_px], dtype=np.float32)
+    return np.asarray(np.clip(shifted / np.float32(letterbox.scale), 0, limits), dtype=np.float32)
+
+
+def iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of (N, 4) with (M, 4) boxes: (N, M), 0 to 1; an empty box gives 0."""
+    low = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
+    high = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
+    inner = np.prod(np.clip(high - low, 0, None), axis=2)
+    area_a = np.prod(np.clip(a_xyxy[:, 2:] - a_xyxy[:, :2], 0, None), axis=1)
+    area_b = np.prod(np.clip(b_xyxy[:, 2:] - b_xyxy[:, :2], 0, None), axis=1)
+    union = area_a[:, None] + area_b[None, :] - inner
+    return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0), dtype=np.float32)
+
+
+def keep_best(
+    xyxy: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_ids: NDArray[np.int64],
+    *,
+    iou_above: float = NMS_IOU,
+) -> NDArray[np.int64]:
+    """Class-wise non-maximum suppression.
+
+    Args:
+        xyxy: (N, 4) boxes.
+        scores: (N,) scores.
+        class_ids: (N,) classes; boxes of different classes never suppress each other.
+        iou_above: a box that overlaps a better one of its class by more than this goes.
+
+    Returns:
+        Indices of the boxes that stay, best score first (ties: the lower index first).
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked = xyxy[order]
+    same = (iou(ranked, ranked) > iou_above) & (class_ids[order][:, None] == class_ids[order][None, :])
+    alive = np.ones(len(order), dtype=np.bool_)
+    for i in range(len(order)):
+        if alive[i]:
+            alive[i + 1 :] &= ~same[i, i + 1 :]
+    return np.asarray(order[alive], dtype=np.int64)
+
+
+def from_output(
+    output: NDArray[np.float32],
+    letterbox: Letterbox,
+    classes: tuple[str, ...],
+    *,
+    score_min: float,
+    iou_above: float = NMS_IOU,
+) -> tuple[Detection, ...]:
+    """Turn a YOLOv8 head's output into detections in the frame's pixels.
+
+    Args:
+        output: (1, 4 + len(classes), N): centre x, centre y, width, height in input pixels, then one
+            score (0 to 1) a class, for each of N anchors.
+        letterbox: how the frame was fitted.
+        classes: names in the order of the scores.
+        score_min: what scores below it is left out. Each anchor stands for its best class only.
+        iou_above: see `keep_best`.
+    """
+    if output.ndim != 3 or output.shape[0] != 1 or output.shape[1] != 4 + len(classes):
+        raise ValueError(f"expected (1, {4 + len(classes)}, N) from the network, got {output.shape}")
+    rows = output[0].T
+    best = np.asarray(rows[:, 4:].argmax(axis=1), dtype=np.int64)
+    scores = rows[np.arange(len(rows)), 4 + best]
+    chosen = np.flatnonzero(scores >= score_min)
+    if len(chosen) > MAX_CANDIDATES:
+        chosen = chosen[np.argsort(-scores[chosen], kind="stable")[:MAX_CANDIDATES]]
+    centre, half = rows[chosen, :2], rows[chosen, 2:4] / 2
+    frame_xyxy = to_frame_xyxy(np.concatenate([centre - half, centre + half], axis=1), letterbox)
+    kept = keep_best(frame_xyxy, scores[chosen], best[chosen], iou_above=iou_above)[:MAX_DETECTIONS]
+    return tuple(
+        Detection(
+            class_name=classes[int(best[chosen[k]])],
+            score=float(scores[chosen[k]]),
+            xyxy=(
+                float(frame_xyxy[k, 0]),
+                float(frame_xyxy[k, 1]),
+                float(frame_xyxy[k, 2]),
+                float(frame_xyxy[k, 3]),
+            ),
+        )
+        for k in kept
+    )

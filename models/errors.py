@@ -1,0 +1,47 @@
+"""What can go wrong in `models`: one base, and a class for each thing a caller can act on.
+
+Names say what happened (`ModelRefused`), as the project's other errors do, hence the N818 exceptions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ModelError(Exception):
+    """Something in the models package failed; subclasses say what."""
+
+
+class ModelRefused(ModelError):  # noqa: N818
+    """A set of weights is missing, incomplete or not the one its card describes. A retry can't help.
+
+    Carries `what` is wrong, `where` (the file) and the `remedy` for whoever reads the message.
+    """
+
+    def __init__(self, what: str, *, where: Path, remedy: str) -> None:
+        super().__init__(f"model refused: {what} ({where}). {remedy}")
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+
+class BackendUnknown(ModelError):  # noqa: N818
+    """No inference backend has this name. Final; carries the name and those that exist."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"no inference backend is called {name!r}; there are: {', '.join(known)}")
+        self.name = name
+        self.known = known
+
+
+class FrameUnusable(ModelError):  # noqa: N818
+    """A frame is not an (H, W, 3) uint8 picture with at least one pixel."""
+
+
+class ImageUnreadable(ModelError):  # noqa: N818
+    """A file is not a picture that we can decode; carries its path."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason
