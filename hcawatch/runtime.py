@@ -54,9 +54,13 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.json.decode(path.read_bytes(), type=Runtime)
         except FileNotFoundError as exc:
-            raise RuntimeIncomplete(f"{path} does not exist: is `hcawatch up` running with this data folder?") from exc
+            raise RuntimeIncomplete(
+                f"{path} does not exist: is `hcawatch up` running with this data folder?"
+            ) from exc
         except msgspec.DecodeError as exc:
-            raise RuntimeIncomplete(f"{path} is damaged ({exc}): stop hcawatch, remove it and start again") from exc
+            raise RuntimeIncomplete(
+                f"{path} is damaged ({exc}): stop hcawatch, remove it and start again"
+            ) from exc
 
 
 def from_environment(env: Mapping[str, str], edge_ids: tuple[str, ...] = ()) -> Runtime:

@@ -20,7 +20,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all assets: frozen, by keyword only."""
 
 
-class Pipeline(Asset):
+class Pipeline(Asset, frozen=True, kw_only=True):
     """One pipeline; only regime 'transmission' falls under the Pipeline Protection Law (Art 2)."""
 
     pipeline_id: str
@@ -34,7 +34,7 @@ class Pipeline(Asset):
     pressure_mpa: float | None = None
 
 
-class Hca(Asset):
+class Hca(Asset, frozen=True, kw_only=True):
     """A high-consequence area: a range of chainage of one pipeline. It is the `site` of events."""
 
     site_id: str
@@ -45,14 +45,14 @@ class Hca(Asset):
     to_m: float
 
 
-class GroundPoint(Asset):
+class GroundPoint(Asset, frozen=True, kw_only=True):
     """A surveyed point: where it is in the picture and where on the ground."""
 
     pixel: Pixel
     lonlat: LonLat
 
 
-class PictureZone(Asset):
+class PictureZone(Asset, frozen=True, kw_only=True):
     """A polygon drawn in the picture, for rules that need no distance."""
 
     zone_id: str
@@ -61,7 +61,7 @@ class PictureZone(Asset):
     name: Text = msgspec.field(default_factory=dict)
 
 
-class Camera(Asset):
+class Camera(Asset, frozen=True, kw_only=True):
     """One camera: where its picture comes from, what it looks at, how it is put on the ground."""
 
     camera_id: str
@@ -88,7 +88,7 @@ class Camera(Asset):
     min_score: float = 0.4
 
 
-class Edge(Asset):
+class Edge(Asset, frozen=True, kw_only=True):
     """An edge worker: one box beside the pipeline."""
 
     edge_id: str
@@ -97,7 +97,7 @@ class Edge(Asset):
     networks: tuple[str, ...] = ("127.0.0.0/8",)
 
 
-class Member(Asset):
+class Member(Asset, frozen=True, kw_only=True):
     """A person who can be dispatched; the user name is the login."""
 
     user: str
@@ -106,7 +106,7 @@ class Member(Asset):
     phone: str | None = None
 
 
-class Team(Asset):
+class Team(Asset, frozen=True, kw_only=True):
     """A field team: its members and the HCAs that it covers (all if empty)."""
 
     team_id: str
@@ -116,7 +116,7 @@ class Team(Asset):
     base: LonLat | None = None
 
 
-class City(Asset):
+class City(Asset, frozen=True, kw_only=True):
     """Everything that one configuration describes."""
 
     name: Text

@@ -52,7 +52,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Base of what travels."""
 
 
-class Position(_Message):
+class Position(_Message, frozen=True, kw_only=True):
     """A place on the ground, WGS84 degrees, with its 1-sigma error in metres."""
 
     lon: float
@@ -60,7 +60,7 @@ class Position(_Message):
     accuracy_m: float
 
 
-class EvidenceRef(_Message):
+class EvidenceRef(_Message, frozen=True, kw_only=True):
     """Evidence named by its SHA-256 at capture; its bytes follow over HTTP."""
 
     sha256: str
@@ -69,7 +69,7 @@ class EvidenceRef(_Message):
     content_type: str = "image/jpeg"
 
 
-class ModelRef(_Message):
+class ModelRef(_Message, frozen=True, kw_only=True):
     """The detector that saw it."""
 
     name: str
@@ -77,7 +77,7 @@ class ModelRef(_Message):
     sha256: str
 
 
-class RiskEvent(_Message, tag_field="schema", tag="hcawatch.event/1"):
+class RiskEvent(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.event/1"):
     """Onset, update or end of one episode of a suspected violation."""
 
     event_id: str  # UUIDv7, made on the edge
@@ -119,7 +119,7 @@ class RiskEvent(_Message, tag_field="schema", tag="hcawatch.event/1"):
     config_version: str
 
 
-class WatchRecord(_Message, tag_field="schema", tag="hcawatch.watch/1"):
+class WatchRecord(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.watch/1"):
     """What one camera really watched in one minute. One record per camera and minute."""
 
     edge_id: str
@@ -142,7 +142,7 @@ class WatchRecord(_Message, tag_field="schema", tag="hcawatch.watch/1"):
     config_version: str
 
 
-class LossRecord(_Message, tag_field="schema", tag="hcawatch.loss/1"):
+class LossRecord(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.loss/1"):
     """Something that was named or should have been numbered, and had to be thrown away."""
 
     edge_id: str
@@ -160,7 +160,7 @@ class LossRecord(_Message, tag_field="schema", tag="hcawatch.loss/1"):
 Numbered = RiskEvent | WatchRecord | LossRecord
 
 
-class Receipt(_Message, tag_field="schema", tag="hcawatch.receipt/1"):
+class Receipt(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.receipt/1"):
     """What the database has of one edge's numbers: everything up to `stored_through`, and `ranges` above."""
 
     edge_id: str
@@ -169,7 +169,7 @@ class Receipt(_Message, tag_field="schema", tag="hcawatch.receipt/1"):
     ranges: tuple[tuple[int, int], ...] = ()
 
 
-class CameraStatus(_Message):
+class CameraStatus(_Message, frozen=True, kw_only=True):
     """The watchdog's word on one camera."""
 
     state: CameraState
@@ -177,7 +177,7 @@ class CameraStatus(_Message):
     reason: str = ""
 
 
-class EdgeStatus(_Message, tag_field="schema", tag="hcawatch.status/1"):
+class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.status/1"):
     """An edge's retained status."""
 
     edge_id: str
@@ -194,7 +194,9 @@ class EdgeStatus(_Message, tag_field="schema", tag="hcawatch.status/1"):
     cameras: dict[str, CameraStatus]
 
 
-def topic(kind: Kind | Literal["status", "online", "receipt", "config"], edge_id: str, camera_id: str = "") -> str:
+def topic(
+    kind: Kind | Literal["status", "online", "receipt", "config"], edge_id: str, camera_id: str = ""
+) -> str:
     """The topic of a message of one edge. Losses travel with the watch records.
 
     >>> topic(Kind.EVENT, "e1", "c1")
@@ -210,7 +212,7 @@ def encode(message: msgspec.Struct) -> bytes:
     return msgspec.json.encode(message)
 
 
-_NUMBERED = msgspec.json.Decoder(Numbered)
+_NUMBERED: msgspec.json.Decoder[Numbered] = msgspec.json.Decoder(Numbered)  # type: ignore[arg-type]
 
 
 def decode_numbered(payload: bytes) -> Numbered:

@@ -4,6 +4,7 @@ The plane used for short distances is tangent to the WGS84 ellipsoid at a given 
 millimetre at 100 m and to some centimetres at 1 km. Long distances along the line are geodesics.
 """
 
+import itertools
 import math
 
 import msgspec
@@ -61,7 +62,7 @@ class Centreline(msgspec.Struct, frozen=True):
         if len(vertices) < 2:
             raise ValueError(f"a centreline needs at least 2 vertices, got {len(vertices)}")
         chainages_m = [origin_chainage_m]
-        for (lon1, lat1), (lon2, lat2) in zip(vertices, vertices[1:], strict=False):
+        for (lon1, lat1), (lon2, lat2) in itertools.pairwise(vertices):
             chainages_m.append(chainages_m[-1] + _WGS84.inv(lon1, lat1, lon2, lat2)[2])
         return Centreline(vertices, tuple(chainages_m))
 

@@ -16,7 +16,9 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     version: str = "2026-11-1"
     within_band: int = 15
     hca: dict[str, int] = msgspec.field(default_factory=lambda: {"I": 5, "II": 10, "III": 15})
-    activity: dict[str, int] = msgspec.field(default_factory=lambda: {"passing": 0, "stopped": 5, "working": 15})
+    activity: dict[str, int] = msgspec.field(
+        default_factory=lambda: {"passing": 0, "stopped": 5, "working": 15}
+    )
     long_dwell: int = 5
     long_dwell_s: float = 60.0
     night: int = 5
@@ -71,7 +73,9 @@ def grade(facts: Facts, weights: Weights | None = None) -> Risk:
     if facts.within_band is not None and (facts.within_band >= 0.8 or facts.may_lie_within):
         key = "within_band" if facts.within_band >= 0.8 else "may_lie_within"
         reasons.append(Reason(key=key, points=weights.within_band, detail=f"{facts.within_band:.2f}"))
-    reasons.append(Reason(key="hca_grade", points=weights.hca[facts.hca_grade.value], detail=facts.hca_grade.value))
+    reasons.append(
+        Reason(key="hca_grade", points=weights.hca[facts.hca_grade.value], detail=facts.hca_grade.value)
+    )
     if points := weights.activity[facts.activity]:
         reasons.append(Reason(key="activity", points=points, detail=facts.activity))
     if facts.dwell_s >= weights.long_dwell_s:
@@ -86,7 +90,9 @@ def grade(facts: Facts, weights: Weights | None = None) -> Risk:
         reasons.append(Reason(key="permit" if lowers else "permit_not_known_to_law",
                               points=weights.permit if lowers else 0, detail=facts.permit))  # fmt: skip
     points = sum(reason.points for reason in reasons)
-    return Risk(level=_level(points, weights), points=points, reasons=tuple(reasons), weights_version=weights.version)
+    return Risk(
+        level=_level(points, weights), points=points, reasons=tuple(reasons), weights_version=weights.version
+    )
 
 
 def _level(points: int, weights: Weights) -> Level:
