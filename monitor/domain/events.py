@@ -212,7 +212,7 @@ def encode(message: msgspec.Struct) -> bytes:
     return msgspec.json.encode(message)
 
 
-_NUMBERED: msgspec.json.Decoder[Numbered] = msgspec.json.Decoder(Numbered)  # type: ignore[arg-type]
+_NUMBERED: msgspec.json.Decoder[Numbered] = msgspec.json.Decoder(Numbered)
 
 
 def decode_numbered(payload: bytes) -> Numbered:
