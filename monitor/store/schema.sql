@@ -193,6 +193,7 @@ CREATE TABLE alert (
     offset_m        double precision,
     object_class    text,
     activity        text,
+    zone_id         text,                       -- zone drawn in the picture, where the rule has no distance
     footage         text NOT NULL DEFAULT 'real',
     opened_at       timestamptz NOT NULL,       -- the centre's clock
     onset_at        timestamptz NOT NULL,       -- captured_at of the first event
@@ -208,6 +209,7 @@ CREATE TABLE alert (
     version         bigint NOT NULL DEFAULT 1   -- counts transitions; updates name the one they start from
 );
 CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- joining
+CREATE INDEX alert_recent ON alert (site_id, violation, last_seen_at);              -- joining, new occurrences, repeats
 CREATE UNIQUE INDEX alert_one_health ON alert (health, subject) WHERE kind = 'health' AND closed_at IS NULL;
 
 -- which episodes an alert holds; an episode belongs to one alert only
@@ -215,14 +217,15 @@ CREATE TABLE alert_episode (
     episode_id uuid PRIMARY KEY,
     alert_id   uuid NOT NULL REFERENCES alert (alert_id),
     camera_id  text NOT NULL,
-    joined_at  timestamptz NOT NULL
+    joined_at  timestamptz NOT NULL,
+    ended_at   timestamptz                      -- captured_at of the episode's end; NULL while it runs
 );
 CREATE INDEX alert_episode_alert ON alert_episode (alert_id);
 
 CREATE TABLE alert_transition (
     alert_id   uuid NOT NULL REFERENCES alert (alert_id),
     n          bigint NOT NULL,                 -- 1, 2, 3 … per alert
-    step       text NOT NULL,                   -- alerts.lifecycle.Step, or open | join | rise | note
+    step       text NOT NULL,                   -- alerts.lifecycle.Step, or open | join | rise | fall | note
     from_state alert_state,
     to_state   alert_state NOT NULL,
     level      risk_level NOT NULL,
@@ -257,6 +260,7 @@ CREATE TABLE timer (
     timer_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     alert_id uuid NOT NULL REFERENCES alert (alert_id),
     what     text NOT NULL,                     -- dispatch_level_ii | accept_overdue | …
+    dispatch_id uuid,                           -- the dispatch that it is about; another one makes it void
     due_at   timestamptz NOT NULL,
     done_at  timestamptz
 );
