@@ -61,6 +61,17 @@ CREATE TABLE dead_letter (
     reason         text NOT NULL,
     received_at    timestamptz NOT NULL
 );
+CREATE INDEX dead_letter_number ON dead_letter (edge_id, epoch, seq);          -- a resent dead letter is kept once
+-- holes in the numbers that stand now: since when, and whether the alert module was told
+CREATE TABLE number_gap (
+    edge_id       text NOT NULL,
+    epoch         text NOT NULL,
+    from_seq      bigint NOT NULL,
+    to_seq        bigint NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    reported_at   timestamptz,
+    PRIMARY KEY (edge_id, epoch, from_seq)
+);
 
 -- ---------------------------------------------------------------- time series
 CREATE TABLE risk_event (
@@ -333,6 +344,7 @@ CREATE TABLE audit_head (
     size       bigint PRIMARY KEY,
     root       bytea NOT NULL,
     checkpoint text NOT NULL,                   -- C2SP signed note
+    frontier   bytea NOT NULL,                  -- roots of the perfect subtrees, left to right, 32 bytes each
     signed_at  timestamptz NOT NULL
 );
 -- nobody rewrites history by accident: updates may only set the leaf index once

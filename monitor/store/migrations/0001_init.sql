@@ -1,0 +1,379 @@
+-- The whole database, read from top to bottom. Migrations (monitor/store/migrations/) lead to exactly
+-- this; a test compares both. Runs on PostgreSQL 15+ and, where the extension is available, makes
+-- hypertables of TimescaleDB out of the time series (last section).
+-- Times are timestamptz in UTC, lengths metres (_m), durations seconds (_s), positions lon/lat WGS84.
+
+-- ---------------------------------------------------------------- vocabulary
+-- risk level, I worst
+CREATE TYPE risk_level AS ENUM ('I', 'II', 'III', 'IV');
+CREATE TYPE alert_kind AS ENUM ('violation', 'health');
+CREATE TYPE alert_source AS ENUM ('edge', 'report', 'device');
+-- alerts.lifecycle.State; a test compares
+CREATE TYPE alert_state AS ENUM (
+    'open',               -- nobody is on the way
+    'dispatched',         -- sent to an officer
+    'accepted', 'en_route', 'on_site', 'evidence_collected',
+    'resolved',           -- the officer is done; somebody else verifies
+    'verified', 'dismissed', 'supervised',   -- final, violations
+    'acknowledged', 'cleared'                -- health alerts
+);
+CREATE TYPE confirmation AS ENUM ('pending', 'confirmed', 'refuted');
+
+-- ---------------------------------------------------------------- running configuration
+CREATE TABLE config_version (
+    version     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sha256      text NOT NULL,
+    body        jsonb NOT NULL,
+    author      text NOT NULL,
+    reason      text NOT NULL,
+    created_at  timestamptz NOT NULL
+);
+
+-- ---------------------------------------------------------------- numbers and receipts
+-- newness of a numbered message is decided here and nowhere else, in the transaction that stores it
+CREATE TABLE edge_number (
+    edge_id     text NOT NULL,
+    epoch       text NOT NULL,
+    seq         bigint NOT NULL CHECK (seq >= 1),
+    sha256      text NOT NULL,
+    kind        text NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (edge_id, epoch, seq)
+);
+-- monitor.domain.numbers.Stored per edge and epoch; numbers up to stored_through may be pruned above
+CREATE TABLE edge_receipt (
+    edge_id        text NOT NULL,
+    epoch          text NOT NULL,
+    stored_through bigint NOT NULL DEFAULT 0,
+    ranges         jsonb NOT NULL DEFAULT '[]',
+    last_seq       bigint NOT NULL DEFAULT 0,   -- highest number heard of (received or told by the status)
+    updated_at     timestamptz NOT NULL,
+    PRIMARY KEY (edge_id, epoch)
+);
+CREATE TABLE dead_letter (
+    dead_letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    topic          text NOT NULL,
+    edge_id        text,
+    epoch          text,
+    seq            bigint,
+    sha256         text,
+    payload        bytea NOT NULL,
+    reason         text NOT NULL,
+    received_at    timestamptz NOT NULL
+);
+CREATE INDEX dead_letter_number ON dead_letter (edge_id, epoch, seq);          -- a resent dead letter is kept once
+-- holes in the numbers that stand now: since when, and whether the alert module was told
+CREATE TABLE number_gap (
+    edge_id       text NOT NULL,
+    epoch         text NOT NULL,
+    from_seq      bigint NOT NULL,
+    to_seq        bigint NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    reported_at   timestamptz,
+    PRIMARY KEY (edge_id, epoch, from_seq)
+);
+
+-- ---------------------------------------------------------------- time series
+CREATE TABLE risk_event (
+    captured_at   timestamptz NOT NULL,
+    event_id      uuid NOT NULL,
+    edge_id       text NOT NULL,
+    epoch         text NOT NULL,
+    seq           bigint NOT NULL,
+    episode_id    uuid NOT NULL,
+    phase         text NOT NULL CHECK (phase IN ('onset', 'update', 'end')),
+    site_id       text NOT NULL,
+    camera_id     text NOT NULL,
+    violation     text NOT NULL,
+    rule_id       text NOT NULL,
+    object_class  text NOT NULL,
+    track_id      bigint NOT NULL,
+    confidence    double precision NOT NULL,
+    lon           double precision,
+    lat           double precision,
+    accuracy_m    double precision,
+    no_fix        text,
+    pipeline_id   text,
+    chainage_m    double precision,
+    offset_m      double precision,
+    within_band   double precision,
+    dwell_s       double precision NOT NULL,
+    activity      text NOT NULL,
+    risk_edge     risk_level NOT NULL,
+    footage       text NOT NULL,
+    body          jsonb NOT NULL,              -- the whole message
+    published_at  timestamptz,
+    received_at   timestamptz NOT NULL,
+    stored_at     timestamptz NOT NULL,
+    PRIMARY KEY (edge_id, epoch, seq, captured_at)
+);
+CREATE INDEX risk_event_episode ON risk_event (episode_id, captured_at);       -- an alert's page
+CREATE INDEX risk_event_camera ON risk_event (camera_id, captured_at DESC);    -- dashboards: cameras
+
+CREATE TABLE watch_minute (
+    minute          timestamptz NOT NULL,
+    camera_id       text NOT NULL,
+    edge_id         text,                       -- NULL: the centre wrote it, since no record came
+    epoch           text,
+    seq             bigint,
+    watched_s       double precision NOT NULL,
+    span_s          double precision NOT NULL,
+    frames          bigint NOT NULL,
+    looks           bigint NOT NULL,
+    detector_runs   bigint NOT NULL,
+    detections      bigint NOT NULL,
+    longest_blind_s double precision NOT NULL,
+    state_s         jsonb NOT NULL,
+    seen            jsonb NOT NULL,             -- [[pipeline_id, from_m, to_m], …]
+    calibration_version text NOT NULL,
+    config_version  text NOT NULL,
+    stored_at       timestamptz NOT NULL,
+    PRIMARY KEY (camera_id, minute)
+);
+
+CREATE TABLE loss (
+    edge_id   text NOT NULL,
+    epoch     text NOT NULL,
+    seq       bigint NOT NULL,
+    what      text NOT NULL,
+    count     bigint NOT NULL,
+    reason    text NOT NULL,
+    sha256    text,
+    from_at   timestamptz NOT NULL,
+    to_at     timestamptz NOT NULL,
+    stored_at timestamptz NOT NULL,
+    PRIMARY KEY (edge_id, epoch, seq)
+);
+
+-- ---------------------------------------------------------------- what edges and cameras say of themselves
+CREATE TABLE edge_state (
+    edge_id    text PRIMARY KEY,
+    online     boolean NOT NULL DEFAULT false,
+    status     jsonb,
+    updated_at timestamptz NOT NULL
+);
+CREATE TABLE camera_state (
+    camera_id  text PRIMARY KEY,
+    edge_id    text NOT NULL,
+    state      text NOT NULL,
+    reason     text NOT NULL DEFAULT '',
+    since      timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE TABLE camera_state_change (
+    camera_id text NOT NULL,
+    edge_id   text NOT NULL,
+    state     text NOT NULL,
+    reason    text NOT NULL DEFAULT '',
+    since     timestamptz NOT NULL,
+    PRIMARY KEY (camera_id, since, state)
+);
+
+-- ---------------------------------------------------------------- work that ingest leaves for the alert module
+-- written in the transaction that stores the cause; taken with FOR UPDATE SKIP LOCKED
+CREATE TABLE alert_work (
+    work_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind       text NOT NULL CHECK (kind IN ('event', 'camera_state', 'edge_online', 'number_gap', 'dead_letter', 'loss', 'same_number_other_hash')),
+    body       jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    done_at    timestamptz
+);
+CREATE INDEX alert_work_todo ON alert_work (work_id) WHERE done_at IS NULL;    -- fetch_work
+
+-- ---------------------------------------------------------------- alerts
+CREATE TABLE alert (
+    alert_id        uuid PRIMARY KEY,
+    number          bigint GENERATED ALWAYS AS IDENTITY UNIQUE,  -- what people call it
+    kind            alert_kind NOT NULL,
+    source          alert_source NOT NULL,
+    state           alert_state NOT NULL,
+    violation       text,                       -- code of the catalogue; NULL for health alerts
+    health          text,                       -- what is wrong; NULL for violations
+    subject         text NOT NULL,              -- camera, edge or site that it is about
+    site_id         text,
+    camera_id       text,
+    level           risk_level NOT NULL,
+    reasons         jsonb NOT NULL,             -- monitor.domain.risk.Reason[]
+    weights_version text NOT NULL,
+    confirmation    confirmation NOT NULL DEFAULT 'pending',
+    lon             double precision,
+    lat             double precision,
+    accuracy_m      double precision,
+    pipeline_id     text,
+    chainage_m      double precision,
+    offset_m        double precision,
+    object_class    text,
+    activity        text,
+    zone_id         text,                       -- zone drawn in the picture, where the rule has no distance
+    footage         text NOT NULL DEFAULT 'real',
+    opened_at       timestamptz NOT NULL,       -- the centre's clock
+    onset_at        timestamptz NOT NULL,       -- captured_at of the first event
+    last_seen_at    timestamptz NOT NULL,
+    condition_ended_at timestamptz,             -- the condition (what the camera sees), apart from the case
+    acknowledged_at timestamptz,
+    arrived_at      timestamptz,
+    resolved_at     timestamptz,
+    resolved_by     text,
+    closed_at       timestamptz,
+    closing_reason  text,
+    occurrence_of   uuid REFERENCES alert (alert_id),
+    version         bigint NOT NULL DEFAULT 1   -- counts transitions; updates name the one they start from
+);
+CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- joining
+CREATE INDEX alert_recent ON alert (site_id, violation, last_seen_at);              -- joining, new occurrences, repeats
+CREATE UNIQUE INDEX alert_one_health ON alert (health, subject) WHERE kind = 'health' AND closed_at IS NULL;
+
+-- which episodes an alert holds; an episode belongs to one alert only
+CREATE TABLE alert_episode (
+    episode_id uuid PRIMARY KEY,
+    alert_id   uuid NOT NULL REFERENCES alert (alert_id),
+    camera_id  text NOT NULL,
+    joined_at  timestamptz NOT NULL,
+    ended_at   timestamptz                      -- captured_at of the episode's end; NULL while it runs
+);
+CREATE INDEX alert_episode_alert ON alert_episode (alert_id);
+
+CREATE TABLE alert_transition (
+    alert_id   uuid NOT NULL REFERENCES alert (alert_id),
+    n          bigint NOT NULL,                 -- 1, 2, 3 … per alert
+    step       text NOT NULL,                   -- alerts.lifecycle.Step, or open | join | rise | fall | note
+    from_state alert_state,
+    to_state   alert_state NOT NULL,
+    level      risk_level NOT NULL,
+    actor      text NOT NULL,
+    role       text NOT NULL,
+    at         timestamptz NOT NULL,
+    reason     text NOT NULL,                   -- why, as a key
+    note       text NOT NULL DEFAULT '',
+    lon        double precision,                -- where, for field steps
+    lat        double precision,
+    attachments jsonb NOT NULL DEFAULT '[]',    -- sha256 of photos
+    idempotency_key text,                       -- of the step's request: the same key is the same step
+    PRIMARY KEY (alert_id, n)
+);
+CREATE UNIQUE INDEX alert_transition_once ON alert_transition (alert_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+CREATE TABLE dispatch (
+    dispatch_id   uuid PRIMARY KEY,
+    alert_id      uuid NOT NULL REFERENCES alert (alert_id),
+    team_id       text NOT NULL,
+    officer       text NOT NULL,                -- user name
+    dispatched_at timestamptz NOT NULL,
+    accepted_at   timestamptz,
+    ended_at      timestamptz,                  -- resolved, declined, recalled, went dark
+    end_reason    text
+);
+CREATE UNIQUE INDEX dispatch_one_running ON dispatch (alert_id) WHERE ended_at IS NULL;
+CREATE INDEX dispatch_officer ON dispatch (officer, dispatched_at DESC);       -- the field page
+
+-- due times survive restarts; taken with FOR UPDATE SKIP LOCKED
+CREATE TABLE timer (
+    timer_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    alert_id uuid NOT NULL REFERENCES alert (alert_id),
+    what     text NOT NULL,                     -- dispatch_level_ii | accept_overdue | …
+    dispatch_id uuid,                           -- the dispatch that it is about; another one makes it void
+    due_at   timestamptz NOT NULL,
+    done_at  timestamptz
+);
+CREATE INDEX timer_due ON timer (due_at) WHERE done_at IS NULL;
+
+-- transactional outbox of the loop: delivered at least once, the receiver deduplicates by key
+CREATE TABLE outgoing (
+    outgoing_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    channel         text NOT NULL,              -- mqtt
+    address         text NOT NULL,              -- topic
+    idempotency_key text NOT NULL UNIQUE,
+    body            jsonb NOT NULL,
+    created_at      timestamptz NOT NULL,
+    next_try_at     timestamptz NOT NULL,
+    attempts        integer NOT NULL DEFAULT 0,
+    last_error      text,
+    sent_at         timestamptz
+);
+CREATE INDEX outgoing_todo ON outgoing (next_try_at) WHERE sent_at IS NULL;
+
+-- permits: lawful work; lowers, never mutes (monitor.domain.risk)
+CREATE TABLE permit (
+    permit_number text PRIMARY KEY,
+    violation     text NOT NULL,                -- the catalogue's row that it makes lawful
+    pipeline_id   text NOT NULL,
+    from_m        double precision NOT NULL,
+    to_m          double precision NOT NULL,
+    valid_from    timestamptz NOT NULL,
+    valid_to      timestamptz NOT NULL,
+    company       text NOT NULL,
+    machines      text NOT NULL DEFAULT '',
+    created_at    timestamptz NOT NULL
+);
+
+-- ---------------------------------------------------------------- evidence
+CREATE TABLE evidence (
+    sha256       text PRIMARY KEY,
+    kind         text NOT NULL,
+    content_type text NOT NULL,
+    bytes        bigint NOT NULL,
+    edge_id      text,                          -- NULL for photos of the field
+    camera_id    text,
+    event_id     uuid,
+    episode_id   uuid,
+    alert_id     uuid REFERENCES alert (alert_id),   -- photos
+    uploaded_by  text,
+    footage      text NOT NULL DEFAULT 'real',
+    announced_at timestamptz NOT NULL,
+    stored_at    timestamptz,
+    lost_reason  text
+);
+CREATE INDEX evidence_episode ON evidence (episode_id);
+CREATE INDEX evidence_waiting ON evidence (announced_at) WHERE stored_at IS NULL AND lost_reason IS NULL;
+
+-- ---------------------------------------------------------------- audit
+-- whoever changes something inserts an entry in the same transaction; the sequencer alone gives `leaf_index`
+CREATE TABLE audit_entry (
+    entry_id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    leaf_index bigint UNIQUE,                   -- 0, 1, 2 … without gaps; NULL until sequenced
+    body       bytea NOT NULL,                  -- canonical JSON, RFC 8785
+    leaf_hash  bytea NOT NULL,                  -- RFC 9162: SHA-256(0x00 || body)
+    kind       text NOT NULL,
+    subject    text NOT NULL,
+    actor      text NOT NULL,
+    at         timestamptz NOT NULL
+);
+CREATE INDEX audit_entry_waiting ON audit_entry (entry_id) WHERE leaf_index IS NULL;  -- the sequencer
+CREATE INDEX audit_entry_subject ON audit_entry (subject, entry_id);                   -- an alert's history
+CREATE TABLE audit_head (
+    size       bigint PRIMARY KEY,
+    root       bytea NOT NULL,
+    checkpoint text NOT NULL,                   -- C2SP signed note
+    frontier   bytea NOT NULL,                  -- roots of the perfect subtrees, left to right, 32 bytes each
+    signed_at  timestamptz NOT NULL
+);
+-- nobody rewrites history by accident: updates may only set the leaf index once
+CREATE FUNCTION audit_entry_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.body <> NEW.body OR OLD.leaf_hash <> NEW.leaf_hash OR OLD.leaf_index IS NOT NULL THEN
+        RAISE EXCEPTION 'audit entries are append-only';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE ON audit_entry
+    FOR EACH ROW EXECUTE FUNCTION audit_entry_is_append_only();
+
+-- ---------------------------------------------------------------- people
+CREATE TABLE app_user (
+    user_name     text PRIMARY KEY,
+    role          text NOT NULL,
+    display_name  text NOT NULL,
+    team_id       text,
+    password_hash text NOT NULL,                -- argon2id
+    created_at    timestamptz NOT NULL
+);
+CREATE TABLE app_session (
+    token_sha256 text PRIMARY KEY,              -- the token itself is nowhere stored
+    user_name    text NOT NULL REFERENCES app_user (user_name) ON DELETE CASCADE,
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL
+);
+CREATE TABLE edge_credential (
+    edge_id      text PRIMARY KEY,
+    token_sha256 text NOT NULL
+);
