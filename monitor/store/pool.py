@@ -1,0 +1,60 @@
+"""Connections to the store: one pool per process, UTC, named, with a limit on every statement.
+
+A pool outlives a restart of the database: a connection is checked when it is taken, and lost ones are
+replaced in the background. What to do while the database is away is for the caller to decide.
+"""
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+Conn = psycopg.Connection[DictRow]
+Pool = ConnectionPool[Conn]
+
+#: a statement that runs longer is a fault of ours, not the load
+STATEMENT_TIMEOUT_S = 30.0
+#: nobody waits for a connection longer than this: PoolTimeout says that the database is away or busy
+ACQUIRE_TIMEOUT_S = 10.0
+
+
+def make_pool(
+    dsn: str,
+    application_name: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 4,
+    statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+    acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
+) -> Pool:
+    """A pool that is not open yet: use it in a `with` block, or call open() and close().
+
+    Rows come as dicts. Connections are not in autocommit; leaving `with pool.connection()` commits.
+    """
+    settings = (
+        f"SET TIME ZONE 'UTC'; SET statement_timeout = {int(statement_timeout_s * 1000)};"
+        f" SET idle_in_transaction_session_timeout = {int(statement_timeout_s * 2000)}"
+    )
+
+    def configure(conn: Conn) -> None:
+        conn.execute(settings.encode())
+        conn.commit()
+
+    options: dict[str, Any] = {"application_name": f"hcawatch {application_name}", "row_factory": dict_row}
+    # a restarting server must not hold a new connection for minutes
+    options["connect_timeout"] = conninfo_to_dict(dsn).get("connect_timeout", 5)
+    return ConnectionPool(
+        dsn,
+        connection_class=psycopg.Connection[DictRow],
+        kwargs=options,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=acquire_timeout_s,
+        reconnect_timeout=5.0,
+        configure=configure,
+        check=ConnectionPool.check_connection,
+        name=application_name,
+        open=False,
+    )
