@@ -1,12 +1,14 @@
 """Programs that we run beside us and that end when we end, even by kill -9.
 
-Decides how such a child is started, watched and stopped. What it runs, and what its log means,
-is left to those who start it (the embedded database, the broker, the demo's cameras).
+Decides how such a child is started, watched and stopped, and who may use a folder. What it runs,
+and what its log means, is left to those who start it (the embedded database, the broker, the
+demo's cameras).
 """
 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -14,21 +16,41 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from monitor.account import OsUser
 
 # prctl(2): the kernel sends this signal to the calling process when its parent thread ends.
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OsUser:
-    """An account that a child drops to."""
+class FolderInUse(Exception):
+    """Another process holds the lock of a folder."""
 
-    name: str
-    uid: int
-    gid: int
+    def __init__(self, lock: Path, pid: int | None) -> None:
+        self.lock = lock
+        self.pid = pid
+        super().__init__(f"{lock} is held by process {pid or '(unknown)'}")
+
+
+class FolderLock:
+    """One process a folder, by a lock that dies with its holder: a kill leaves nothing behind."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes the lock or raises FolderInUse; OSError when the file can't be made."""
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip()
+            os.close(self._fd)
+            raise FolderInUse(path, int(holder) if holder.isdigit() else None) from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._fd)
 
 
 class Child:
@@ -193,3 +215,23 @@ def free_loopback_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def processes_in(folder: Path, *names: str) -> list[int]:
+    """Numbers of the running programs of these names whose working folder is `folder`."""
+    try:
+        wanted = folder.stat()
+    except OSError:
+        return []
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            here = (entry / "cwd").stat()
+            name = (entry / "comm").read_text().strip()
+        except OSError:
+            continue  # ended meanwhile, or another's
+        if (here.st_dev, here.st_ino) == (wanted.st_dev, wanted.st_ino) and name in names:
+            found.append(int(entry.name))
+    return sorted(found)

@@ -9,13 +9,12 @@ kind of death. What is in the database is left to migrations and queries.
     <folder>/postgres.log        what initdb and the server say
 
 Only 127.0.0.1 is listened on, every connection gives the password (SCRAM). PostgreSQL refuses to
-run as root, so root drops to an account of its own: see embedded_account.py.
+run as root, so root drops to an account of its own: see monitor/account.py.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import secrets
@@ -30,18 +29,28 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from monitor.child import Child, OsUser, free_loopback_port, log_tail, stop_pids
-from monitor.store.embedded_account import own_account, usable_binaries
+from monitor.account import OsUser, own_account
+from monitor.child import (
+    Child,
+    FolderInUse,
+    FolderLock,
+    free_loopback_port,
+    log_tail,
+    processes_in,
+    stop_pids,
+)
+from monitor.store.embedded_binaries import usable_binaries
+from monitor.store.embedded_errors import AlreadyRunning, DiskFull, EmbeddedPostgresError, PortTaken
 
 logger = logging.getLogger(__name__)
 
 ROLE: Final = "hcawatch"
 DATABASE: Final = "hcawatch"
-# An empty cluster takes 40 MB, its first log segments 32 MB.
-FREE_BYTES_NEEDED: Final = 150_000_000
+FREE_BYTES_NEEDED: Final = 150_000_000  # an empty cluster takes 40 MB, its first log segments 32
 START_TIMEOUT_S: Final = 60.0
 LOG_KEPT_BYTES: Final = 10_000_000
 PORT_TRIES: Final = 5
+PROGRAMS: Final = ("postgres", "initdb")
 
 # For a small box: two cores, a few gigabytes, tens of connections. Durability is never traded.
 SETTINGS: Final = {
@@ -60,41 +69,6 @@ SETTINGS: Final = {
 }
 
 
-class EmbeddedPostgresError(Exception):
-    """The embedded database can't be had; the message says why and what to do."""
-
-
-class AlreadyRunning(EmbeddedPostgresError):  # noqa: N818 - reads as what happened
-    """Another process of ours runs the database of this folder."""
-
-    def __init__(self, folder: Path, pid: int | None) -> None:
-        self.folder = folder
-        self.pid = pid
-        super().__init__(
-            f"The database in {folder} is in use by process {pid or '(unknown)'}. "
-            "Stop that one first, or choose another folder."
-        )
-
-
-class DiskFull(EmbeddedPostgresError):  # noqa: N818 - reads as what happened
-    """The disk under the folder has no room for the database."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(
-            f"The disk that holds {folder} is full ({FREE_BYTES_NEEDED / 1e6:.0f} MB are needed "
-            "to start the database). Free some, or choose a folder on another disk."
-        )
-
-
-class PortTaken(EmbeddedPostgresError):  # noqa: N818 - reads as what happened
-    """The port that the user asked for is another's."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        super().__init__(f"Port {port} of 127.0.0.1 is taken. Name another, or none for a free one.")
-
-
 class EmbeddedPostgres:
     """One server on one folder: `start()` answers its DSN, `stop()` ends it with a checkpoint.
 
@@ -107,8 +81,10 @@ class EmbeddedPostgres:
         self.folder = Path(folder).expanduser().resolve()
         self._wanted_port = port
         self._port: int | None = None
+        # A restart by the same holder keeps its port, so that clients find it again.
+        self._last_port: int | None = None
         self._password = ""
-        self._lock_fd: int | None = None
+        self._lock: FolderLock | None = None
         self._server: Child | None = None
 
     @property
@@ -144,7 +120,9 @@ class EmbeddedPostgres:
         began_s = time.monotonic()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+            self._lock = FolderLock(self.folder / "postgres.lock")
+        except FolderInUse as error:
+            raise AlreadyRunning(self.folder, error.pid) from error
         except OSError as error:
             raise self._explained(error) from error
         try:
@@ -174,9 +152,9 @@ class EmbeddedPostgres:
             logger.info("database stopped after %.2f s", time.monotonic() - began_s)
         self._server = None
         self._port = None
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def __enter__(self) -> EmbeddedPostgres:
         self.start()
@@ -192,20 +170,6 @@ class EmbeddedPostgres:
 
     def is_alive(self) -> bool:
         return self._server is not None and self._server.exit_code() is None
-
-    def _take_lock(self) -> None:
-        """One process a folder. The lock dies with its holder, so a kill leaves nothing behind."""
-        path = self.folder / "postgres.lock"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(fd, 32, 0).decode(errors="replace").strip()
-            os.close(fd)
-            raise AlreadyRunning(self.folder, int(holder) if holder.isdigit() else None) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-        self._lock_fd = fd
 
     def _check_owner(self, user: OsUser | None) -> None:
         if not self.cluster.exists():
@@ -227,12 +191,12 @@ class EmbeddedPostgres:
         """
         if not self.cluster.exists():
             return
-        orphans = _processes_in(self.cluster)
+        orphans = processes_in(self.cluster, *PROGRAMS)
         if orphans:
             logger.warning("database: ending processes %s of an earlier start", orphans)
             left = stop_pids(orphans, (signal.SIGINT, 15.0), (signal.SIGQUIT, 5.0))
             # The postmaster's children have each their own death to die after it.
-            left += stop_pids(_processes_in(self.cluster), (signal.SIGQUIT, 5.0))
+            left += stop_pids(processes_in(self.cluster, *PROGRAMS), (signal.SIGQUIT, 5.0))
             if left:
                 raise EmbeddedPostgresError(
                     f"Processes {left} hold the database in {self.folder} and can't be ended."
@@ -262,10 +226,10 @@ class EmbeddedPostgres:
     def _initdb(self, binaries: Path, user: OsUser | None) -> None:
         """Makes the cluster under another name and renames it: a kill never leaves half of one."""
         if shutil.disk_usage(self.folder).free < FREE_BYTES_NEEDED:
-            raise DiskFull(self.folder)
+            raise DiskFull(self.folder, FREE_BYTES_NEEDED)
         partial = self.folder / "postgres.partial"
         if partial.exists():
-            stop_pids(_processes_in(partial))
+            stop_pids(processes_in(partial, *PROGRAMS))
             shutil.rmtree(partial)
         partial.mkdir(mode=0o700)
         if user is not None:
@@ -306,8 +270,8 @@ class EmbeddedPostgres:
     def _run(self, binaries: Path, user: OsUser | None) -> None:
         if self.log.exists() and self.log.stat().st_size > LOG_KEPT_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        for _ in range(PORT_TRIES):
-            port = self._wanted_port or free_loopback_port()
+        for attempt in range(PORT_TRIES):
+            port = self._wanted_port or (attempt == 0 and self._last_port) or free_loopback_port()
             settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
             log_start = self.log.stat().st_size if self.log.exists() else 0
             self._server = Child(
@@ -327,7 +291,7 @@ class EmbeddedPostgres:
                 user=user,
             )
             if self._wait_ready(self._server, port):
-                self._port = port
+                self._port = self._last_port = port
                 return
             said = self.log.read_bytes()[log_start:].decode(errors="replace")
             self._server.stop((signal.SIGINT, 10.0))
@@ -387,12 +351,12 @@ class EmbeddedPostgres:
 
     def _failure(self, what: str, said: str) -> EmbeddedPostgresError:
         if "No space left on device" in said:
-            return DiskFull(self.folder)
+            return DiskFull(self.folder, FREE_BYTES_NEEDED)
         return EmbeddedPostgresError(f"{what}. The end of {self.log}:\n{said}")
 
     def _explained(self, error: OSError) -> EmbeddedPostgresError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull(self.folder)
+            return DiskFull(self.folder, FREE_BYTES_NEEDED)
         return EmbeddedPostgresError(f"The database can't use {self.folder}: {error}")
 
 
@@ -408,23 +372,3 @@ def _as_seen_inside(folder: Path, user: OsUser | None) -> str:
 def _environment() -> dict[str, str]:
     """Nothing of the user's: PGDATA, PGPORT, LC_ALL and the like would change the server."""
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _processes_in(folder: Path) -> list[int]:
-    """Numbers of the server processes whose working folder is `folder`."""
-    try:
-        wanted = folder.stat()
-    except OSError:
-        return []
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            here = (entry / "cwd").stat()
-            name = (entry / "comm").read_text().strip()
-        except OSError:
-            continue
-        if (here.st_dev, here.st_ino) == (wanted.st_dev, wanted.st_ino) and name in ("postgres", "initdb"):
-            found.append(int(entry.name))
-    return sorted(found)

