@@ -1,0 +1,163 @@
+"""A `Document` without faults to the values that the parts work with: `City` and `Settings`.
+
+Decides how ids and units of the file become those of `monitor.domain.assets`; fetches secrets.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from hcawatch.config.checks.cameras import file_of, scheme_of
+from hcawatch.config.checks.law import aware
+from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.schema import (
+    CameraSection,
+    DatabaseSection,
+    Document,
+    MqttSection,
+    RiskSection,
+    ZoneSection,
+    text_of,
+)
+from hcawatch.config.settings import MqttSettings, Permit, Settings
+from monitor.domain.assets import (
+    Camera,
+    City,
+    Edge,
+    GroundPoint,
+    Hca,
+    LonLat,
+    Member,
+    PictureZone,
+    Pipeline,
+    Team,
+)
+from monitor.domain.levels import HcaGrade
+from monitor.domain.risk import Weights
+
+
+def city_of(document: Document, around: Surroundings) -> City:
+    """The city, with paths of files made absolute."""
+    return City(
+        name=text_of(document.city.name),
+        timezone=document.city.timezone,
+        made_up=document.city.made_up,
+        pipelines=tuple(
+            Pipeline(
+                pipeline_id=p.id, name=text_of(p.name), regime=p.regime, medium=p.medium,
+                centreline=tuple(_pair(vertex) for vertex in p.centreline),
+                origin_chainage_m=p.origin_chainage_m, diameter_mm=p.diameter_mm, pressure_mpa=p.pressure_mpa,
+            )
+            for p in document.pipelines
+        ),
+        hcas=tuple(
+            Hca(site_id=h.id, pipeline_id=h.pipeline, name=text_of(h.name), grade=HcaGrade(h.grade),
+                from_m=h.from_m, to_m=h.to_m)
+            for h in document.hcas
+        ),
+        edges=tuple(Edge(edge_id=e.id, name=text_of(e.name), networks=tuple(e.networks)) for e in document.edges),
+        cameras=tuple(_camera(camera, around) for camera in document.cameras),
+        teams=tuple(
+            Team(
+                team_id=t.id, name=text_of(t.name), sites=tuple(t.sites),
+                base=None if t.base is None else _pair(t.base),
+                members=tuple(
+                    Member(user=m.user, name=text_of(m.name), role=m.role, phone=m.phone) for m in t.members
+                ),
+            )
+            for t in document.teams
+        ),
+    )  # fmt: skip
+
+
+def settings_of(document: Document, around: Surroundings) -> Settings:
+    """How it runs. The checks have seen that every secret can be had."""
+    centre = document.centre
+    return Settings(
+        http_host=centre.http.host,
+        http_port=centre.http.port,
+        database_url=_database_url(centre.database, around),
+        mqtt=_mqtt(centre.mqtt, around),
+        data_dir=around.resolve(centre.data_dir),
+        weights=weights_of(document.risk),
+        permits=tuple(
+            Permit(
+                number=p.number, violation=p.violation, pipeline_id=p.pipeline, from_m=p.from_m, to_m=p.to_m,
+                valid_from=aware(p.valid_from, document.city.timezone),
+                valid_to=aware(p.valid_to, document.city.timezone),
+                company=p.company, machines=p.machines,
+            )
+            for p in document.permits
+        ),
+    )  # fmt: skip
+
+
+def weights_of(risk: RiskSection | None) -> Weights:
+    """The shipped weights with the file's overrides."""
+    shipped = Weights()
+    if risk is None:
+        return shipped
+    given = risk.model_dump(exclude_none=True)
+    for table in ("hca", "activity", "level_from"):
+        given[table] = {**getattr(shipped, table), **given.get(table, {})}
+    return Weights(**given)
+
+
+def calibration_version(camera: CameraSection) -> str:
+    """Names a survey by what it says: the same points give the same version, 'none' without points."""
+    if not camera.ground_points:
+        return "none"
+    survey = camera.model_dump(include={"ground_points", "frame_size_px", "survey_sigma_m"})
+    return "survey-" + hashlib.sha256(json.dumps(survey, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _pair(point: list[float]) -> LonLat:
+    return float(point[0]), float(point[1])
+
+
+def _camera(camera: CameraSection, around: Surroundings) -> Camera:
+    source = camera.source
+    if scheme_of(source) in ("", "file"):
+        source = str(around.resolve(file_of(source)))
+    frame = camera.frame_size_px
+    return Camera(
+        camera_id=camera.id, edge_id=camera.edge, site_id=camera.site, name=text_of(camera.name), source=source,
+        credential=camera.credential, footage=camera.footage,
+        position=None if camera.position is None else _pair(camera.position),
+        frame_size_px=None if frame is None else (frame[0], frame[1]),
+        ground_points=tuple(
+            GroundPoint(pixel=_pair(g.pixel), lonlat=_pair(g.lonlat)) for g in camera.ground_points
+        ),
+        calibration_version=calibration_version(camera), survey_sigma_m=camera.survey_sigma_m,
+        zones=tuple(_zone(zone) for zone in camera.zones),
+        looks_per_s=camera.looks_per_s, loop=camera.loop, min_score=camera.min_score,
+    )  # fmt: skip
+
+
+def _zone(zone: ZoneSection) -> PictureZone:
+    corners = tuple(_pair(corner) for corner in zone.polygon_px)
+    return PictureZone(zone_id=zone.id, kind=zone.kind, polygon_px=corners, name=text_of(zone.name))
+
+
+def _secret(env: str | None, file: str | None, around: Surroundings) -> str | None:
+    if env is not None:
+        return around.env[env]
+    if file is not None:
+        return around.resolve(file).read_text(encoding="utf-8").strip()
+    return None
+
+
+def _database_url(database: Any, around: Surroundings) -> str | None:
+    if not isinstance(database, DatabaseSection):
+        return None
+    return _secret(database.url_env, database.url_file, around)
+
+
+def _mqtt(mqtt: Any, around: Surroundings) -> MqttSettings | None:
+    if not isinstance(mqtt, MqttSection):
+        return None
+    return MqttSettings(
+        host=mqtt.host, port=mqtt.port, tls=mqtt.tls, user=mqtt.user,
+        ca_file=None if mqtt.ca_file is None else around.resolve(mqtt.ca_file),
+        password=_secret(mqtt.password_env, mqtt.password_file, around),
+    )  # fmt: skip

@@ -1,0 +1,19 @@
+"""Checks of meaning: what several values of the file say together.
+
+Each module of this package is one subject with a `check(look)` that yields faults; `CHECKS` lists them.
+"""
+
+from collections.abc import Callable, Iterator
+
+from hcawatch.config.checks import cameras, centre, law, lines, names, picture, teams
+from hcawatch.config.checks.look import Look
+from hcawatch.config.faults import Fault
+
+CHECKS: tuple[Callable[[Look], Iterator[Fault]], ...] = (
+    names.check, lines.check, cameras.check, picture.check, teams.check, law.check, centre.check,
+)  # fmt: skip
+
+
+def run_checks(look: Look) -> list[Fault]:
+    """All faults of meaning, without those about places that are faulty already."""
+    return [fault for check in CHECKS for fault in check(look) if not look.shaped.is_faulty(fault.path)]

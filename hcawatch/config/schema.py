@@ -1,0 +1,264 @@
+"""The YAML file's shape: one pydantic model per section, unknown keys forbidden.
+
+Decides types, choices and ranges of single values, and is what `hcawatch config schema` publishes.
+Leaves what several values mean together to `checks`, and the values the system works with
+(`monitor.domain.assets`, `settings`) to `build`.
+"""
+
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Words = Annotated[str, Field(min_length=1, max_length=200)]
+LonLat = Annotated[
+    list[float], Field(min_length=2, max_length=2, description="[longitude, latitude] in degrees WGS84")
+]
+Pixel = Annotated[
+    list[float], Field(min_length=2, max_length=2, description="[x, y] in pixels of the full frame")
+]
+Chainage = Annotated[float, Field(ge=-1e7, le=1e7, description="metres along the centreline")]
+EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+FilePath = Annotated[str, Field(min_length=1, max_length=1000, description="relative to this file")]
+Port = Annotated[int, Field(ge=0, le=65535, description="0: any free port")]
+
+
+class Section(BaseModel):
+    """Base of all sections: strict types, no unknown keys, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ByLanguage(Section):
+    """A text in both languages; one is enough."""
+
+    en: Words | None = None
+    zh: Words | None = None
+
+
+def _shape(value: Any) -> str:
+    return "table" if isinstance(value, dict | Section) else "word"
+
+
+Name = Annotated[Annotated[Words, Tag("word")] | Annotated[ByLanguage, Tag("table")], Discriminator(_shape)]
+"""A text for people: plain, or {en: …, zh: …}."""
+
+
+class CitySection(Section):
+    name: Name
+    timezone: Words = "Asia/Shanghai"
+    made_up: bool = Field(default=False, description="a made-up city says so wherever its name is shown")
+
+
+class PipelineSection(Section):
+    id: Id
+    name: Name
+    medium: Literal["gas", "oil", "product"] = "gas"
+    regime: Literal["transmission", "urban_gas", "plant"] = Field(
+        default="transmission",
+        description="only 'transmission' falls under the Pipeline Protection Law (Art 2)",
+    )
+    diameter_mm: float | None = Field(default=None, gt=0, le=3000)
+    pressure_mpa: float | None = Field(default=None, gt=0, le=50)
+    origin_chainage_m: Chainage = 0.0
+    centreline: list[LonLat] = Field(max_length=100_000, description="vertices in order of chainage")
+
+
+class HcaSection(Section):
+    id: Id
+    pipeline: Words
+    name: Name
+    grade: Literal["I", "II", "III"] = Field(description="by GB 32167; III is the worst")
+    from_m: Chainage
+    to_m: Chainage
+
+
+class EdgeSection(Section):
+    id: Id
+    name: Name
+    networks: list[Words] = Field(
+        default=["127.0.0.0/8"], min_length=1, max_length=100,
+        description="cameras are reached only inside these networks (CIDR); files and webcams need none",
+    )  # fmt: skip
+
+
+class GroundPointSection(Section):
+    pixel: Pixel
+    lonlat: LonLat
+
+
+class ZoneSection(Section):
+    id: Id
+    kind: Literal["on_pipe", "valve", "patrol_track", "marker", "crossing", "ignore"]
+    name: Name | None = None
+    polygon_px: list[Pixel] = Field(max_length=1000)
+
+
+class CameraSection(Section):
+    id: Id
+    edge: Words
+    site: Words = Field(description="id of the HCA that it watches")
+    name: Name
+    source: Words = Field(
+        max_length=2000,
+        description="rtsp://, rtsps://, http(s)://, a file or folder (relative to this file), or webcam:0; never with a password",
+    )  # fmt: skip
+    credential: Id | None = Field(default=None, description="name in the edge's own secrets file")
+    footage: Literal["real", "simulated"] = "real"
+    position: LonLat | None = None
+    frame_size_px: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
+        default=None, description="[width, height] of the picture that pixels refer to"
+    )
+    ground_points: list[GroundPointSection] = Field(
+        default=[], max_length=1000, description="surveyed points: at least 4, or none"
+    )
+    survey_sigma_m: float = Field(default=0.1, gt=0, le=100, description="1-sigma error of the survey")
+    zones: list[ZoneSection] = Field(default=[], max_length=100)
+    looks_per_s: float = Field(
+        default=5.0, gt=0, le=30, description="analysed pictures per second while something moves"
+    )
+    min_score: float = Field(default=0.4, gt=0, lt=1)
+    loop: bool = Field(default=False, description="play a file again and again")
+
+
+class MemberSection(Section):
+    user: Id
+    name: Name
+    role: Literal["officer", "patrol"]
+    phone: Words | None = None
+
+
+class TeamSection(Section):
+    id: Id
+    name: Name
+    members: list[MemberSection] = Field(max_length=1000)
+    sites: list[Words] = Field(
+        default=[], max_length=10_000, description="HCAs that it covers; all if left out"
+    )
+    base: LonLat | None = None
+
+
+def _moment(value: Any) -> Any:
+    """A plain date is its midnight."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime.combine(value, time())
+    return value
+
+
+Moment = Annotated[
+    datetime, BeforeValidator(_moment),
+    Field(strict=False, description="a time without zone is the city's"),
+]  # fmt: skip
+
+
+class PermitSection(Section):
+    number: Words
+    violation: Words = Field(description="code of the catalogue's row that it makes lawful")
+    pipeline: Words
+    from_m: Chainage
+    to_m: Chainage
+    valid_from: Moment
+    valid_to: Moment
+    company: Words
+    machines: str = Field(default="", max_length=500)
+
+
+Points = Annotated[int, Field(ge=-1000, le=1000)]
+
+
+class HcaPoints(Section):
+    I: Points | None = None  # noqa: E741 - the standard's own numeral
+    II: Points | None = None
+    III: Points | None = None
+
+
+class ActivityPoints(Section):
+    passing: Points | None = None
+    stopped: Points | None = None
+    working: Points | None = None
+
+
+class RiskSection(Section):
+    """Overrides of monitor.domain.risk.Weights; what is left out keeps its shipped value."""
+
+    version: Words = Field(description="recorded with each grade; change it when you change a number")
+    within_band: Points | None = None
+    hca: HcaPoints = HcaPoints()
+    activity: ActivityPoints = ActivityPoints()
+    long_dwell: Points | None = None
+    long_dwell_s: float | None = Field(default=None, gt=0, le=86_400)
+    night: Points | None = None
+    repeat: Points | None = None
+    repeat_most: Points | None = None
+    permit: Annotated[int, Field(ge=-1000, le=0)] | None = None
+    level_from: HcaPoints = Field(
+        default=HcaPoints(), description="points from which levels I, II, III begin"
+    )
+
+
+class HttpSection(Section):
+    host: Words = "127.0.0.1"
+    port: Port = 8080
+
+
+class DatabaseSection(Section):
+    """Address of PostgreSQL or TimescaleDB, with its password: from the environment or a file."""
+
+    url_env: EnvName | None = None
+    url_file: FilePath | None = None
+
+
+class MqttSection(Section):
+    host: Words
+    port: Port = 1883
+    tls: bool = False
+    ca_file: FilePath | None = Field(default=None, description="certificate authority, if not the system's")
+    user: Words | None = None
+    password_env: EnvName | None = None
+    password_file: FilePath | None = None
+
+
+Database = Annotated[
+    Annotated[Literal["embedded"], Tag("word")] | Annotated[DatabaseSection, Tag("table")],
+    Discriminator(_shape),
+]
+Mqtt = Annotated[
+    Annotated[Literal["embedded"], Tag("word")] | Annotated[MqttSection, Tag("table")],
+    Discriminator(_shape),
+]
+
+
+class CentreSection(Section):
+    http: HttpSection = HttpSection()
+    database: Database = "embedded"
+    mqtt: Mqtt = "embedded"
+    data_dir: FilePath = "data"
+
+
+SUPPORTED_VERSION = 1
+
+
+class Document(Section):
+    """hcawatch.yaml: everything that one installation watches, and how it runs."""
+
+    version: Literal[1]
+    city: CitySection
+    pipelines: list[PipelineSection] = Field(min_length=1, max_length=1000)
+    hcas: list[HcaSection] = Field(min_length=1, max_length=10_000)
+    edges: list[EdgeSection] = Field(min_length=1, max_length=10_000)
+    cameras: list[CameraSection] = Field(min_length=1, max_length=10_000)
+    teams: list[TeamSection] = Field(min_length=1, max_length=1000)
+    permits: list[PermitSection] = Field(default=[], max_length=10_000)
+    risk: RiskSection | None = None
+    centre: CentreSection = CentreSection()
+
+
+def text_of(name: str | ByLanguage | None) -> dict[str, str]:
+    """A name in both languages; what is missing is taken from the other."""
+    if name is None:
+        return {}
+    if isinstance(name, str):
+        return {"en": name, "zh": name}
+    either = name.en or name.zh or ""
+    return {"en": name.en or either, "zh": name.zh or either}

@@ -1,0 +1,51 @@
+"""How an installation runs: addresses, secrets already fetched, permits, weights. Values only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from monitor.domain.risk import Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """A broker that we don't start ourselves."""
+
+    host: str
+    port: int
+    tls: bool
+    ca_file: Path | None
+    user: str | None
+    #: never shown
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Lawful work: which violation, where, from when to when (aware times)."""
+
+    number: str
+    violation: str
+    pipeline_id: str
+    from_m: float
+    to_m: float
+    valid_from: datetime
+    valid_to: datetime
+    company: str
+    machines: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything of the file that is not the city itself."""
+
+    http_host: str
+    #: 0: any free port
+    http_port: int
+    #: None: the embedded server. Holds a password, so it is never shown
+    database_url: str | None = field(repr=False)
+    #: None: the embedded broker
+    mqtt: MqttSettings | None
+    data_dir: Path
+    weights: Weights
+    permits: tuple[Permit, ...]

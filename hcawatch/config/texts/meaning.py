@@ -1,0 +1,101 @@
+"""Faults of meaning: names that must fit together, sources, networks, secrets, teams and permits."""
+
+from hcawatch.config.texts.base import FaultText as T
+
+MEANING: dict[str, T] = {
+    # ---- names
+    "duplicate_id": T(
+        "the id '{id}' is used twice (first on line {first})", "Give each its own id.",
+        "编号“{id}”重复（首次在第 {first} 行）", "请为每项使用不同的编号。"),
+    "unknown_pipeline": T(
+        "no pipeline is called '{name}'", "Use one of: {known}.", "没有名为“{name}”的管道", "请使用：{known}。"),
+    "unknown_site": T(
+        "no HCA is called '{name}'", "Use one of: {known}.", "没有名为“{name}”的高后果区", "请使用：{known}。"),
+    "unknown_edge": T(
+        "no edge is called '{name}'", "Use one of: {known}.", "没有名为“{name}”的边缘节点", "请使用：{known}。"),
+    "timezone_unknown": T(
+        "the time zone '{name}' is not known", "Use a name of the IANA list, such as Asia/Shanghai.",
+        "未知时区“{name}”", "请使用 IANA 时区名，例如 Asia/Shanghai。"),
+    "hca_grade_confused": T(
+        "'{found}' is no HCA grade; grades are I, II, III and III is the worst (risk levels run the other way)",
+        "Write I, II or III as GB 32167 assigns it.",
+        "“{found}”不是高后果区等级；等级为 I、II、III，III 级最高（与风险等级方向相反）",
+        "请按 GB 32167 的评定写 I、II 或 III。"),
+    # ---- cameras' sources
+    "source_scheme": T(
+        "cameras aren't read over '{scheme}'", "Use rtsp://, rtsps://, http://, https://, a file, a folder or webcam:0.",
+        "不支持通过“{scheme}”读取摄像机", "请使用 rtsp://、rtsps://、http://、https://、文件、文件夹或 webcam:0。"),
+    "source_incomplete": T(
+        "the source names no host or number", "Write it out, such as rtsp://10.20.1.11:554/stream1 or webcam:0.",
+        "来源缺少主机或编号", "请写完整，例如 rtsp://10.20.1.11:554/stream1 或 webcam:0。"),
+    "source_missing": T(
+        "there is no file or folder {file}", "Paths are relative to this YAML file; correct it or put the file there.",
+        "文件或文件夹 {file} 不存在", "路径相对于本 YAML 文件；请更正路径或放入该文件。"),
+    "credential_in_url": T(
+        "the source carries a user name or password", "Take it out of the address, name a `credential:` and put it into the edge's secrets file.",
+        "来源地址中含有用户名或密码", "请从地址中删除，填写 `credential:` 名称，并把它放进边缘节点的机密文件。"),
+    "camera_outside_networks": T(
+        "{host} is outside the networks of edge '{edge}' ({networks})", "Correct the address, or list its network under that edge.",
+        "{host} 不在边缘节点“{edge}”的网络内（{networks}）", "请更正地址，或在该边缘节点下列出其网络。"),
+    "network_invalid": T(
+        "'{found}' is not a network: {reason}", "Write an address with a prefix length, such as 10.20.0.0/16.",
+        "“{found}”不是网络：{reason}", "请写带前缀长度的地址，例如 10.20.0.0/16。"),
+    "network_everything": T(
+        "the network {found} is the whole internet", "List only the networks in which this edge's cameras stand.",
+        "网络 {found} 等于整个互联网", "请只列出该边缘节点的摄像机所在网络。"),
+    "edge_without_cameras": T(
+        "no camera belongs to edge '{edge}'", "Name it in a camera's `edge:`, or remove it.",
+        "没有摄像机属于边缘节点“{edge}”", "请在某摄像机的 `edge:` 中引用，或删除它。", "warning"),
+    # ---- secrets and the centre
+    "env_not_set": T(
+        "the environment variable {name} is not set", "Set it for the process: export {name}=…",
+        "环境变量 {name} 未设置", "请为进程设置：export {name}=…"),
+    "secret_file_unreadable": T(
+        "the secret's file {file} can't be read: {reason}", "Create it, readable by the service's user only (chmod 600).",
+        "无法读取机密文件 {file}：{reason}", "请创建该文件，并只允许服务用户读取（chmod 600）。"),
+    "secret_file_open": T(
+        "everybody on this machine can read {file}", "chmod 600 {file}",
+        "本机所有用户都能读取 {file}", "chmod 600 {file}", "warning"),
+    "secret_twice": T(
+        "both {one} and {other} are given", "Keep one of the two.", "同时给出了 {one} 和 {other}", "请只保留其一。"),
+    "secret_none": T(
+        "neither {one} nor {other} is given", "Give one of the two.", "{one} 和 {other} 均未给出", "请给出其一。"),
+    "database_url": T(
+        "what {name} holds is not a PostgreSQL address", "It must begin with postgresql://",
+        "{name} 的内容不是 PostgreSQL 地址", "必须以 postgresql:// 开头。"),
+    "mqtt_plain": T(
+        "the broker at {host} is reached without TLS", "Set `tls: true`: events, positions and dispatches travel over it.",
+        "与 {host} 的消息代理之间没有 TLS", "请设置 `tls: true`：事件、位置和派单都经过它。", "warning"),
+    "levels_unordered": T(
+        "level {worse} would begin below level {milder}", "Points must fall from I to II to III.",
+        "{worse} 级的起点低于 {milder} 级", "分值必须从 I 到 II 到 III 递减。"),
+    # ---- teams
+    "team_empty": T(
+        "team '{team}' has no members, so nobody can be sent", "Give at least one member with user, name and role.",
+        "班组“{team}”没有成员，无人可派", "请至少填写一名成员（user、name、role）。"),
+    "user_twice": T(
+        "the user '{user}' is in two places (first on line {first})", "A person belongs to one team; choose one.",
+        "用户“{user}”出现两次（首次在第 {first} 行）", "一人只能属于一个班组；请选择其一。"),
+    "site_uncovered": T(
+        "no team covers the HCA '{site}', so nobody could be sent there", "Add it to a team's `sites:`, or leave one team's `sites:` out (covers all).",
+        "没有班组负责高后果区“{site}”，无人可派", "请把它加入某班组的 `sites:`，或让某班组省略 `sites:`（负责全部）。"),
+    # ---- permits and law
+    "permit_reversed": T(
+        "the permit ends before it begins", "Exchange valid_from and valid_to, or correct the dates.",
+        "许可的结束早于开始", "请对调 valid_from 与 valid_to，或更正日期。"),
+    "permit_violation_unknown": T(
+        "no violation is called '{name}'", "Use one of: {known}.", "没有名为“{name}”的违规项", "请使用：{known}。"),
+    "permit_not_in_law": T(
+        "the law knows no permit for '{name}' (Art {article}); the permit will be shown but never lowers a level",
+        "Check which violation the approval names; approvals exist for: {known}.",
+        "法律对“{name}”（第{article}条）没有许可；该许可只会显示，不会降低等级",
+        "请核对批准文件对应的违规项；有许可的为：{known}。", "warning"),
+    "permit_over": T(
+        "the permit ended on {date}", "Remove it, or enter its extension.",
+        "该许可已于 {date} 到期", "请删除，或填写延期。", "warning"),
+    "articles_do_not_apply": T(
+        "pipeline '{pipeline}' is {regime}, so the Pipeline Protection Law's articles do not apply to what camera '{camera}' sees",
+        "Set `regime: transmission` if it is one; else expect events without legal articles.",
+        "管道“{pipeline}”类别为 {regime}，摄像机“{camera}”所见不适用《石油天然气管道保护法》条款",
+        "若为输送管道请设置 `regime: transmission`；否则事件将不带法律条款。", "warning"),
+}  # fmt: skip
