@@ -16,10 +16,13 @@ import psycopg
 import pytest
 from psycopg import conninfo, sql
 
+from monitor.ingest.embedded_broker import EmbeddedBroker
 from monitor.store.embedded import EmbeddedPostgres
 
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 TEMPLATE = "hcawatch_test_template"
+# A test takes an edge of its own, since retained messages outlive it.
+BROKER_EDGES = tuple(f"edge-{n}" for n in range(1, 21))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -108,6 +111,13 @@ def on_database(dsn: str, name: str) -> str:
         authority = head.partition("://")[2].partition("/")[0]
         return f"{base}://{authority}/{name}" + (f"?{query}" if query else "")
     return conninfo.make_conninfo(**{**parts, "dbname": name})
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """One broker for all tests, of the kind that this machine has; edges `edge-1` to `edge-20`."""
+    with EmbeddedBroker(tmp_path_factory.mktemp("broker"), BROKER_EDGES) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
