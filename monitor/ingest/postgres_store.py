@@ -1,0 +1,122 @@
+"""The store of ingest in PostgreSQL; each call is one transaction. Batches are written in postgres_batch.py."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from monitor.domain.events import EdgeStatus, Receipt
+from monitor.domain.numbers import Stored
+from monitor.ingest import gaps, rows
+from monitor.ingest.judge import DeadLetter, DeadReason
+from monitor.ingest.minutes import NO_RECORD, due_minutes
+from monitor.ingest.ports import Arrived, BatchResult, GapReport, Source
+from monitor.ingest.postgres_batch import QUERIES, Item, keep, leave_work, stored_of, write_batch
+from monitor.ingest.status import changed_cameras
+from monitor.store.pool import Pool
+
+
+class PostgresIngestStore:
+    """An IngestStore on a pool that the caller opens and closes."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._filled_through: datetime | None = None
+
+    def store(self, batch: Sequence[Arrived], now: datetime) -> BatchResult:
+        """See IngestStore."""
+        with self._pool.connection() as conn:
+            result = write_batch(conn, batch, now)
+            conn.execute(QUERIES["notify_work"])
+        return result
+
+    def keep_dead_letter(self, arrived: Arrived, reason: DeadReason, detail: str, now: datetime) -> None:
+        """See IngestStore."""
+        letter = DeadLetter(reason=reason, detail=detail)
+        with self._pool.connection() as conn:
+            keep(conn, Item(arrived, letter), letter, now)
+            conn.execute(QUERIES["notify_work"])
+
+    def note_status(self, status: EdgeStatus, now: datetime) -> None:
+        """See IngestStore."""
+        edge = {"edge_id": status.edge_id, "now": now}
+        with self._pool.connection() as conn:
+            conn.execute(QUERIES["upsert_edge_status"], {**edge, "status": rows.json_text(status)})
+            conn.execute(QUERIES["heard_of"], {**edge, "epoch": status.epoch, "last_seq": status.last_seq})
+            known = conn.execute(QUERIES["camera_states"], {"camera_ids": sorted(status.cameras)}).fetchall()
+            changed = changed_cameras({row["camera_id"]: row["state"] for row in known}, status)
+            for camera_id, said in sorted(status.cameras.items()):
+                row = {**edge, "camera_id": camera_id, "state": said.state.value, "reason": said.reason}
+                row["since"] = said.since
+                conn.execute(QUERIES["upsert_camera_state"], row)
+                if camera_id in changed:
+                    conn.execute(QUERIES["insert_camera_change"], row)
+                    leave_work(conn, "camera_state", _without(row, "now"), now)
+                    conn.execute(QUERIES["notify_camera"], {"camera_id": camera_id})
+            if changed:
+                conn.execute(QUERIES["notify_work"])
+
+    def note_online(self, edge_id: str, online: bool, now: datetime) -> None:
+        """See IngestStore."""
+        edge = {"edge_id": edge_id}
+        with self._pool.connection() as conn:
+            known = conn.execute(QUERIES["edge_online"], edge).fetchone()
+            if known is not None and known["online"] == online:
+                return
+            conn.execute(QUERIES["upsert_edge_online"], {**edge, "online": online, "now": now})
+            leave_work(conn, "edge_online", {**edge, "online": online, "at": now}, now)
+            for row in conn.execute(QUERIES["cameras_of_edge"], edge).fetchall():
+                conn.execute(QUERIES["notify_camera"], {"camera_id": row["camera_id"]})
+            conn.execute(QUERIES["notify_work"])
+
+    def note_missing(self, now: datetime, limit_s: float) -> Sequence[GapReport]:
+        """See IngestStore."""
+        reports: list[GapReport] = []
+        with self._pool.connection() as conn:
+            for receipt in conn.execute(QUERIES["receipts_with_last"]).fetchall():
+                source = {"edge_id": receipt["edge_id"], "epoch": receipt["epoch"]}
+                known = [gaps.Gap(**row) for row in conn.execute(QUERIES["known_gaps"], source).fetchall()]
+                missing = stored_of(receipt).missing(receipt["last_seq"])
+                decision = gaps.decide(missing, known, now, limit_s)
+                if decision.gaps != tuple(known):
+                    conn.execute(QUERIES["forget_gaps"], source)
+                    for gap in decision.gaps:
+                        conn.execute(QUERIES["insert_gap"], {**source, **msgspec.structs.asdict(gap)})
+                if decision.report is not None:
+                    leave_work(conn, "number_gap", {**source, "missing": decision.report}, now)
+                    reports.append(GapReport(missing=decision.report, **source))
+            if reports:
+                conn.execute(QUERIES["notify_work"])
+        return reports
+
+    def note_unwatched(self, now: datetime, grace_s: float) -> int:
+        """See IngestStore."""
+        due = due_minutes(self._filled_through, now, grace_s)
+        if due is None:
+            return 0
+        given = {"first": due[0], "last": due[1], "state": NO_RECORD, "now": now}
+        with self._pool.connection() as conn:
+            written = conn.execute(QUERIES["fill_minutes"], given).rowcount
+        self._filled_through = due[1]
+        return written
+
+    def receipts(self) -> Sequence[Receipt]:
+        """See IngestStore."""
+        with self._pool.connection() as conn:
+            found = conn.execute(QUERIES["all_receipts"]).fetchall()
+        return [receipt((row["edge_id"], row["epoch"]), stored_of(row)) for row in found]
+
+    def prune_numbers(self, now: datetime, keep: timedelta) -> int:
+        """Forgets numbers that the receipt covers and that came longer than `keep` ago."""
+        with self._pool.connection() as conn:
+            return conn.execute(QUERIES["prune_numbers"], {"before": now - keep}).rowcount
+
+
+def receipt(source: Source, stored: Stored) -> Receipt:
+    """The receipt of one source, as it travels."""
+    return Receipt(edge_id=source[0], epoch=source[1], stored_through=stored.through, ranges=stored.ranges)
+
+
+def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
