@@ -14,6 +14,7 @@ import psycopg
 import structlog
 
 from monitor.audit.entries import Entry
+from monitor.audit.errors import AuditError
 from monitor.audit.log import append, append_all
 from monitor.domain.events import LossRecord, RiskEvent, WatchRecord, sha256_hex
 from monitor.domain.numbers import Stored
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 QUERIES = Queries("monitor.ingest")
 
 #: faults of one message, not of the connection or the server: those are tried again
-POISON = (psycopg.DataError, psycopg.IntegrityError)
+POISON = (psycopg.DataError, psycopg.IntegrityError, AuditError, ValueError, OverflowError)
 
 Number = tuple[str, str, int]  # edge, epoch, seq
 

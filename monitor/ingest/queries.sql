@@ -107,13 +107,13 @@ UPDATE evidence SET lost_reason = %(reason)s
 WHERE sha256 = %(sha256)s AND edge_id = %(edge_id)s AND stored_at IS NULL;
 
 -- keep_dead_letter --
--- Bytes and reason of a message that cannot be used; a numbered one that is resent is kept once.
+-- Bytes and reason of a message that cannot be used; one that comes again is kept once.
 INSERT INTO dead_letter (topic, edge_id, epoch, seq, sha256, payload, reason, received_at)
 SELECT %(topic)s, %(edge_id)s, %(epoch)s, %(seq)s, %(sha256)s, %(payload)s, %(reason)s, %(received_at)s
 WHERE NOT EXISTS (
     SELECT 1 FROM dead_letter
-    WHERE edge_id = %(edge_id)s::text AND epoch = %(epoch)s::text AND seq = %(seq)s::bigint
-      AND sha256 = %(sha256)s::text
+    WHERE sha256 = %(sha256)s::text AND topic = %(topic)s::text
+      AND epoch IS NOT DISTINCT FROM %(epoch)s::text AND seq IS NOT DISTINCT FROM %(seq)s::bigint
 )
 RETURNING dead_letter_id;
 

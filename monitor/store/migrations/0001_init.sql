@@ -61,7 +61,7 @@ CREATE TABLE dead_letter (
     reason         text NOT NULL,
     received_at    timestamptz NOT NULL
 );
-CREATE INDEX dead_letter_number ON dead_letter (edge_id, epoch, seq);          -- a resent dead letter is kept once
+CREATE INDEX dead_letter_bytes ON dead_letter (sha256, topic);                 -- keep_dead_letter
 -- holes in the numbers that stand now: since when, and whether the alert module was told
 CREATE TABLE number_gap (
     edge_id       text NOT NULL,
