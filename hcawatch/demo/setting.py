@@ -1,0 +1,162 @@
+"""The demo's configuration: the made-up city of examples/city.yaml with three cameras of its own.
+
+- `cam-field`: our rendered excavator, laid beside the gas pipeline of a grade III HCA; surveyed points and
+  centreline come from the renderer, so that its truth can judge the chain. Labelled simulated everywhere.
+- `cam-path`: real footage over RTSP, people on a campus. The marked strip is drawn in the picture.
+- `cam-trees`: real footage over RTSP, whose stream is cut half-way.
+
+The file is written for people too: `hcawatch check` takes it, `hcawatch up --config` runs it.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from hcawatch.demo.clips import Truth
+from hcawatch.demo.placement import Placement, place
+from monitor.domain.assets import LonLat
+from monitor.domain.geometry import Centreline
+
+EDGE = "edge-demo"
+FIELD, PATH, TREES = "cam-field", "cam-path", "cam-trees"
+TEAM = "team-demo"
+OFFICERS = ("officer-lin", "officer-wang")
+#: where in vtest.avi people walk over the lawn: the strip that the demo's zone marks
+STRIP_PX = ((180.0, 455.0), (425.0, 445.0), (425.0, 575.0), (180.0, 575.0))
+_SURVEY_DIGITS = 9  # of a degree: a tenth of a millimetre
+
+
+class DemoSetting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the demo has to know about its own configuration."""
+
+    config: Path
+    #: where the excavator digs, by the renderer's truth
+    true_place: LonLat
+    field_site: str
+    path_site: str
+
+
+class BaseCityMissing(Exception):
+    """examples/city.yaml is not where it should be; the message says where."""
+
+
+def base_city_file() -> Path:
+    """The made-up city, in a checkout or beside this file in an installed wheel."""
+    here = Path(__file__)
+    for candidate in (here.parents[2] / "examples" / "city.yaml", here.with_name("city.yaml")):
+        if candidate.exists():
+            return candidate
+    raise BaseCityMissing(f"examples/city.yaml is missing beside {here.parents[2]}: reinstall hcawatch")
+
+
+def write_setting(
+    target: Path,
+    *,
+    base: dict[str, Any],
+    truth: Truth,
+    field_clip: Path,
+    path_url: str,
+    trees_url: str,
+    loop: bool,
+) -> DemoSetting:
+    """Write the demo's YAML to `target`; `base` is the parsed examples/city.yaml."""
+    gas = next(p for p in base["pipelines"] if p["medium"] == "gas")
+    worst = next(h for h in base["hcas"] if h["pipeline"] == gas["id"] and h["grade"] == "III")
+    mild = next(h for h in base["hcas"] if h["grade"] == "I")
+    other = next(h for h in base["hcas"] if h["grade"] == "II")
+    placement = _splice(gas, truth, (worst["from_m"] + worst["to_m"]) / 2)
+    document = {
+        **base,
+        "pipelines": [gas if p["id"] == gas["id"] else p for p in base["pipelines"]],
+        "edges": [{"id": EDGE, "name": {"en": "Demo edge", "zh": "演示边缘节点"}, "networks": ["127.0.0.0/8"]}],
+        "cameras": [
+            _field_camera(truth, placement, worst["id"], field_clip, loop),
+            {
+                "id": PATH, "edge": EDGE, "site": mild["id"], "source": path_url, "footage": "real",
+                "name": {"en": "Campus path", "zh": "校园小路"}, "frame_size_px": [768, 576],
+                "position": _beside(base, mild), "looks_per_s": 5.0,
+                "zones": [{"id": "strip", "kind": "on_pipe", "polygon_px": [list(p) for p in STRIP_PX],
+                           "name": {"en": "Marked strip over the pipe (drawn for the demo)", "zh": "管道标志带（演示用）"}}],
+            },
+            {
+                "id": TREES, "edge": EDGE, "site": other["id"], "source": trees_url, "footage": "real",
+                "name": {"en": "Tree line", "zh": "林带"}, "frame_size_px": [320, 240],
+                "position": _beside(base, other), "looks_per_s": 2.0,
+            },
+        ],
+        "teams": [
+            {
+                "id": TEAM, "name": {"en": "Field team East", "zh": "东区巡查队"}, "base": _beside(base, worst),
+                "members": [
+                    {"user": OFFICERS[0], "name": {"en": "Officer Lin", "zh": "林警官"}, "role": "officer"},
+                    {"user": OFFICERS[1], "name": {"en": "Officer Wang", "zh": "王警官"}, "role": "officer"},
+                ],
+            }
+        ],
+        "permits": [],
+    }  # fmt: skip
+    document.pop("centre", None)
+    target.write_text(
+        "# Written by `hcawatch demo`. The city, its pipelines and HCAs are made up.\n"
+        + yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=110)
+    )
+    return DemoSetting(
+        config=target,
+        true_place=placement.to_lonlat(truth.standing_at_m()),
+        field_site=worst["id"],
+        path_site=mild["id"],
+    )
+
+
+def _splice(gas: dict[str, Any], truth: Truth, chainage_m: float) -> Placement:
+    """Put the scene's own centreline into the pipeline's at `chainage_m`, in place; returns how it lies."""
+    line = Centreline.of(
+        tuple((lon, lat) for lon, lat in gas["centreline"]), gas.get("origin_chainage_m", 0.0)
+    )
+    scene = [(float(e), float(n)) for e, n in truth.centreline["east_north_m"]]
+    placement = place((scene[0], scene[-1]), line, chainage_m)
+    inserted = [placement.to_lonlat(point) for point in scene]
+    reach_m = 100.0
+    before = [
+        list(v) for v, c in zip(line.vertices, line.chainages_m, strict=True) if c < chainage_m - reach_m
+    ]
+    after = [
+        list(v) for v, c in zip(line.vertices, line.chainages_m, strict=True) if c > chainage_m + reach_m
+    ]
+    gas["centreline"] = [
+        *before,
+        *([round(lon, _SURVEY_DIGITS), round(lat, _SURVEY_DIGITS)] for lon, lat in inserted),
+        *after,
+    ]
+    return placement
+
+
+def _field_camera(truth: Truth, placement: Placement, site: str, clip: Path, loop: bool) -> dict[str, Any]:
+    east, north, _up = truth.camera["position_enu_m"]
+    return {
+        "id": FIELD, "edge": EDGE, "site": site, "source": str(clip), "footage": "simulated",
+        "name": {"en": "Field north (simulated)", "zh": "北侧田地（模拟画面）"},
+        "frame_size_px": [truth.camera["width_px"], truth.camera["height_px"]],
+        "position": _rounded(placement.to_lonlat((float(east), float(north)))),
+        "looks_per_s": 5.0, "loop": loop, "survey_sigma_m": 0.1,
+        "ground_points": [
+            {"pixel": [round(x, 2) for x in point["pixel"]],
+             "lonlat": _rounded(placement.to_lonlat((float(point["east_north_m"][0]), float(point["east_north_m"][1]))))}
+            for point in truth.ground_points
+        ],
+    }  # fmt: skip
+
+
+def _beside(base: dict[str, Any], hca: dict[str, Any]) -> list[float]:
+    """The middle of an HCA, as [lon, lat]."""
+    pipeline = next(p for p in base["pipelines"] if p["id"] == hca["pipeline"])
+    line = Centreline.of(
+        tuple((lon, lat) for lon, lat in pipeline["centreline"]), pipeline.get("origin_chainage_m", 0.0)
+    )
+    return _rounded(line.at((hca["from_m"] + hca["to_m"]) / 2))
+
+
+def _rounded(point: LonLat) -> list[float]:
+    return [round(point[0], _SURVEY_DIGITS), round(point[1], _SURVEY_DIGITS)]
