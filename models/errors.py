@@ -1,7 +1,4 @@
-"""What can go wrong in `models`: one base, and a class for each thing a caller can act on.
-
-Names say what happened (`ModelRefused`), as the project's other errors do, hence the N818 exceptions.
-"""
+"""What can go wrong in `models`: one base, and a class for each thing a caller can act on."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ class ModelError(Exception):
     """Something in the models package failed; subclasses say what."""
 
 
-class ModelRefused(ModelError):  # noqa: N818
+class ModelRefused(ModelError):
     """A set of weights is missing, incomplete or not the one its card describes. A retry can't help.
 
     Carries `what` is wrong, `where` (the file) and the `remedy` for whoever reads the message.
@@ -25,7 +22,7 @@ class ModelRefused(ModelError):  # noqa: N818
         self.remedy = remedy
 
 
-class BackendUnknown(ModelError):  # noqa: N818
+class BackendUnknown(ModelError):
     """No inference backend has this name. Final; carries the name and those that exist."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
@@ -34,11 +31,11 @@ class BackendUnknown(ModelError):  # noqa: N818
         self.known = known
 
 
-class FrameUnusable(ModelError):  # noqa: N818
+class FrameUnusable(ModelError):
     """A frame is not an (H, W, 3) uint8 picture with at least one pixel."""
 
 
-class ImageUnreadable(ModelError):  # noqa: N818
+class ImageUnreadable(ModelError):
     """A file is not a picture that we can decode; carries its path."""
 
     def __init__(self, path: Path, reason: str) -> None:
