@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from alerts.errors import AlertsError
 from monitor.domain.levels import Level
 from monitor.domain.roles import Role
 
@@ -67,7 +68,7 @@ class Transition(msgspec.Struct, frozen=True):
     roles: frozenset[Role]
 
 
-class IllegalStep(Exception):
+class IllegalStep(AlertsError):
     """The alert's state does not allow this step."""
 
     def __init__(self, kind: AlertKind, state: State, step: Step) -> None:
@@ -75,7 +76,16 @@ class IllegalStep(Exception):
         self.kind, self.state, self.step = kind, state, step
 
 
-class NotAllowed(Exception):
+class Incomplete(IllegalStep):
+    """The state would allow the step, but something that it needs is missing."""
+
+    def __init__(self, kind: AlertKind, state: State, step: Step, missing: str) -> None:
+        super().__init__(kind, state, step)
+        self.args = (f"the step {step} is not complete: {missing}",)
+        self.missing = missing
+
+
+class NotAllowed(AlertsError):
     """This actor may not take this step."""
 
 

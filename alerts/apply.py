@@ -1,0 +1,132 @@
+"""Carries out commands in one transaction: rows, history, audit entry, outgoing messages, notifications.
+
+Decides nothing itself: where a command needs further facts (which officer, is there a running health
+alert), they are fetched under the proper lock and a pure function decides.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from alerts import health
+from alerts.commands import (
+    AcceptDispatch,
+    Change,
+    Clear,
+    Command,
+    Commands,
+    EndDispatch,
+    HoldEpisode,
+    Open,
+    Raise,
+    SeekOfficer,
+    SetTimer,
+    StartDispatch,
+    Tell,
+    Touch,
+)
+from alerts.dispatching import Crew, choose_officer, send
+from alerts.lifecycle import AlertKind, IllegalStep, State
+from alerts.log import entry_of_change, entry_of_opening
+from alerts.messages import dispatch_message
+from alerts.policy import Policy
+from alerts.ports import AlertTx
+from alerts.values import Alert, Dispatch
+from monitor.domain.assets import City
+
+CHANGE_CHANNEL = "hcawatch_change"
+OUTGOING_CHANNEL = "hcawatch_outgoing"
+
+
+class Performer:
+    """Performs commands within one transaction at one `now`."""
+
+    def __init__(
+        self, tx: AlertTx, city: City, policy: Policy, now: datetime, new_id: Callable[[], str]
+    ) -> None:
+        self._tx, self._city, self._policy, self._now, self._new_id = tx, city, policy, now, new_id
+
+    def perform(self, commands: Commands) -> None:
+        """Each command in turn, and what follows from it."""
+        for command in commands:
+            self._one(command)
+
+    def _one(self, command: Command) -> None:
+        tx = self._tx
+        match command:
+            case Open():
+                self._open(command)
+            case Change():
+                self._change(command)
+            case Touch(alert=alert):
+                tx.touch_alert(alert)
+                self._changed(alert.alert_id)
+            case HoldEpisode(episode=episode):
+                tx.hold_episode(episode)
+            case SetTimer(timer=timer, once=once):
+                tx.add_timer(timer, once=once)
+            case AcceptDispatch(dispatch_id=dispatch_id, at=at):
+                tx.accept_dispatch(dispatch_id, at)
+            case _:
+                self._follow_up(command)
+
+    def _follow_up(self, command: Command) -> None:
+        tx = self._tx
+        match command:
+            case SeekOfficer():
+                self._seek(command)
+            case StartDispatch(dispatch=dispatch):
+                tx.add_dispatch(dispatch)
+                self._tell(dispatch, "dispatch", dispatch.alert_id)
+            case EndDispatch(dispatch=dispatch, at=at, why=why, recall=recall):
+                tx.end_dispatch(dispatch.dispatch_id, at, why)
+                if recall:
+                    self._tell(dispatch, "recall", dispatch.alert_id)
+            case Tell(alert=alert, what=what):
+                running = tx.running_dispatch(alert.alert_id)
+                if running is not None:
+                    self._tell(running, what, alert.alert_id, key=f"{what}:{alert.version}")
+            case Raise(problem=problem):
+                tx.lock(f"health:{problem.health}:{problem.subject}")
+                running_alert = tx.running_health(problem.health, problem.subject)
+                self.perform(
+                    health.on_problem(running_alert, problem, self._policy, self._now, self._new_id())
+                )
+            case Clear():
+                tx.lock(f"health:{command.health}:{command.subject}")
+                self.perform(health.on_over(tx.running_health(command.health, command.subject), self._now))
+
+    def _open(self, command: Open) -> None:
+        self._tx.insert_alert(command.alert)
+        self._tx.add_move(command.move)
+        self._tx.audit(entry_of_opening(command))
+        self._changed(command.alert.alert_id)
+
+    def _change(self, command: Change) -> None:
+        self._tx.update_alert(command.after, command.before.version)
+        self._tx.add_move(command.move)
+        self._tx.audit(entry_of_change(command))
+        self._changed(command.after.alert_id)
+
+    def _seek(self, command: SeekOfficer) -> None:
+        tx = self._tx
+        alert = _must(tx.alert(command.alert.alert_id, for_update=True), command.alert)
+        if alert.kind is not AlertKind.VIOLATION or alert.state not in (State.OPEN, State.RESOLVED):
+            raise IllegalStep(alert.kind, alert.state, command.step)
+        tx.lock("dispatching")
+        crew = Crew(running=tx.running_by_officer(), earlier=tx.dispatches(alert.alert_id))
+        chosen = choose_officer(alert.site_id, alert.place, self._city, crew, self._policy)
+        self.perform(send(command, alert, chosen, self._policy, self._now, self._new_id()))
+
+    def _tell(self, dispatch: Dispatch, what: str, alert_id: str, key: str = "") -> None:
+        alert = self._tx.alert(alert_id)
+        if alert is not None:
+            self._tx.add_outgoing(dispatch_message(dispatch, alert, what, key or what, self._now))
+            self._tx.notify(OUTGOING_CHANNEL, dispatch.team_id)
+
+    def _changed(self, alert_id: str) -> None:
+        self._tx.notify(CHANGE_CHANNEL, f"alert:{alert_id}")
+
+
+def _must(found: Alert | None, wanted: Alert) -> Alert:
+    assert found is not None, f"alert {wanted.alert_id} vanished within its own transaction"
+    return found

@@ -1,0 +1,279 @@
+"""What a risk event means for the loop: open an alert, join one, or bring one up to date.
+
+Pure: the event, the facts of its site and `now` in; commands with reasons out. Grading is grading.py's,
+places are joining.py's, the choice of an officer is dispatching.py's.
+
+A condition (what the camera sees) is apart from the case (what people do about it): updates and ends
+move the condition. After the case is closed only a new onset, a worse grade, or lawful work that goes on
+outside its permit opens a new one, which names the old.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from alerts.commands import (
+    Change,
+    Command,
+    Commands,
+    HoldEpisode,
+    SeekOfficer,
+    SetTimer,
+    Tell,
+    Touch,
+    changed,
+    opened,
+)
+from alerts.grading import Graded, grade_event
+from alerts.joining import belongs
+from alerts.lifecycle import AlertKind, State, Step
+from alerts.policy import DISPATCH_POLICY, Policy, Sending
+from alerts.reasons import Why
+from alerts.values import Alert, Confirmation, Episode, Permit, Timer, TimerKind
+from monitor.domain.assets import City
+from monitor.domain.events import RiskEvent
+
+
+class Nearby(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database knows about the event's place."""
+
+    #: of this site and violation, running or seen lately, and the one that holds the episode
+    alerts: tuple[Alert, ...] = ()
+    #: episodes of the alert that holds the event's own; empty if none does
+    episodes: tuple[Episode, ...] = ()
+    permits: tuple[Permit, ...] = ()
+    #: confirmed or verified alerts of this site and violation in the last 30 days
+    repeats: tuple[str, ...] = ()
+
+    def holder(self, episode_id: str) -> Alert | None:
+        """The alert that already holds this episode."""
+        held_by = {episode.episode_id: episode.alert_id for episode in self.episodes}.get(episode_id)
+        return next((alert for alert in self.alerts if alert.alert_id == held_by), None)
+
+
+def on_event(
+    event: RiskEvent, nearby: Nearby, city: City, policy: Policy, now: datetime, new_id: str
+) -> Commands:
+    """What to do about one event. Doing it twice changes nothing more."""
+
+    def graded(alert: Alert | None) -> Graded:
+        # an alert is no repeat of itself
+        repeats = sum(1 for repeat in nearby.repeats if alert is None or repeat != alert.alert_id)
+        return grade_event(event, nearby.permits, repeats, city, policy)
+
+    holder = nearby.holder(event.episode_id)
+    why_new = Why.NEW_PLACE
+    if holder is not None:
+        if holder.closed_at is None:
+            return _follow(holder, event, graded(holder), nearby, policy, now)
+        again = _why_after_closing(holder, event, graded(holder))
+        if again is None:
+            return (*_episode(event, nearby), Touch(alert=seen(holder, event)))
+        why_new = again
+    fresh = graded(None)
+    for alert in sorted(nearby.alerts, key=lambda alert: alert.last_seen_at, reverse=True):
+        # lawful work joins its supervised record only, so that a permit never mutes a neighbour's violation
+        joinable = alert.state is State.SUPERVISED if fresh.lawful_by else alert.closed_at is None
+        if joinable and (why := belongs(event, alert, policy)):
+            return _join(alert, event, graded(alert), why, policy, now)
+    old = holder or _closed_here(event, nearby, policy)
+    if old is not None and why_new is Why.NEW_PLACE:
+        why_new = Why.AFTER_CLOSING
+    return _open(event, fresh, why_new, old, policy, now, new_id)
+
+
+def _why_after_closing(closed: Alert, event: RiskEvent, graded: Graded) -> Why | None:
+    """Why the running episode of a closed alert becomes a new occurrence, or None."""
+    if event.phase == "end":
+        return None
+    if closed.state is State.SUPERVISED:
+        return None if graded.lawful_by else Why.OUTSIDE_PERMIT
+    return Why.WORSE_AFTER_CLOSING if graded.level.is_worse_than(closed.level) else None
+
+
+def _closed_here(event: RiskEvent, nearby: Nearby, policy: Policy) -> Alert | None:
+    closed = [a for a in nearby.alerts if a.closed_at is not None and belongs(event, a, policy)]
+    return max(closed, key=lambda alert: alert.last_seen_at, default=None)
+
+
+# ---------------------------------------------------------------- open, join, follow
+def _open(
+    event: RiskEvent, graded: Graded, why: Why, old: Alert | None, policy: Policy, now: datetime, new_id: str
+) -> Commands:
+    ended = event.captured_at if event.phase == "end" else None
+    alert = Alert(
+        alert_id=new_id, kind=AlertKind.VIOLATION, state=State.OPEN, violation=event.violation,
+        subject=event.site_id, site_id=event.site_id, camera_id=event.camera_id, level=graded.level,
+        reasons=graded.reasons, weights_version=graded.weights_version, object_class=event.object_class,
+        activity=event.activity, zone_id=event.zone_id, footage=event.footage, opened_at=now,
+        onset_at=event.captured_at, last_seen_at=event.captured_at, condition_ended_at=ended,
+        occurrence_of=old.alert_id if old else None, **_place(event),
+    )  # fmt: skip
+    first = (opened(alert, why, now), _hold(alert, event, now))
+    if graded.lawful_by:
+        return (*first, _supervised(alert, now))
+    return (*first, *_evidence_timer(alert, event, policy, now), *send_if_due(alert, policy, now))
+
+
+def _join(
+    alert: Alert, event: RiskEvent, graded: Graded, why: Why, policy: Policy, now: datetime
+) -> Commands:
+    facts = {"episode_id": event.episode_id, "camera_id": event.camera_id}
+    joined = changed(seen(alert, event), "join", why, now, facts=facts)
+    more = _changes(joined.after, event, graded, None, now)
+    return (joined, _hold(alert, event, now), *more, *_afterwards(joined.after, more, event, policy, now))
+
+
+def _follow(
+    alert: Alert, event: RiskEvent, graded: Graded, nearby: Nearby, policy: Policy, now: datetime
+) -> Commands:
+    alert = seen(alert, event)
+    more = _changes(alert, event, graded, nearby, now)
+    return (*_episode(event, nearby), *more, *_afterwards(alert, more, event, policy, now))
+
+
+def _changes(
+    alert: Alert, event: RiskEvent, graded: Graded, nearby: Nearby | None, now: datetime
+) -> tuple[Change, ...]:
+    """Level and condition after the event. The case's state changes only by lawful work."""
+    changes: list[Change] = []
+
+    def add(change: Change | None) -> None:
+        nonlocal alert
+        if change is not None:
+            changes.append(change)
+            alert = change.after
+
+    if alert.closed_at is None:
+        sole = nearby is not None and all(e.episode_id == event.episode_id for e in nearby.episodes)
+        lawful = bool(graded.lawful_by) and sole and event.violation == alert.violation
+        add(_level_change(alert, event, graded, lawful, now))
+        add(_condition_change(alert, event, nearby, now))
+        if lawful and alert.state is State.OPEN:
+            add(_supervised(alert, now))
+    else:
+        add(_condition_change(alert, event, nearby, now))
+    return tuple(changes)
+
+
+def _afterwards(
+    alert: Alert, changes: tuple[Change, ...], event: RiskEvent, policy: Policy, now: datetime
+) -> Commands:
+    """What follows from the changes; sending an officer comes last, since it changes the alert again."""
+    after = changes[-1].after if changes else alert
+    commands: list[Command] = [Touch(alert=after), *_evidence_timer(after, event, policy, now)]
+    if any(change.move.step == "rise" for change in changes):
+        commands.append(Tell(alert=after, what="update"))
+        commands += send_if_due(after, policy, now)
+    return tuple(commands)
+
+
+def _level_change(
+    alert: Alert, event: RiskEvent, graded: Graded, lawful: bool, now: datetime
+) -> Change | None:
+    """Up at once; down only because a permit was registered that the law knows for this violation."""
+    new: dict[str, Any] = {
+        "level": graded.level,
+        "reasons": graded.reasons,
+        "weights_version": graded.weights_version,
+    }
+    if graded.level.is_worse_than(alert.level) and event.phase != "end":
+        confirmation = (
+            Confirmation.PENDING if alert.confirmation is Confirmation.REFUTED else alert.confirmation
+        )
+        return changed(alert, "rise", Why.GRADED_WORSE, now, violation=event.violation, confirmation=confirmation,
+                       **new)  # fmt: skip
+    if lawful and alert.level.is_worse_than(graded.level):
+        return changed(
+            alert, "fall", Why.PERMIT_REGISTERED, now, facts={"permit": graded.lawful_by or ""}, **new
+        )
+    return None
+
+
+def _condition_change(alert: Alert, event: RiskEvent, nearby: Nearby | None, now: datetime) -> Change | None:
+    """A condition ends when the last of its episodes ends, and resumes with the next look at it."""
+    if event.phase == "end":
+        others_run = nearby is None or any(
+            e.ended_at is None and e.episode_id != event.episode_id for e in nearby.episodes
+        )
+        if others_run or alert.condition_ended_at is not None:
+            return None
+        return changed(alert, "note", Why.CONDITION_ENDED, now, condition_ended_at=event.captured_at)
+    ended_at = alert.condition_ended_at
+    if ended_at is not None and _is_a_look(event) and event.captured_at > ended_at:
+        return changed(alert, "note", Why.CONDITION_RESUMED, now, condition_ended_at=None)
+    return None
+
+
+def _is_a_look(event: RiskEvent) -> bool:
+    """Whether the camera saw it just then; an update that only names a finished clip is none."""
+    return event.phase != "end" and event.reason != "clip_closed"
+
+
+def _supervised(alert: Alert, now: datetime) -> Change:
+    return changed(alert, Step.SUPERVISE, Why.PERMIT_COVERS, now, to=State.SUPERVISED, closed_at=now,
+                   closing_reason=Why.PERMIT_COVERS.value)  # fmt: skip
+
+
+# ---------------------------------------------------------------- pieces
+def seen(alert: Alert, event: RiskEvent) -> Alert:
+    """With the place and time of the newest look; an older look only moves the onset back."""
+    if event.captured_at < alert.last_seen_at or event.reason == "clip_closed":
+        return msgspec.structs.replace(alert, onset_at=min(alert.onset_at, event.captured_at))
+    newer: dict[str, Any] = _place(event) if event.position is not None else {}
+    return msgspec.structs.replace(
+        alert, onset_at=min(alert.onset_at, event.captured_at), last_seen_at=event.captured_at,
+        activity=event.activity, **newer,
+    )  # fmt: skip
+
+
+def send_if_due(alert: Alert, policy: Policy, now: datetime) -> Commands:
+    """What the dispatch policy says about an open alert of this level and confirmation."""
+    if alert.state is not State.OPEN or alert.confirmation is Confirmation.REFUTED:
+        return ()
+    if alert.confirmation is Confirmation.CONFIRMED:
+        return (SeekOfficer(alert=alert, why=Why.CONFIRMED),)
+    sending = DISPATCH_POLICY[alert.level]
+    if sending is Sending.AT_ONCE:
+        return (SeekOfficer(alert=alert, why=Why.LEVEL_I_AT_ONCE),)
+    if sending is Sending.UNLESS_REFUTED:
+        due_at = now + policy.level_ii_wait
+        timer = Timer(alert_id=alert.alert_id, what=TimerKind.DISPATCH_LEVEL_II, due_at=due_at)
+        return (SetTimer(timer=timer, once=True),)
+    return ()
+
+
+def _place(event: RiskEvent) -> dict[str, Any]:
+    at = event.position
+    return {
+        "lon": at.lon if at else None, "lat": at.lat if at else None, "accuracy_m": at.accuracy_m if at else None,
+        "pipeline_id": event.pipeline_id, "chainage_m": event.chainage_m, "offset_m": event.offset_m,
+    }  # fmt: skip
+
+
+def _hold(alert: Alert, event: RiskEvent, now: datetime) -> HoldEpisode:
+    ended_at = event.captured_at if event.phase == "end" else None
+    return HoldEpisode(episode=Episode(episode_id=event.episode_id, alert_id=alert.alert_id,
+                                       camera_id=event.camera_id, joined_at=now, ended_at=ended_at))  # fmt: skip
+
+
+def _episode(event: RiskEvent, nearby: Nearby) -> Commands:
+    """Writes down that the known episode ended, or goes on after all; nothing if that is known."""
+    known = next(e for e in nearby.episodes if e.episode_id == event.episode_id)
+    ended_at = known.ended_at
+    if event.phase == "end":
+        ended_at = event.captured_at
+    elif ended_at is not None and _is_a_look(event) and event.captured_at > ended_at:
+        ended_at = None
+    if ended_at == known.ended_at:
+        return ()
+    return (HoldEpisode(episode=msgspec.structs.replace(known, ended_at=ended_at)),)
+
+
+def _evidence_timer(alert: Alert, event: RiskEvent, policy: Policy, now: datetime) -> Commands:
+    if not event.evidence or alert.closed_at is not None:
+        return ()
+    due_at = now + policy.evidence_within
+    timer = Timer(alert_id=alert.alert_id, what=TimerKind.EVIDENCE_OVERDUE, due_at=due_at)
+    return (SetTimer(timer=timer, once=True),)

@@ -1,0 +1,248 @@
+"""The loop's engine: takes work, lets what is due happen, takes people's steps; one transaction each.
+
+Reads facts, asks the pure decisions, has the commands performed. It never reads a clock. What another
+transaction made impossible is decided again; what can never be decided becomes a health alert, so that
+it neither blocks the queue nor is lost.
+"""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+import structlog
+import uuid_utils
+
+from alerts import health
+from alerts.apply import Performer
+from alerts.commands import Commands, Problem, Raise, StepRequest
+from alerts.decide import on_event
+from alerts.errors import AlertsError, Conflict, NotFound
+from alerts.lifecycle import AlertKind, State, Step
+from alerts.policy import Policy
+from alerts.ports import AlertBook, AlertTx
+from alerts.reasons import Health
+from alerts.steps import StepFacts, on_step
+from alerts.timers import TimerFacts, on_timer
+from alerts.values import Actor, Alert, LastWord, Timer, TimerKind, Work
+from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
+from monitor.audit.errors import AuditError
+from monitor.domain.assets import City
+from monitor.domain.events import RiskEvent
+from monitor.domain.risk import Reason
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+#: times that one transaction is decided again when others were first
+MOST_TRIES = 8
+#: work or timers taken in one call, so that the caller's clock moves on
+MOST_AT_ONCE = 100
+
+#: what no retry can mend: the facts themselves cannot be read or written
+_HOPELESS = (ValueError, KeyError, TypeError, AlertsError, AuditError)
+
+
+def new_uuid7() -> str:
+    """A UUID whose order is the order of time."""
+    return str(uuid_utils.uuid7())
+
+
+class AlertEngine:
+    """See the module. Safe to use from many threads and processes at once."""
+
+    def __init__(
+        self,
+        book: AlertBook,
+        city: City,
+        policy: Policy | None = None,
+        new_id: Callable[[], str] = new_uuid7,
+    ) -> None:
+        self._book, self._city, self._policy, self._new_id = book, city, policy or Policy(), new_id
+
+    # ------------------------------------------------------------ what ingest and time bring
+    def take_work(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
+        """Does up to `limit` pieces of waiting work; returns how many there were."""
+        return self._until_empty(lambda: self._one_work(now), limit)
+
+    def run_due(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
+        """Handles up to `limit` timers that are due; returns how many there were."""
+        return self._until_empty(lambda: self._one_timer(now), limit)
+
+    def raise_problem(self, problem: Problem, now: datetime) -> None:
+        """Opens or updates a health alert that the alert module itself has to raise (couriers, workers)."""
+        self._in_transaction(lambda tx: self._performer(tx, now).perform((Raise(problem=problem),)))
+
+    # ------------------------------------------------------------ what people do
+    def step(
+        self,
+        alert_id: str,
+        step: Step,
+        actor: Actor,
+        now: datetime,
+        note: str = "",
+        lon: float | None = None,
+        lat: float | None = None,
+        attachments: tuple[str, ...] = (),
+        reason: str = "",
+        idempotency_key: str | None = None,
+    ) -> AlertView:
+        """Takes a step and returns the alert after it; the same key again only returns the alert.
+
+        Raises NotFound, IllegalStep (also Incomplete: something is missing), NotAllowed.
+        """
+        request = StepRequest(step=step, actor=actor, at=now, note=note, lon=lon, lat=lat,
+                              attachments=tuple(attachments), reason=reason, idempotency_key=idempotency_key)  # fmt: skip
+
+        def take(tx: AlertTx) -> AlertView:
+            alert = _found(tx, alert_id, for_update=True)
+            if idempotency_key is None or not tx.has_move(alert.alert_id, idempotency_key):
+                facts = StepFacts(
+                    running=tx.running_dispatch(alert.alert_id),
+                    photos=tx.stored_photos(alert.alert_id, request.attachments) if attachments else frozenset(),
+                    arrive_within_m=self._policy.arrive_within_m,
+                )  # fmt: skip
+                self._performer(tx, now).perform(on_step(alert, request, facts))
+            return alert_view(tx, _found(tx, alert_id))
+
+        return self._in_transaction(take)
+
+    # ------------------------------------------------------------ what pages show
+    def view(self, alert_id: str) -> AlertView:
+        """All of one alert; NotFound."""
+        with self._book.begin() as tx:
+            return alert_view(tx, _found(tx, alert_id))
+
+    def list_alerts(
+        self,
+        state: State | None = None,
+        kind: AlertKind | None = None,
+        running: bool | None = None,
+        limit: int = 100,
+    ) -> tuple[AlertRow, ...]:
+        """Alerts, newest first."""
+        with self._book.begin() as tx:
+            return tuple(alert_row(alert) for alert in tx.list_alerts(state, kind, running, limit))
+
+    def dispatches_for(self, user: str | None) -> tuple[DispatchView, ...]:
+        """Running dispatches of one officer; of all if `user` is None (the control room)."""
+        with self._book.begin() as tx:
+            views = [dispatch_view(tx, dispatch) for dispatch in tx.running_dispatches(user)]
+            return tuple(view for view in views if view is not None)
+
+    # ------------------------------------------------------------ one transaction each
+    def _one_work(self, now: datetime) -> bool:
+        taken: list[Work] = []
+
+        def do(tx: AlertTx) -> bool:
+            work = tx.next_work()
+            if work is None:
+                return False
+            taken[:] = [work]
+            self._performer(tx, now).perform(self._decide(tx, work, now))
+            tx.finish_work(work.work_id, now)
+            return True
+
+        try:
+            return self._in_transaction(do)
+        except Conflict:
+            raise
+        except _HOPELESS as exc:
+            work = taken[0]
+            self._give_up(
+                f"work:{work.kind}",
+                f"{work.work_id}: {exc}",
+                now,
+                lambda tx: tx.finish_work(work.work_id, now),
+            )
+            return True
+
+    def _decide(self, tx: AlertTx, work: Work, now: datetime) -> Commands:
+        if work.kind == "event":
+            event = msgspec.convert(work.body, RiskEvent)
+            tx.lock(f"site:{event.site_id}")
+            nearby = tx.nearby(event, self._policy, now)
+            return on_event(event, nearby, self._city, self._policy, now, self._new_id())
+        body = health.read_body(work.kind, work.body)
+        context = health.Context(city=self._city, at=work.created_at, last=_last_word(tx, body))
+        return health.on_report(work.kind, body, context)
+
+    def _one_timer(self, now: datetime) -> bool:
+        taken: list[Timer] = []
+
+        def do(tx: AlertTx) -> bool:
+            timer = tx.next_timer(now)
+            if timer is None:
+                return False
+            taken[:] = [timer]
+            alert = _found(tx, timer.alert_id, for_update=True)
+            tx.finish_timer(timer.timer_id, now)
+            facts = TimerFacts(
+                running=tx.running_dispatch(alert.alert_id),
+                sent_before=bool(tx.dispatches(alert.alert_id)),
+                waiting=tx.waiting_evidence(alert.alert_id) if timer.what is TimerKind.EVIDENCE_OVERDUE else (),
+            )  # fmt: skip
+            self._performer(tx, now).perform(on_timer(timer, alert, facts, self._policy, now))
+            return True
+
+        try:
+            return self._in_transaction(do)
+        except Conflict:
+            raise
+        except _HOPELESS as exc:
+            timer = taken[0]
+            self._give_up(f"timer:{timer.what}", f"{timer.alert_id}: {exc}", now,
+                          lambda tx: tx.finish_timer(timer.timer_id, now))  # fmt: skip
+            return True
+
+    def _give_up(self, subject: str, detail: str, now: datetime, finish: Callable[[AlertTx], None]) -> None:
+        log.error("could not be decided", subject=subject, detail=detail)
+        reason = Reason(key="work_failed", points=0, detail=detail[:500])
+        problem = Problem(health=Health.WORK_FAILED, subject=subject, at=now, reasons=(reason,))
+
+        def do(tx: AlertTx) -> None:
+            finish(tx)
+            self._performer(tx, now).perform((Raise(problem=problem),))
+
+        self._in_transaction(do)
+
+    def _until_empty(self, one: Callable[[], bool], limit: int) -> int:
+        done = 0
+        while done < limit and one():
+            done += 1
+        return done
+
+    def _performer(self, tx: AlertTx, now: datetime) -> Performer:
+        return Performer(tx, self._city, self._policy, now, self._new_id)
+
+    def _in_transaction(self, do: Callable[[AlertTx], T]) -> T:
+        for attempt in range(1, MOST_TRIES + 1):
+            try:
+                with self._book.begin() as tx:
+                    return do(tx)
+            except Conflict:
+                if attempt == MOST_TRIES:
+                    raise
+        raise AssertionError("unreachable")
+
+
+def _found(tx: AlertTx, alert_id: str, *, for_update: bool = False) -> Alert:
+    try:
+        uuid.UUID(alert_id)
+    except ValueError:
+        raise NotFound(alert_id) from None
+    alert = tx.alert(alert_id, for_update=for_update)
+    if alert is None:
+        raise NotFound(alert_id)
+    return alert
+
+
+def _last_word(tx: AlertTx, body: health.Body) -> LastWord | None:
+    match body:
+        case health.CameraStateWork(camera_id=camera_id):
+            return tx.last_word_of_camera(camera_id)
+        case health.EdgeOnlineWork(edge_id=edge_id):
+            return tx.last_word_of_edge(edge_id)
+    return None

@@ -1,0 +1,52 @@
+"""Which alert an episode belongs to: one of the site's running ones, or none of them.
+
+Pure. One alert per place: within 50 m on the same side of the pipeline, or, without a ground fix, the
+same camera and zone of its picture; and within half an hour of the alert's last update.
+"""
+
+import math
+
+from alerts.policy import Policy
+from alerts.reasons import Why
+from alerts.values import Alert
+from monitor.domain.events import RiskEvent
+from monitor.domain.geometry import LocalFrame
+
+
+def in_time(event: RiskEvent, alert: Alert, policy: Policy) -> bool:
+    """Whether the event lies within the alert's time, widened by half an hour on both sides.
+
+    Both sides, since the backlog of an edge that was cut off arrives late.
+    """
+    return alert.onset_at - policy.join_within <= event.captured_at <= alert.last_seen_at + policy.join_within
+
+
+def distance_m(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Metres between two (lon, lat) some hundred metres apart."""
+    return math.hypot(*LocalFrame(a).to_en_m(b))
+
+
+def same_side(event: RiskEvent, alert: Alert) -> bool:
+    """Whether both lie on the same side. Within its own error of the centreline a side is not known."""
+    if event.offset_m is None or alert.offset_m is None or event.pipeline_id != alert.pipeline_id:
+        return True
+    known = abs(event.offset_m) > (event.position.accuracy_m if event.position else 0.0) and abs(
+        alert.offset_m
+    ) > (alert.accuracy_m or 0.0)
+    return not known or (event.offset_m >= 0) == (alert.offset_m >= 0)
+
+
+def belongs(event: RiskEvent, alert: Alert, policy: Policy) -> Why | None:
+    """Why the event belongs to this alert's place, or None."""
+    if (
+        event.site_id != alert.site_id
+        or event.violation != alert.violation
+        or not in_time(event, alert, policy)
+    ):
+        return None
+    if event.position is not None and alert.place is not None:
+        near = distance_m(alert.place, (event.position.lon, event.position.lat)) <= policy.join_within_m
+        return Why.SAME_PLACE if near and same_side(event, alert) else None
+    if event.camera_id == alert.camera_id and event.zone_id == alert.zone_id:
+        return Why.SAME_PICTURE_ZONE
+    return None

@@ -1,0 +1,34 @@
+"""What leaves the loop: the dispatch message of docs/contracts.md ('MQTT'). Pure."""
+
+from datetime import datetime
+
+from alerts.texts import title
+from alerts.values import Alert, Dispatch, Outgoing
+from monitor.domain.events import TOPICS
+from monitor.domain.geometry import format_chainage
+
+MQTT = "mqtt"
+
+
+def dispatch_message(dispatch: Dispatch, alert: Alert, what: str, key: str, now: datetime) -> Outgoing:
+    """A dispatch, an update or a recall, for the officer's team. The same key is the same message."""
+    idempotency_key = f"{dispatch.dispatch_id}:{key}"
+    body = {
+        "idempotency_key": idempotency_key,
+        "dispatch_id": dispatch.dispatch_id,
+        "alert_id": alert.alert_id,
+        "number": alert.number,
+        "officer": dispatch.officer,
+        "level": alert.level.value,
+        "violation": alert.violation,
+        "title": title(alert),
+        "lon": alert.lon,
+        "lat": alert.lat,
+        "accuracy_m": alert.accuracy_m,
+        "chainage": None if alert.chainage_m is None else format_chainage(alert.chainage_m),
+        "url": f"/field/{alert.alert_id}",
+        "footage": alert.footage,
+        "what": what,
+    }
+    return Outgoing(channel=MQTT, address=f"{TOPICS}/dispatch/{dispatch.team_id}", idempotency_key=idempotency_key,
+                    body=body, created_at=now)  # fmt: skip

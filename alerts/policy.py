@@ -1,0 +1,64 @@
+"""The loop's policy as rows and numbers: when a level is dispatched, what joins, what is overdue."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from alerts.reasons import Health
+from monitor.domain.levels import Level
+from monitor.domain.risk import Weights
+
+
+class Sending(StrEnum):
+    """When an officer is sent."""
+
+    AT_ONCE = "at_once"
+    UNLESS_REFUTED = "unless_refuted"  # after level_ii_wait
+    ONCE_CONFIRMED = "once_confirmed"
+
+
+DISPATCH_POLICY: dict[Level, Sending] = {
+    Level.I: Sending.AT_ONCE,
+    Level.II: Sending.UNLESS_REFUTED,
+    Level.III: Sending.ONCE_CONFIRMED,
+    Level.IV: Sending.ONCE_CONFIRMED,
+}
+
+# the same number with another hash is somebody's forgery or a broken disk, hence worse than the rest
+HEALTH_LEVEL: dict[Health, Level] = {
+    health: Level.II if health in (Health.SAME_NUMBER_OTHER_HASH, Health.NOBODY_TO_DISPATCH) else Level.III
+    for health in Health
+}
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers that decide; defaults from design.md."""
+
+    #: episodes of one site and violation within this distance on the same side …
+    join_within_m: float = 50.0
+    #: … and this long after the last update join one alert
+    join_within: timedelta = timedelta(minutes=30)
+    repeats_within: timedelta = timedelta(days=30)
+    level_ii_wait: timedelta = timedelta(minutes=2)
+    accept_within: timedelta = timedelta(minutes=10)
+    retry_dispatch_after: timedelta = timedelta(minutes=1)
+    evidence_within: timedelta = timedelta(minutes=10)
+    #: an arrival further than this from the alert is flagged
+    arrive_within_m: float = 300.0
+    #: running dispatches of one officer, at most
+    most_per_officer: int = 5
+    #: local hours [from, to) that count as night
+    night_from_h: int = 22
+    night_to_h: int = 6
+    #: attempts after which an undelivered message is itself an alert
+    attempts_until_alert: int = 10
+    weights: Weights = Weights()
+
+    def is_night(self, at: datetime, timezone: str) -> bool:
+        """Whether `at` (aware) is night on the wall clock of `timezone`."""
+        hour = at.astimezone(ZoneInfo(timezone)).hour
+        if self.night_from_h <= self.night_to_h:
+            return self.night_from_h <= hour < self.night_to_h
+        return hour >= self.night_from_h or hour < self.night_to_h

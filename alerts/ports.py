@@ -1,0 +1,191 @@
+"""What the engine needs of a database. `PostgresAlertBook` is the real one; tests have one in memory that
+passes the same contract tests.
+
+Locks are taken in this order and only in this order, so that no two transactions wait for each other:
+a work or timer row, the site's lock, an alert's row, the dispatching lock, a health subject's lock.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from alerts.decide import Nearby
+from alerts.lifecycle import AlertKind, State
+from alerts.policy import Policy
+from alerts.values import (
+    Alert,
+    Dispatch,
+    Episode,
+    EvidenceItem,
+    LastWord,
+    Move,
+    Outgoing,
+    Timer,
+    Work,
+)
+from monitor.audit.entries import Entry
+from monitor.domain.events import RiskEvent
+
+
+class AlertTx(Protocol):
+    """One transaction. Writes that another transaction made impossible raise Conflict: decide again."""
+
+    def lock(self, name: str) -> None:
+        """Waits for the lock of that name and keeps it until the transaction ends."""
+        ...
+
+    def notify(self, channel: str, payload: str) -> None:
+        """Tells who listens, once the transaction is committed."""
+        ...
+
+    def audit(self, entry: Entry) -> None:
+        """Writes an entry of the audit log."""
+        ...
+
+    # work and timers: rows that another transaction holds are passed over
+    def next_work(self) -> Work | None:
+        """The oldest work that nobody does, held until the transaction ends."""
+        ...
+
+    def finish_work(self, work_id: int, now: datetime) -> None:
+        """The work is done."""
+        ...
+
+    def next_timer(self, now: datetime) -> Timer | None:
+        """The timer that is due longest and that nobody handles, held until the transaction ends."""
+        ...
+
+    def finish_timer(self, timer_id: int, now: datetime) -> None:
+        """The timer is handled."""
+        ...
+
+    def add_timer(self, timer: Timer, *, once: bool) -> None:
+        """A new timer. `once`: not if the alert already waits for the same."""
+        ...
+
+    # facts
+    def nearby(self, event: RiskEvent, policy: Policy, now: datetime) -> Nearby:
+        """What is known about the event's place."""
+        ...
+
+    def last_word_of_camera(self, camera_id: str) -> LastWord | None:
+        """The camera's newest state in the database."""
+        ...
+
+    def last_word_of_edge(self, edge_id: str) -> LastWord | None:
+        """Whether the edge is 'online' or 'offline' by the database."""
+        ...
+
+    def waiting_evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
+        """Evidence of the alert that is announced but neither stored nor lost."""
+        ...
+
+    def stored_photos(self, alert_id: str, sha256s: Iterable[str]) -> frozenset[str]:
+        """Which of these are stored photos of this alert."""
+        ...
+
+    # alerts
+    def alert(self, alert_id: str, *, for_update: bool = False) -> Alert | None:
+        """The alert; with `for_update` its row is locked."""
+        ...
+
+    def running_health(self, health: str, subject: str) -> Alert | None:
+        """The running health alert of a subject, its row locked."""
+        ...
+
+    def insert_alert(self, alert: Alert) -> int:
+        """A new alert; returns its number."""
+        ...
+
+    def update_alert(self, alert: Alert, from_version: int) -> None:
+        """The alert as given, provided that it stands at `from_version`; else Conflict."""
+        ...
+
+    def touch_alert(self, alert: Alert) -> None:
+        """Only place and times of what is seen."""
+        ...
+
+    def add_move(self, move: Move) -> None:
+        """A row of the alert's history."""
+        ...
+
+    def has_move(self, alert_id: str, idempotency_key: str) -> bool:
+        """Whether the step of that key was taken already."""
+        ...
+
+    def hold_episode(self, episode: Episode) -> None:
+        """The episode belongs to this alert from now on."""
+        ...
+
+    # dispatches and messages
+    def running_dispatch(self, alert_id: str) -> Dispatch | None:
+        """The one running dispatch of the alert."""
+        ...
+
+    def dispatches(self, alert_id: str) -> tuple[Dispatch, ...]:
+        """All dispatches of the alert, oldest first."""
+        ...
+
+    def running_by_officer(self) -> Mapping[str, int]:
+        """How many running dispatches each officer has; who has none is missing."""
+        ...
+
+    def add_dispatch(self, dispatch: Dispatch) -> None:
+        """A new running dispatch; Conflict if the alert has one."""
+        ...
+
+    def accept_dispatch(self, dispatch_id: str, at: datetime) -> None:
+        """The officer accepted."""
+        ...
+
+    def end_dispatch(self, dispatch_id: str, at: datetime, why: str) -> None:
+        """The dispatch ended."""
+        ...
+
+    def add_outgoing(self, outgoing: Outgoing) -> None:
+        """A message to deliver; one of the same key is the same message."""
+        ...
+
+    def take_outgoing(self, now: datetime, limit: int) -> tuple[Outgoing, ...]:
+        """Messages that are due and that nobody sends, held until the transaction ends."""
+        ...
+
+    def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
+        """Delivered."""
+        ...
+
+    def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
+        """Not delivered; one attempt more."""
+        ...
+
+    # read models
+    def list_alerts(
+        self, state: State | None, kind: AlertKind | None, running: bool | None, limit: int
+    ) -> tuple[Alert, ...]:
+        """Newest first."""
+        ...
+
+    def moves(self, alert_id: str) -> tuple[Move, ...]:
+        """The alert's history, oldest first."""
+        ...
+
+    def events(self, alert_id: str, limit: int) -> tuple[RiskEvent, ...]:
+        """The newest events of the alert's episodes, oldest first."""
+        ...
+
+    def evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
+        """Evidence of the alert's episodes, and its photos."""
+        ...
+
+    def running_dispatches(self, officer: str | None) -> tuple[Dispatch, ...]:
+        """Running dispatches of one officer, or of all; newest first."""
+        ...
+
+
+class AlertBook(Protocol):
+    """Where alerts are kept."""
+
+    def begin(self) -> AbstractContextManager[AlertTx]:
+        """A transaction: committed when the block ends, undone when it raises."""
+        ...

@@ -1,0 +1,77 @@
+"""Why: every reason that the loop stores, shows and counts. Texts for people are in texts.py."""
+
+from enum import StrEnum
+
+
+class Why(StrEnum):
+    """Reason of a transition, a join, a dispatch or the end of one."""
+
+    # opening and joining
+    NEW_PLACE = "new_place"  # no running alert holds this place
+    AFTER_CLOSING = "after_closing"  # a new onset where an alert was closed
+    WORSE_AFTER_CLOSING = "worse_after_closing"  # the episode of a closed alert got worse
+    OUTSIDE_PERMIT = "outside_permit"  # lawful work went on outside its permit
+    SAME_PLACE = "same_place"  # within 50 m on the same side
+    SAME_PICTURE_ZONE = "same_picture_zone"  # no ground fix: same camera and zone
+    # level
+    GRADED_WORSE = "graded_worse"
+    PERMIT_REGISTERED = "permit_registered"  # the one reason by which a level falls
+    # condition, apart from the case
+    CONDITION_ENDED = "condition_ended"
+    CONDITION_RESUMED = "condition_resumed"
+    PERMIT_COVERS = "permit_covers"
+    # dispatch
+    LEVEL_I_AT_ONCE = "level_i_at_once"
+    LEVEL_II_UNREFUTED = "level_ii_unrefuted"
+    CONFIRMED = "confirmed"
+    SENT_BY_ROOM = "sent_by_room"
+    REOPENED = "reopened"
+    AFTER_DECLINE = "after_decline"
+    AFTER_DARK = "after_dark"
+    ACCEPT_OVERDUE = "accept_overdue"
+    # health
+    PROBLEM_BEGAN = "problem_began"
+    PROBLEM_CHANGED = "problem_changed"
+    PROBLEM_OVER = "problem_over"
+    # steps
+    BY_HAND = "by_hand"
+    ARRIVED = "arrived"
+    ARRIVED_FAR = "arrived_far"  # further than 300 m from the alert
+    ARRIVED_WITHOUT_POSITION = "arrived_without_position"
+    ARRIVED_PLACE_UNKNOWN = "arrived_place_unknown"  # the alert itself has no ground fix
+
+
+class Choice(StrEnum):
+    """Why this officer."""
+
+    NEAREST_FREE = "nearest_free"
+    LEAST_LOADED = "least_loaded"  # everybody has a running dispatch
+    ASKED_AGAIN = "asked_again"  # nobody else covers the site
+    NOBODY_COVERS = "nobody_covers"
+    ALL_AT_LIMIT = "all_at_limit"
+    ALL_DECLINED = "all_declined"
+
+
+class Health(StrEnum):
+    """What can be wrong with the watching itself."""
+
+    CAMERA_NOT_WATCHING = "camera_not_watching"
+    EDGE_OFFLINE = "edge_offline"
+    NUMBER_GAP = "number_gap"
+    DEAD_LETTER = "dead_letter"
+    SAME_NUMBER_OTHER_HASH = "same_number_other_hash"
+    LOSS = "loss"
+    EVIDENCE_OVERDUE = "evidence_overdue"
+    NOBODY_TO_DISPATCH = "nobody_to_dispatch"
+    UNDELIVERABLE = "undeliverable"
+    WORK_FAILED = "work_failed"
+
+
+class EndOfDispatch(StrEnum):
+    """How a dispatch ended."""
+
+    RESOLVED = "resolved"
+    DECLINED = "declined"
+    RECALLED = "recalled"
+    WENT_DARK = "went_dark"
+    DISMISSED = "dismissed"

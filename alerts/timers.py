@@ -1,0 +1,96 @@
+"""What to do when something becomes due. Pure.
+
+Timers are never cancelled: what is due looks at the alert as it is then, and does nothing if the reason
+for it is gone.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+from alerts.commands import Clear, Commands, EndDispatch, Problem, Raise, SeekOfficer, SetTimer, changed
+from alerts.lifecycle import State, Step
+from alerts.policy import Policy
+from alerts.reasons import EndOfDispatch, Health, Why
+from alerts.values import Alert, Confirmation, Dispatch, EvidenceItem, Timer, TimerKind
+from monitor.domain.levels import Level
+from monitor.domain.risk import Reason
+
+
+class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database knows when a timer is due."""
+
+    running: Dispatch | None = None
+    #: was anybody ever sent to this alert
+    sent_before: bool = False
+    #: evidence of the alert that is announced but neither stored nor lost
+    waiting: tuple[EvidenceItem, ...] = ()
+
+
+def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now: datetime) -> Commands:
+    """The commands of a due timer; none if its reason is gone."""
+    match timer.what:
+        case TimerKind.DISPATCH_LEVEL_II:
+            return _level_ii(alert, facts)
+        case TimerKind.RETRY_DISPATCH:
+            return _retry(alert)
+        case TimerKind.ACCEPT_OVERDUE:
+            return _accept_overdue(timer, alert, facts, now)
+        case TimerKind.EVIDENCE_OVERDUE:
+            return _evidence_overdue(alert, facts, policy, now)
+
+
+def _may_be_sent(alert: Alert) -> bool:
+    return alert.state is State.OPEN and alert.confirmation is not Confirmation.REFUTED
+
+
+def _level_ii(alert: Alert, facts: TimerFacts) -> Commands:
+    # who was recalled by the room is not sent again by a timer
+    if not _may_be_sent(alert) or facts.sent_before or Level.II.is_worse_than(alert.level):
+        return ()
+    return (SeekOfficer(alert=alert, why=Why.LEVEL_II_UNREFUTED),)
+
+
+def _retry(alert: Alert) -> Commands:
+    if not _may_be_sent(alert):
+        return ()
+    if alert.confirmation is Confirmation.CONFIRMED:
+        why = Why.CONFIRMED
+    else:
+        why = Why.LEVEL_I_AT_ONCE if alert.level is Level.I else Why.LEVEL_II_UNREFUTED
+    return (SeekOfficer(alert=alert, why=why),)
+
+
+def _accept_overdue(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) -> Commands:
+    if (
+        alert.state is not State.DISPATCHED
+        or facts.running is None
+        or facts.running.dispatch_id != timer.dispatch_id
+    ):
+        return ()
+    dark = changed(alert, Step.GO_DARK, Why.ACCEPT_OVERDUE, now, to=State.OPEN,
+                   facts={"dispatch_id": facts.running.dispatch_id, "officer": facts.running.officer})  # fmt: skip
+    end = EndDispatch(dispatch=facts.running, at=now, why=EndOfDispatch.WENT_DARK, recall=True)
+    if alert.confirmation is Confirmation.REFUTED:
+        return (dark, end)
+    return (dark, end, SeekOfficer(alert=dark.after, why=Why.AFTER_DARK))
+
+
+def _evidence_overdue(alert: Alert, facts: TimerFacts, policy: Policy, now: datetime) -> Commands:
+    """Announced for ten minutes on an open alert, and still not here."""
+    over = Clear(health=Health.EVIDENCE_OVERDUE, subject=alert.alert_id)
+    if alert.closed_at is not None or not facts.waiting:
+        return (over,)
+    overdue = [item for item in facts.waiting if item.announced_at + policy.evidence_within <= now]
+    oldest_young = min((item.announced_at for item in facts.waiting if item not in overdue), default=now)
+    again = Timer(alert_id=alert.alert_id, what=TimerKind.EVIDENCE_OVERDUE,
+                  due_at=max(oldest_young + policy.evidence_within, now + policy.retry_dispatch_after))  # fmt: skip
+    if not overdue:
+        return (over, SetTimer(timer=again, once=True))
+    shown = ", ".join(item.sha256[:12] for item in overdue[:5])
+    problem = Problem(
+        health=Health.EVIDENCE_OVERDUE, subject=alert.alert_id, at=now, site_id=alert.site_id,
+        camera_id=alert.camera_id, footage=alert.footage,
+        reasons=(Reason(key="evidence_overdue", points=0, detail=f"{len(overdue)}: {shown}"),),
+    )  # fmt: skip
+    return (Raise(problem=problem), SetTimer(timer=again, once=True))
