@@ -3,7 +3,7 @@ the same contract tests.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -86,6 +86,10 @@ class IngestStore(Protocol):
 
     def note_unwatched(self, now: datetime, grace_s: float) -> int:
         """Writes minutes of known cameras without a record as unwatched, once `grace_s` has passed."""
+        ...
+
+    def prune_numbers(self, now: datetime, keep: timedelta) -> int:
+        """Forgets numbers that the receipt covers and that came longer than `keep` ago."""
         ...
 
     def receipts(self) -> Sequence[Receipt]:

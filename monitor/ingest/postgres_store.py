@@ -108,7 +108,7 @@ class PostgresIngestStore:
         return [receipt((row["edge_id"], row["epoch"]), stored_of(row)) for row in found]
 
     def prune_numbers(self, now: datetime, keep: timedelta) -> int:
-        """Forgets numbers that the receipt covers and that came longer than `keep` ago."""
+        """See IngestStore."""
         with self._pool.connection() as conn:
             return conn.execute(QUERIES["prune_numbers"], {"before": now - keep}).rowcount
 
