@@ -1,0 +1,30 @@
+"""One small file per command. Each says what it takes and prints; the work is done elsewhere."""
+
+import typer
+
+from hcawatch.commands import (
+    audit,
+    centre,
+    check,
+    config,
+    db,
+    demo,
+    edge,
+    grafana,
+    models,
+    up,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add all commands, in the order of the help."""
+    app.command("demo")(demo.demo)
+    app.command("up")(up.up)
+    app.command("check")(check.check)
+    app.command("centre")(centre.centre)
+    app.command("edge")(edge.edge)
+    app.add_typer(config.app, name="config")
+    app.add_typer(db.app, name="db")
+    app.add_typer(audit.app, name="audit")
+    app.add_typer(models.app, name="models")
+    app.add_typer(grafana.app, name="grafana")

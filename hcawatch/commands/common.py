@@ -1,0 +1,101 @@
+"""What the command files share: options, examples in the help, errors, the language of messages."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+class CommandError(Exception):
+    """The command can't do what was asked; the message says what is wrong, where, and what to do."""
+
+
+class Lang(StrEnum):
+    """Languages of messages."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The YAML configuration.", show_default=False)
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database", metavar="URL", envvar="HCAWATCH_DATABASE_URL", show_default=False,
+        help="postgresql://… of the database; better given by the environment variable.",
+    ),
+]  # fmt: skip
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Data folder of a running `hcawatch up` or `demo`.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Language = Annotated[
+    Lang | None, typer.Option("--lang", help="Language of messages; else that of LANG.", show_default=False)
+]
+
+
+def examples(*lines: str) -> str:
+    """Examples for a help text, kept line by line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def with_examples(*lines: str) -> Callable[[F], F]:
+    """Adds examples to the help of a command."""
+
+    def add(function: F) -> F:
+        # a paragraph of its own, after the function's own text
+        function.__doc__ = f"{inspect.getdoc(function)}\n\n{examples(*lines)}"
+        return function
+
+    return add
+
+
+def group(help_text: str) -> typer.Typer:
+    """A command with commands of its own; alone it prints its help."""
+    app = typer.Typer(
+        help=help_text, rich_markup_mode=None, invoke_without_command=True, pretty_exceptions_enable=False
+    )
+
+    @app.callback()
+    def _alone(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help())
+
+    return app
+
+
+def language(wanted: Lang | None, env: Mapping[str, str] | None = None) -> Lang:
+    """The language asked for, else Chinese if the environment's is, else English."""
+    if wanted is not None:
+        return wanted
+    env = os.environ if env is None else env
+    named = next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
+    return Lang.ZH if named.lower().startswith("zh") else Lang.EN
+
+
+def version_text() -> str:
+    """What `--version` prints."""
+    return f"hcawatch {metadata.version('hcawatch')}"
+
+
+def database_url(named: str | None, data_dir: Path | None) -> str:
+    """Where the database is: named, or that of a running installation in `data_dir`."""
+    if named:
+        return named
+    if data_dir is not None:
+        from hcawatch.runtime import Runtime
+
+        return Runtime.load(data_dir / "runtime.json").database_url
+    raise CommandError(
+        "no database named: set HCAWATCH_DATABASE_URL, give --database URL, or --data-dir of a running hcawatch"
+    )
