@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 import httpx
+import msgspec
 
 from hcawatch.people import ensure_edges, ensure_people
 from hcawatch.runtime import MqttAccess, Runtime
@@ -207,6 +208,22 @@ class Stack:
     def _tail(self, name: str) -> str:
         child = self.children[name]
         return f"{child.log} ends:\n{child.log_tail(8)}"
+
+    def start_file_clock(self) -> None:
+        """From now on the cameras' files count as live: a worker that comes back goes on where they are now."""
+        assert self.runtime is not None
+        self.files_live_since_s = time.time()
+        self.runtime = msgspec.structs.replace(self.runtime, files_live_since_s=self.files_live_since_s)
+        self.runtime.save(self._runtime_path)
+
+    def edge_folder(self, edge_id: str) -> Path:
+        """Where an edge keeps its outbox and its evidence."""
+        return self.data_dir / "edges" / edge_id
+
+    @property
+    def broker_kind(self) -> str:
+        """Which broker runs."""
+        return self._broker.kind if self._broker is not None else "named"
 
     def restart(self, name: str) -> None:
         """Start a part again that has ended."""

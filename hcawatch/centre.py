@@ -1,0 +1,137 @@
+"""The centre's process: ingest, the alert module, the audit log's sequencer and the web, wired together.
+
+Each part runs in threads of its own and says whether it is well; `/readyz` shows it. Everything that must
+not be lost is in the database before anything is acknowledged, so the process can be killed at any time.
+"""
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import structlog
+import uvicorn
+from psycopg_pool import PoolTimeout
+
+from alerts.courier import Courier
+from alerts.engine import AlertEngine
+from alerts.policy import Policy
+from alerts.postgres_book import PostgresAlertBook
+from alerts.worker import AlertWorker
+from hcawatch.config import LoadedConfig
+from hcawatch.logs import set_up_logs
+from hcawatch.runtime import Runtime
+from monitor.audit import sequencer
+from monitor.audit.note import Signer
+from monitor.ingest.mqtt import MqttSettings
+from monitor.ingest.postgres_store import PostgresIngestStore
+from monitor.ingest.worker import IngestWorker
+from monitor.store.migrate import migrate
+from monitor.store.pool import Pool, make_pool
+from monitor.web.app import WebDeps, create_app
+
+log = structlog.get_logger(__name__)
+
+_SEQUENCE_EVERY_S = 0.5
+#: a log's name, first line of its checkpoints; it must not change during the log's life
+LOG_ORIGIN = "hcawatch/audit"
+
+
+def run(loaded: LoadedConfig, runtime: Runtime) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status."""
+    set_up_logs()
+    migrate(runtime.database_url)
+    data_dir = Path(runtime.data_dir)
+    with make_pool(runtime.database_url, "centre", min_size=2, max_size=12) as pool:
+        _serve(loaded, runtime, pool, data_dir)
+    return 0
+
+
+def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -> None:
+    book = PostgresAlertBook(pool)
+    engine = AlertEngine(book, loaded.city, Policy(weights=loaded.settings.weights))
+    ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
+    alerts = AlertWorker(engine, Courier(book, {"mqtt": _publisher(ingest)}, engine), runtime.database_url)
+    sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
+    deps = WebDeps(
+        pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
+        cookie_secure=(runtime.public_url or "").startswith("https://"),
+        checks={"ingest": ingest.healthy, "alerts": alerts.healthy, "audit": sequencing.healthy},
+    )  # fmt: skip
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(deps),
+            host=runtime.http_host,
+            port=runtime.http_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            lifespan="on",
+        )  # fmt: skip
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    with ingest, alerts, sequencing:
+        log.info("centre.started", url=runtime.centre_url, config=loaded.version)
+        server.run()
+    log.info("centre.stopped")
+
+
+def _mqtt(runtime: Runtime) -> MqttSettings:
+    access = runtime.mqtt["centre"]
+    return MqttSettings(
+        host=access.host, port=access.port, user=access.user, password=access.password,
+        tls_ca_file=Path(access.tls_ca) if access.tls_ca else None,
+    )  # fmt: skip
+
+
+def _publisher(ingest: IngestWorker) -> Callable[[str, bytes, bool], None]:
+    def publish(topic: str, payload: bytes, retain: bool) -> None:
+        ingest.publish(topic, payload, retain=retain)
+
+    return publish
+
+
+def _signer(data_dir: Path) -> Signer:
+    folder = data_dir / "secrets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Signer.load_or_create(folder / "audit-key", LOG_ORIGIN)
+
+
+class Sequencing:
+    """Numbers and signs what waits in the audit log, twice a second."""
+
+    def __init__(self, pool: Pool, signer: Signer, heads_dir: Path) -> None:
+        self._pool, self._signer, self._heads_dir = pool, signer, heads_dir
+        self._stopping = threading.Event()
+        self._well = True
+        self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
+
+    def healthy(self) -> bool:
+        """Whether the last turn went well."""
+        return self._well and self._thread.is_alive()
+
+    def __enter__(self) -> "Sequencing":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(10.0)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_SEQUENCE_EVERY_S):
+            try:
+                with self._pool.connection() as conn:
+                    sequencer.run_once(conn, self._signer, datetime.now(UTC), heads_dir=self._heads_dir)
+                self._well = True
+            except (psycopg.Error, PoolTimeout, OSError) as exc:
+                if self._well:  # say it once, until it is well again
+                    log.warning("audit.sequencer_waits", error=str(exc))
+                self._well = False
+            except Exception:
+                self._well = False
+                log.exception("audit.sequencer_failed")

@@ -1,0 +1,268 @@
+"""`hcawatch demo`: prepares the clips, starts every part, plays the story, and says what happened.
+
+The parts are those of production; only the excavator's picture, the officers' phones and the people in
+the room are simulated, and say so. `--once` kills the edge worker in mid-story, lets it come back, and
+ends with the report.
+"""
+
+import contextlib
+import shutil
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+import yaml
+
+from hcawatch.config import load
+from hcawatch.demo import clips, report
+from hcawatch.demo.cast import Cast
+from hcawatch.demo.commentary import Commentary, Say
+from hcawatch.demo.footage import FootageUnavailable, fetch_clip
+from hcawatch.demo.rtsp import RtspServer
+from hcawatch.demo.setting import EDGE, FIELD, DemoSetting, base_city_file, write_setting
+from hcawatch.stack import Stack
+from hcawatch.up import stop_event
+from monitor.store.pool import make_pool
+
+#: the run without a person ends by then, whatever happened
+ONCE_LIMIT_S = 105.0
+#: the excavator has left and its end is reported some seconds later; then the story is over
+STORY_OVER_S = clips.STORY.gone_s + 14.0
+#: half-way, the tree line's camera loses its stream
+TREES_LOST_S = 26.0
+#: with a person watching, that camera comes back for a while each time
+TREES_AWAY_S = 60.0
+#: people walk over the marked strip at this second of vtest.avi
+PATH_BEGIN_S = 40.0
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message says why and what to do."""
+
+
+def main(
+    *,
+    once: bool = False,
+    data_dir: Path | None = None,
+    port: int | None = None,
+    footage: Path | None = None,
+    database: str | None = None,
+    keep: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Run the demo; returns the exit status (0 only if every step of the chain happened)."""
+    stop = stop_event()
+    say = Say(started_s=time.monotonic())
+    base = (data_dir or platformdirs.user_data_path("hcawatch") / "demo").expanduser().absolute()
+    cache = base / "cache"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise DemoError(
+            f"the folder {base} cannot be used ({exc.strerror}): name another with --data-dir"
+        ) from exc
+    run_dir = base / ("once" if once else "live")
+    with Props(cache, footage, once, say) as props:
+        if stop.is_set():
+            return 130
+        say.restart()
+        if once and not keep:
+            _clear(run_dir)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        setting = props.write(run_dir / "demo.yaml", loop=not once)
+        city = load(setting.config).city
+        with Stack(
+            config=setting.config, city=city, data_dir=run_dir, say=say, http_port=port, database_url=database
+        ) as stack:
+            story = Story(stack, setting, props, say, stop)
+            if not once:
+                return story.play_for_people()
+            return story.play_once(as_json)
+
+
+def _clear(folder: Path) -> None:
+    """Forget the last run without a person: its report is printed, its data were only the demo's.
+
+    A run that was killed left what it had; the folder's lock tells whether one is still at it.
+    """
+    from monitor.child import FolderInUse, FolderLock
+
+    if not folder.exists():
+        return
+    try:
+        FolderLock(folder / "hcawatch.lock").release()
+    except FolderInUse:
+        return  # the stack says who holds it
+    shutil.rmtree(folder)
+
+
+class Props:
+    """The clips and the cameras that serve them."""
+
+    def __init__(self, cache: Path, footage: Path | None, once: bool, say: "Say") -> None:
+        self._cache, self._footage, self._once, self._say = cache, footage, once, say
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> "Props":
+        try:
+            self._prepare()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _prepare(self) -> None:
+        say, cache = self._say, self._cache
+        try:
+            say("real footage: vtest.avi and tree.avi of Debian's package opencv-doc")
+            path_source = self._footage or fetch_clip("vtest.avi", cache, say.detail)
+            trees_source = (
+                fetch_clip("tree.avi", cache, say.detail) if self._footage is None else self._footage
+            )
+        except FootageUnavailable as exc:
+            raise DemoError(str(exc)) from exc
+        if not path_source.is_file():
+            raise DemoError(f"there is no video {path_source}: name a file that exists with --footage")
+        begin_s = PATH_BEGIN_S if self._footage is None else 0.0
+        path_clip = clips.for_rtsp(path_source, cache, say.share, begin_s=begin_s)
+        trees_clip = clips.for_rtsp(trees_source, cache, say.share)
+        say(f"simulated footage: {clips.STORY.duration_s:.0f} s of an excavator, rendered here")
+        self.field_clip, self.truth = clips.rendered(cache, say.share)
+        self.path_camera, path_url = self._camera("path", path_clip)
+        self.trees_camera, trees_url = self._camera("trees", trees_clip)
+        self._urls = path_url, trees_url
+
+    def _camera(self, name: str, clip: Path) -> tuple[RtspServer, str]:
+        """One RTSP server that serves one clip, as one camera would."""
+        folder = self._cache / f"camera-{name}"
+        folder.mkdir(exist_ok=True)
+        shown = folder / f"{name}.mp4"
+        if not shown.exists() or not shown.samefile(clip):
+            shown.unlink(missing_ok=True)
+            shown.hardlink_to(clip)
+        server = RtspServer(folder, log=self._cache / f"camera-{name}.log")
+        server.start()
+        self._open.callback(server.stop)
+        return server, server.url(shown.name, endless=True)
+
+    def write(self, target: Path, *, loop: bool) -> DemoSetting:
+        """The configuration with these cameras."""
+        base = yaml.safe_load(base_city_file().read_text(encoding="utf-8"))
+        return write_setting(
+            target, base=base, truth=self.truth, field_clip=self.field_clip,
+            path_url=self._urls[0], trees_url=self._urls[1], loop=loop,
+        )  # fmt: skip
+
+
+class Story:
+    """The demo's play: who acts when, and what is told about it."""
+
+    def __init__(
+        self, stack: Stack, setting: DemoSetting, props: Props, say: Say, stop: threading.Event
+    ) -> None:
+        self._stack, self._setting, self._props, self._say, self._stop = stack, setting, props, say, stop
+
+    def play_for_people(self) -> int:
+        """Until Ctrl-C."""
+        with self._on_stage() as commentary:
+            self._print_logins()
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(f"{self._stack.url}/")
+            began_s = time.monotonic()
+            self._await_trees_lost(began_s, commentary)
+            away_since_s = time.monotonic()
+            while not self._stop.wait(0.4):
+                commentary.tell()
+                self._restart_what_ended()
+                if not self._props.trees_camera.is_alive() and time.monotonic() - away_since_s > TREES_AWAY_S:
+                    self._props.trees_camera.start()
+            self._say("ending …")
+        return 0
+
+    def play_once(self, as_json: bool) -> int:
+        """The whole story with a kill in the middle; prints the report."""
+        restarts = 0
+        with self._on_stage() as commentary:
+            self._say(f"console {self._stack.url}/ (passwords in {self._stack.data_dir / 'secrets'})")
+            began_s = time.monotonic()
+            trees_lost = False
+            while not self._stop.wait(0.2) and time.monotonic() - began_s < ONCE_LIMIT_S:
+                commentary.tell()
+                at_s = time.monotonic() - began_s
+                if not trees_lost and at_s > TREES_LOST_S:
+                    self._say("the tree line's camera loses its stream")
+                    self._props.trees_camera.kill()
+                    trees_lost = True
+                if restarts == 0 and commentary.mid_story():
+                    self._say("kill -9 of the edge worker, in mid-story")
+                    self._stack.kill_edge(EDGE)
+                    self._stack.start_edge(EDGE)
+                    restarts = 1
+                if at_s > STORY_OVER_S and trees_lost and commentary.over():
+                    break
+            if self._stop.is_set():
+                return 130
+            self._say("stopping the edge in order; waiting for its last receipts")
+            self._stack.stop_edge(EDGE, timeout_s=20.0)
+        found = self._report(restarts)
+        for sentence in (failed := report.judge(found, kills=1)):
+            self._say(f"DID NOT HAPPEN: {sentence}")
+        print(found.as_json(), flush=True)
+        return 1 if failed else 0
+
+    # ------------------------------------------------------------------ parts of the play
+
+    @contextlib.contextmanager
+    def _on_stage(self) -> Iterator[Commentary]:
+        """Edge, people and commentary, from the first frame to the last word."""
+        self._stack.start_file_clock()
+        self._stack.start_edge(EDGE)
+        self._say(f"edge {EDGE}: 3 cameras (2 real over RTSP, 1 simulated from a file)")
+        with (
+            Cast(self._stack, self._say) as _cast,
+            make_pool(self._stack.database_url, "demo", max_size=2) as pool,
+        ):
+            yield Commentary(pool, self._say, camera_id=FIELD, since=datetime.now(UTC))
+
+    def _await_trees_lost(self, began_s: float, commentary: Commentary) -> None:
+        while not self._stop.wait(0.4) and time.monotonic() - began_s < TREES_LOST_S:
+            commentary.tell()
+        self._props.trees_camera.kill()
+
+    def _restart_what_ended(self) -> None:
+        for name in self._stack.ended():
+            self._say(f"{name} ended; starting it again")
+            self._stack.restart(name)
+
+    def _report(self, restarts: int) -> report.Report:
+        from hcawatch.demo.proof import prove
+
+        with make_pool(self._stack.database_url, "report", max_size=1) as pool, pool.connection() as conn:
+            audit, store = prove(conn, self._stack.data_dir)
+            return report.collect(
+                conn, outbox=self._stack.edge_folder(EDGE) / "outbox.sqlite", city=self._stack.city, setting=self._setting,
+                restarts=restarts, audit=audit, store=store, broker=self._stack.broker_kind,
+            )  # fmt: skip
+
+    def _print_logins(self) -> None:
+        url, passwords = self._stack.url, self._stack.passwords
+        self._say("")
+        for page, path, users in (
+            ("console 控制台", "/", ("operator", "supervisor")),
+            ("field 现场", "/field", tuple(u for u in passwords if u.startswith("officer"))),
+            ("audit 审计", "/audit", ("auditor",)),
+        ):
+            self._say(f"  {page:<14} {url}{path}")
+            for user in users:
+                self._say(f"  {'':<14} log in as {user} / {passwords[user]}")
+        self._say("")
+        self._say("Officers' phones and the room's people are simulated. Ctrl-C ends everything.")
+        sys.stdout.flush()
