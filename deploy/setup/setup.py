@@ -109,7 +109,7 @@ def write_state(state: dict[str, str]) -> None:
     """By rename, so that a kill leaves the old state or the new one."""
     partial = STATE.with_suffix(".partial")
     partial.write_text(json.dumps(state, indent=1, sort_keys=True))
-    os.replace(partial, STATE)
+    partial.replace(STATE)
 
 
 def wanted_state(tests: bool) -> dict[str, str]:
@@ -118,9 +118,9 @@ def wanted_state(tests: bool) -> dict[str, str]:
     The environment's key names its folder, because scripts in it carry absolute paths. Which
     Python 3.11 made it doesn't matter while that one is still there.
     """
-    python = os.path.realpath(VENV / "bin" / "python")
+    python = VENV / "bin" / "python"
     wanted = {
-        "environment": str(VENV) if os.path.exists(python) else "the Python of .venv is gone",
+        "environment": str(VENV) if python.exists() else "the Python of .venv is gone",
         "runtime packages": sha256_file(ROOT / "requirements" / "runtime.lock"),
         "project": sha256_file(ROOT / "pyproject.toml"),
     }
@@ -137,7 +137,7 @@ def leaflet_is_in_place() -> bool:
 
 
 def missing_test_packages() -> list[tuple[str, str, str]]:
-    return [row for row in TEST_PACKAGES if not os.path.exists(row[1])]
+    return [row for row in TEST_PACKAGES if not Path(row[1]).exists()]
 
 
 def is_done(state: dict[str, str], wanted: dict[str, str]) -> bool:
@@ -299,7 +299,7 @@ def copy_leaflet() -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(target.name + ".partial")
         shutil.copyfile(source, partial)
-        os.replace(partial, target)
+        partial.replace(target)
     progress.end("Leaflet 1.9.4")
 
 
