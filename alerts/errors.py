@@ -15,3 +15,7 @@ class NotFound(AlertsError):
 
 class Conflict(AlertsError):
     """Somebody else changed the same alert, episode or dispatch first. Retryable: decide again."""
+
+
+class Unusable(AlertsError):
+    """The database refuses the values themselves; trying again cannot help."""

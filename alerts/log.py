@@ -23,7 +23,7 @@ CASE_FIELDS = tuple(name for name in Alert.__struct_fields__ if name not in _NOT
 
 def case_fields(alert: Alert) -> dict[str, Any]:
     """The fields of the case as JSON values."""
-    values: dict[str, Any] = msgspec.to_builtins(alert)
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(alert))
     return {name: values[name] for name in CASE_FIELDS}
 
 

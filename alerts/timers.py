@@ -82,9 +82,9 @@ def _evidence_overdue(alert: Alert, facts: TimerFacts, policy: Policy, now: date
     if alert.closed_at is not None or not facts.waiting:
         return (over,)
     overdue = [item for item in facts.waiting if item.announced_at + policy.evidence_within <= now]
-    oldest_young = min((item.announced_at for item in facts.waiting if item not in overdue), default=now)
-    again = Timer(alert_id=alert.alert_id, what=TimerKind.EVIDENCE_OVERDUE,
-                  due_at=max(oldest_young + policy.evidence_within, now + policy.retry_dispatch_after))  # fmt: skip
+    oldest_at = min(item.announced_at for item in facts.waiting)
+    due_at = now + policy.retry_dispatch_after if overdue else oldest_at + policy.evidence_within
+    again = Timer(alert_id=alert.alert_id, what=TimerKind.EVIDENCE_OVERDUE, due_at=due_at)
     if not overdue:
         return (over, SetTimer(timer=again, once=True))
     shown = ", ".join(item.sha256[:12] for item in overdue[:5])

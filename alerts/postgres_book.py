@@ -1,0 +1,229 @@
+"""Where alerts are kept: PostgreSQL or TimescaleDB. All SQL is in queries.sql; nothing is decided here."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import errors
+from psycopg.types.json import Jsonb
+
+from alerts.decide import Nearby
+from alerts.errors import Conflict, Unusable
+from alerts.lifecycle import AlertKind, State
+from alerts.policy import Policy
+from alerts.ports import AlertTx
+from alerts.values import (
+    Alert,
+    Dispatch,
+    Episode,
+    EvidenceItem,
+    LastWord,
+    Move,
+    Outgoing,
+    Permit,
+    Timer,
+    Work,
+)
+from monitor.audit.entries import Entry
+from monitor.audit.log import append
+from monitor.domain.events import RiskEvent
+from monitor.store.pool import Conn, Pool
+from monitor.store.queries import Queries
+
+QUERIES = Queries("alerts")
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+#: others were first; deciding again sees what they did
+_RETRYABLE = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
+
+
+class PostgresAlertBook:
+    """An AlertBook (ports.py) on a pool of connections with dict rows."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[AlertTx]:
+        """A transaction of its own connection."""
+        try:
+            with self._pool.connection() as conn:
+                yield PostgresAlertTx(conn)
+        except _RETRYABLE as exc:
+            raise Conflict(str(exc)) from exc
+        except (psycopg.DataError, psycopg.IntegrityError) as exc:
+            raise Unusable(str(exc)) from exc
+
+
+class PostgresAlertTx:
+    """An AlertTx (ports.py) on one connection."""
+
+    def __init__(self, conn: Conn) -> None:
+        self._conn = conn
+
+    def _run(self, query: str, **parameters: Any) -> psycopg.Cursor[Row]:
+        return self._conn.execute(QUERIES[query], parameters)
+
+    def _one(self, query: str, type_: type[T], **parameters: Any) -> T | None:
+        row = self._run(query, **parameters).fetchone()
+        return None if row is None else value(row, type_)
+
+    def _all(self, query: str, type_: type[T], **parameters: Any) -> tuple[T, ...]:
+        return tuple(value(row, type_) for row in self._run(query, **parameters))
+
+    def lock(self, name: str) -> None:
+        self._run("lock", name=name)
+
+    def notify(self, channel: str, payload: str) -> None:
+        self._run("notify", channel=channel, payload=payload)
+
+    def audit(self, entry: Entry) -> None:
+        append(self._conn, entry)
+
+    # ------------------------------------------------------------ work and timers
+    def next_work(self) -> Work | None:
+        return self._one("next_work", Work)
+
+    def finish_work(self, work_id: int, now: datetime) -> None:
+        self._run("finish_work", work_id=work_id, now=now)
+
+    def next_timer(self, now: datetime) -> Timer | None:
+        return self._one("next_timer", Timer, now=now)
+
+    def finish_timer(self, timer_id: int, now: datetime) -> None:
+        self._run("finish_timer", timer_id=timer_id, now=now)
+
+    def add_timer(self, timer: Timer, *, once: bool) -> None:
+        self._run("add_timer", **_parameters(timer), once=once)
+
+    # ------------------------------------------------------------ facts
+    def nearby(self, event: RiskEvent, policy: Policy, now: datetime) -> Nearby:
+        place = {"site_id": event.site_id, "violation": event.violation}
+        alerts = self._all("alerts_near", Alert, **place, episode_id=event.episode_id,
+                           seen_since=event.captured_at - policy.join_within)  # fmt: skip
+        episodes = self._all("episodes_of_holder", Episode, episode_id=event.episode_id)
+        permits: tuple[Permit, ...] = ()
+        if event.pipeline_id is not None:
+            permits = self._all("permits_near", Permit, violation=event.violation, pipeline_id=event.pipeline_id,
+                                at=event.captured_at)  # fmt: skip
+        repeats = self._run("repeats", **place, since=now - policy.repeats_within)
+        return Nearby(
+            alerts=alerts, episodes=episodes, permits=permits, repeats=tuple(r["alert_id"] for r in repeats)
+        )
+
+    def last_word_of_camera(self, camera_id: str) -> LastWord | None:
+        return self._one("last_word_of_camera", LastWord, camera_id=camera_id)
+
+    def last_word_of_edge(self, edge_id: str) -> LastWord | None:
+        return self._one("last_word_of_edge", LastWord, edge_id=edge_id)
+
+    def waiting_evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
+        return self._all("waiting_evidence", EvidenceItem, alert_id=alert_id)
+
+    def stored_photos(self, alert_id: str, sha256s: Iterable[str]) -> frozenset[str]:
+        rows = self._run("stored_photos", alert_id=alert_id, sha256s=list(sha256s))
+        return frozenset(row["sha256"] for row in rows)
+
+    # ------------------------------------------------------------ alerts
+    def alert(self, alert_id: str, *, for_update: bool = False) -> Alert | None:
+        return self._one("alert_for_update" if for_update else "alert", Alert, alert_id=alert_id)
+
+    def running_health(self, health: str, subject: str) -> Alert | None:
+        return self._one("running_health", Alert, health=health, subject=subject)
+
+    def insert_alert(self, alert: Alert) -> int:
+        row = self._run("insert_alert", **_parameters(alert)).fetchone()
+        assert row is not None
+        return int(row["number"])
+
+    def update_alert(self, alert: Alert, from_version: int) -> None:
+        done = self._run("update_alert", **_parameters(alert), from_version=from_version)
+        if done.rowcount != 1:
+            raise Conflict(f"alert {alert.alert_id} is no longer at version {from_version}")
+
+    def touch_alert(self, alert: Alert) -> None:
+        self._run("touch_alert", **_parameters(alert))
+
+    def add_move(self, move: Move) -> None:
+        self._run("add_move", **_parameters(move))
+
+    def has_move(self, alert_id: str, idempotency_key: str) -> bool:
+        found = self._run("has_move", alert_id=alert_id, idempotency_key=idempotency_key)
+        return found.fetchone() is not None
+
+    def hold_episode(self, episode: Episode) -> None:
+        self._run("hold_episode", **_parameters(episode))
+
+    # ------------------------------------------------------------ dispatches and messages
+    def running_dispatch(self, alert_id: str) -> Dispatch | None:
+        return self._one("running_dispatch", Dispatch, alert_id=alert_id)
+
+    def dispatches(self, alert_id: str) -> tuple[Dispatch, ...]:
+        return self._all("dispatches", Dispatch, alert_id=alert_id)
+
+    def running_by_officer(self) -> Mapping[str, int]:
+        return {row["officer"]: row["running"] for row in self._run("running_by_officer")}
+
+    def add_dispatch(self, dispatch: Dispatch) -> None:
+        self._run("add_dispatch", **_parameters(dispatch))
+
+    def accept_dispatch(self, dispatch_id: str, at: datetime) -> None:
+        self._run("accept_dispatch", dispatch_id=dispatch_id, at=at)
+
+    def end_dispatch(self, dispatch_id: str, at: datetime, why: str) -> None:
+        self._run("end_dispatch", dispatch_id=dispatch_id, at=at, why=why)
+
+    def add_outgoing(self, outgoing: Outgoing) -> None:
+        self._run("add_outgoing", **_parameters(outgoing))
+
+    def take_outgoing(self, now: datetime, limit: int) -> tuple[Outgoing, ...]:
+        return self._all("take_outgoing", Outgoing, now=now, limit=limit)
+
+    def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
+        self._run("outgoing_sent", outgoing_id=outgoing_id, at=at)
+
+    def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
+        self._run("outgoing_failed", outgoing_id=outgoing_id, error=error, next_try_at=next_try_at)
+
+    # ------------------------------------------------------------ read models
+    def list_alerts(
+        self, state: State | None, kind: AlertKind | None, running: bool | None, limit: int
+    ) -> tuple[Alert, ...]:
+        return self._all("list_alerts", Alert, state=state, kind=kind, running=running, limit=limit)
+
+    def moves(self, alert_id: str) -> tuple[Move, ...]:
+        return self._all("moves", Move, alert_id=alert_id)
+
+    def events(self, alert_id: str, limit: int) -> tuple[RiskEvent, ...]:
+        rows = self._run("events", alert_id=alert_id, limit=limit).fetchall()
+        return tuple(msgspec.convert(row["body"], RiskEvent) for row in reversed(rows))
+
+    def evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
+        return self._all("evidence", EvidenceItem, alert_id=alert_id)
+
+    def running_dispatches(self, officer: str | None) -> tuple[Dispatch, ...]:
+        return self._all("running_dispatches", Dispatch, officer=officer)
+
+
+def value(row: Row, type_: type[T]) -> T:
+    """A row as a value; UUIDs as text."""
+    plain = {name: str(field) if isinstance(field, UUID) else field for name, field in row.items()}
+    return msgspec.convert(plain, type_)
+
+
+def _parameters(struct: msgspec.Struct) -> Row:
+    """A value's fields as query parameters; lists and mappings as JSON."""
+    return {name: _parameter(getattr(struct, name)) for name in struct.__struct_fields__}
+
+
+def _parameter(field: Any) -> Any:
+    if isinstance(field, tuple | list | dict):
+        return Jsonb(msgspec.to_builtins(field))
+    # enums are StrEnum: the database's enums take their text
+    return str(field) if isinstance(field, str) else field

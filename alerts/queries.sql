@@ -1,0 +1,256 @@
+-- The loop's queries. One named block each; read by monitor.store.queries.
+
+-- lock --
+-- Waits for a named lock of this transaction (ports.py says in which order they are taken).
+SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))
+
+-- notify --
+-- Tells who listens, on commit.
+SELECT pg_notify(%(channel)s, %(payload)s)
+
+-- next_work --
+-- The oldest work that no other transaction holds.
+SELECT work_id, kind, body, created_at FROM alert_work
+WHERE done_at IS NULL
+ORDER BY work_id
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- finish_work --
+-- The work is done.
+UPDATE alert_work SET done_at = %(now)s WHERE work_id = %(work_id)s
+
+-- next_timer --
+-- The timer that is due longest and that no other transaction holds.
+SELECT timer_id, alert_id::text, what, due_at, dispatch_id::text FROM timer
+WHERE done_at IS NULL AND due_at <= %(now)s
+ORDER BY due_at
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- finish_timer --
+-- The timer is handled.
+UPDATE timer SET done_at = %(now)s WHERE timer_id = %(timer_id)s
+
+-- add_timer --
+-- A timer; with `once` only if the alert does not wait for the same already.
+INSERT INTO timer (alert_id, what, dispatch_id, due_at)
+SELECT %(alert_id)s, %(what)s, %(dispatch_id)s::uuid, %(due_at)s
+WHERE NOT (%(once)s AND EXISTS (
+    SELECT FROM timer WHERE alert_id = %(alert_id)s AND what = %(what)s AND done_at IS NULL
+))
+
+-- alerts_near --
+-- Alerts of one site and violation that run or were seen lately, and the one that holds the episode.
+SELECT * FROM alert
+WHERE site_id = %(site_id)s AND violation = %(violation)s AND closed_at IS NULL AND kind = 'violation'
+UNION
+SELECT * FROM alert
+WHERE site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s AND kind = 'violation'
+UNION
+SELECT alert.* FROM alert JOIN alert_episode USING (alert_id) WHERE episode_id = %(episode_id)s
+
+-- episodes_of_holder --
+-- All episodes of the alert that holds this one.
+SELECT episode_id::text, alert_id::text, camera_id, joined_at, ended_at FROM alert_episode
+WHERE alert_id = (SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s)
+
+-- permits_near --
+-- Permits for this kind of work on this pipeline that are not long over; which one covers, the grading decides.
+SELECT permit_number, violation, pipeline_id, from_m, to_m, valid_from, valid_to, company, machines FROM permit
+WHERE violation = %(violation)s AND pipeline_id = %(pipeline_id)s
+  AND valid_to >= %(at)s::timestamptz - interval '30 days' AND valid_from <= %(at)s::timestamptz + interval '30 days'
+ORDER BY permit_number
+
+-- repeats --
+-- Confirmed or verified alerts of this site and violation lately.
+SELECT alert_id::text FROM alert
+WHERE site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(since)s
+  AND (confirmation = 'confirmed' OR state = 'verified')
+LIMIT 50
+
+-- last_word_of_camera --
+-- The camera's newest state.
+SELECT state, since FROM camera_state WHERE camera_id = %(camera_id)s
+
+-- last_word_of_edge --
+-- Whether the edge is there.
+SELECT CASE WHEN online THEN 'online' ELSE 'offline' END AS state, updated_at AS since
+FROM edge_state WHERE edge_id = %(edge_id)s
+
+-- stored_photos --
+-- Which of these are stored photos of this alert.
+SELECT sha256 FROM evidence
+WHERE sha256 = ANY(%(sha256s)s) AND kind = 'photo' AND alert_id = %(alert_id)s AND stored_at IS NOT NULL
+
+-- waiting_evidence --
+-- Evidence of the alert that is announced but neither stored nor lost.
+SELECT sha256, kind, content_type, bytes, evidence.camera_id, event_id::text, evidence.episode_id::text,
+       uploaded_by, footage, announced_at, stored_at, lost_reason
+FROM evidence JOIN alert_episode USING (episode_id)
+WHERE alert_episode.alert_id = %(alert_id)s AND stored_at IS NULL AND lost_reason IS NULL
+ORDER BY announced_at
+
+-- evidence --
+-- Evidence of the alert's episodes, and its photos.
+SELECT sha256, kind, content_type, bytes, camera_id, event_id::text, episode_id::text,
+       uploaded_by, footage, announced_at, stored_at, lost_reason
+FROM evidence
+WHERE episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(alert_id)s)
+   OR alert_id = %(alert_id)s
+ORDER BY announced_at, sha256
+
+-- alert --
+-- One alert.
+SELECT * FROM alert WHERE alert_id = %(alert_id)s
+
+-- alert_for_update --
+-- One alert, its row locked.
+SELECT * FROM alert WHERE alert_id = %(alert_id)s FOR UPDATE
+
+-- running_health --
+-- The running health alert of a subject, its row locked.
+SELECT * FROM alert
+WHERE kind = 'health' AND health = %(health)s AND subject = %(subject)s AND closed_at IS NULL
+FOR UPDATE
+
+-- insert_alert --
+-- A new alert; the database gives its number.
+INSERT INTO alert (
+    alert_id, kind, source, state, violation, health, subject, site_id, camera_id, level, reasons, weights_version,
+    confirmation, lon, lat, accuracy_m, pipeline_id, chainage_m, offset_m, object_class, activity, zone_id, footage,
+    opened_at, onset_at, last_seen_at, condition_ended_at, acknowledged_at, arrived_at, resolved_at, resolved_by,
+    closed_at, closing_reason, occurrence_of, version
+) VALUES (
+    %(alert_id)s, %(kind)s, %(source)s, %(state)s, %(violation)s, %(health)s, %(subject)s, %(site_id)s, %(camera_id)s,
+    %(level)s, %(reasons)s, %(weights_version)s, %(confirmation)s, %(lon)s, %(lat)s, %(accuracy_m)s, %(pipeline_id)s,
+    %(chainage_m)s, %(offset_m)s, %(object_class)s, %(activity)s, %(zone_id)s, %(footage)s, %(opened_at)s,
+    %(onset_at)s, %(last_seen_at)s, %(condition_ended_at)s, %(acknowledged_at)s, %(arrived_at)s, %(resolved_at)s,
+    %(resolved_by)s, %(closed_at)s, %(closing_reason)s, %(occurrence_of)s, %(version)s
+)
+RETURNING number
+
+-- update_alert --
+-- The case after a transition, provided that nobody was first.
+UPDATE alert SET
+    state = %(state)s, violation = %(violation)s, level = %(level)s, reasons = %(reasons)s,
+    weights_version = %(weights_version)s, confirmation = %(confirmation)s,
+    condition_ended_at = %(condition_ended_at)s, acknowledged_at = %(acknowledged_at)s, arrived_at = %(arrived_at)s,
+    resolved_at = %(resolved_at)s, resolved_by = %(resolved_by)s, closed_at = %(closed_at)s,
+    closing_reason = %(closing_reason)s, version = %(version)s
+WHERE alert_id = %(alert_id)s AND version = %(from_version)s
+
+-- touch_alert --
+-- Place and times of what is seen; the case stays as it is.
+UPDATE alert SET
+    onset_at = least(onset_at, %(onset_at)s), last_seen_at = greatest(last_seen_at, %(last_seen_at)s),
+    lon = %(lon)s, lat = %(lat)s, accuracy_m = %(accuracy_m)s, pipeline_id = %(pipeline_id)s,
+    chainage_m = %(chainage_m)s, offset_m = %(offset_m)s, activity = %(activity)s
+WHERE alert_id = %(alert_id)s
+
+-- add_move --
+-- A row of the alert's history.
+INSERT INTO alert_transition (
+    alert_id, n, step, from_state, to_state, level, actor, role, at, reason, note, lon, lat, attachments,
+    idempotency_key
+) VALUES (
+    %(alert_id)s, %(n)s, %(step)s, %(from_state)s, %(to_state)s, %(level)s, %(actor)s, %(role)s, %(at)s, %(reason)s,
+    %(note)s, %(lon)s, %(lat)s, %(attachments)s, %(idempotency_key)s
+)
+
+-- has_move --
+-- Whether the step of that key was taken.
+SELECT FROM alert_transition WHERE alert_id = %(alert_id)s AND idempotency_key = %(idempotency_key)s
+
+-- moves --
+-- The alert's history.
+SELECT alert_id::text, n, step, from_state, to_state, level, actor, role, at, reason, note, lon, lat, attachments,
+       idempotency_key
+FROM alert_transition WHERE alert_id = %(alert_id)s ORDER BY n
+
+-- hold_episode --
+-- The episode belongs to this alert from now on.
+INSERT INTO alert_episode (episode_id, alert_id, camera_id, joined_at, ended_at)
+VALUES (%(episode_id)s, %(alert_id)s, %(camera_id)s, %(joined_at)s, %(ended_at)s)
+ON CONFLICT (episode_id) DO UPDATE SET alert_id = excluded.alert_id, ended_at = excluded.ended_at
+
+-- events --
+-- The newest events of the alert's episodes.
+SELECT body FROM risk_event
+WHERE episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(alert_id)s)
+ORDER BY captured_at DESC, seq DESC
+LIMIT %(limit)s
+
+-- running_dispatch --
+-- The one running dispatch of an alert.
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason
+FROM dispatch WHERE alert_id = %(alert_id)s AND ended_at IS NULL
+
+-- dispatches --
+-- All dispatches of an alert.
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason
+FROM dispatch WHERE alert_id = %(alert_id)s ORDER BY dispatched_at, dispatch_id
+
+-- running_dispatches --
+-- Running dispatches of one officer, or of all.
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason
+FROM dispatch
+WHERE ended_at IS NULL AND (%(officer)s::text IS NULL OR officer = %(officer)s)
+ORDER BY dispatched_at DESC, dispatch_id DESC
+
+-- running_by_officer --
+-- How many running dispatches each officer has.
+SELECT officer, count(*) AS running FROM dispatch WHERE ended_at IS NULL GROUP BY officer
+
+-- add_dispatch --
+-- An officer is sent; a unique index allows one running dispatch per alert.
+INSERT INTO dispatch (dispatch_id, alert_id, team_id, officer, dispatched_at)
+VALUES (%(dispatch_id)s, %(alert_id)s, %(team_id)s, %(officer)s, %(dispatched_at)s)
+
+-- accept_dispatch --
+-- The officer accepted.
+UPDATE dispatch SET accepted_at = %(at)s WHERE dispatch_id = %(dispatch_id)s
+
+-- end_dispatch --
+-- The dispatch ended.
+UPDATE dispatch SET ended_at = %(at)s, end_reason = %(why)s WHERE dispatch_id = %(dispatch_id)s AND ended_at IS NULL
+
+-- add_outgoing --
+-- A message to deliver; one of the same key is the same message.
+INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at)
+VALUES (%(channel)s, %(address)s, %(idempotency_key)s, %(body)s, %(created_at)s, %(created_at)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+
+-- take_outgoing --
+-- Messages that are due and that no other transaction sends.
+SELECT outgoing_id, channel, address, idempotency_key, body, created_at, attempts FROM outgoing
+WHERE sent_at IS NULL AND next_try_at <= %(now)s
+ORDER BY next_try_at, outgoing_id
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- outgoing_sent --
+-- Delivered.
+UPDATE outgoing SET sent_at = %(at)s, attempts = attempts + 1, last_error = NULL WHERE outgoing_id = %(outgoing_id)s
+
+-- outgoing_failed --
+-- Not delivered; one attempt more.
+UPDATE outgoing SET attempts = attempts + 1, last_error = %(error)s, next_try_at = %(next_try_at)s
+WHERE outgoing_id = %(outgoing_id)s
+
+-- list_alerts --
+-- Alerts, newest first.
+SELECT * FROM alert
+WHERE (%(state)s::alert_state IS NULL OR state = %(state)s::alert_state)
+  AND (%(kind)s::alert_kind IS NULL OR kind = %(kind)s::alert_kind)
+  AND (%(running)s::boolean IS NULL OR (closed_at IS NULL) = %(running)s::boolean)
+ORDER BY number DESC
+LIMIT %(limit)s
+
+-- all_alerts --
+-- Every alert, for comparing with the log.
+SELECT * FROM alert ORDER BY number
+
+-- alert_entries --
+-- The loop's entries of the audit log, in the order in which they were written.
+SELECT body FROM audit_entry WHERE kind LIKE 'alert.%%' ORDER BY entry_id

@@ -1,0 +1,356 @@
+"""An AlertBook in memory: same transactions, same refusals as PostgreSQL, one writer at a time.
+
+Passes tests/integration/test_alerts_book.py, as the real one does. `add_*` put in what ingest and the web
+would have written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from alerts.decide import Nearby
+from alerts.errors import Conflict
+from alerts.lifecycle import AlertKind, State
+from alerts.log import SEEN_FIELDS
+from alerts.policy import Policy
+from alerts.values import (
+    Alert,
+    Confirmation,
+    Dispatch,
+    Episode,
+    EvidenceItem,
+    LastWord,
+    Move,
+    Outgoing,
+    Permit,
+    Timer,
+    Work,
+)
+from monitor.audit.entries import Entry
+from monitor.domain.events import RiskEvent
+
+replace = msgspec.structs.replace
+
+
+class _Tables:
+    """Everything that a transaction can undo. Values are frozen, so copying the containers suffices."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self.episodes: dict[str, Episode] = {}
+        self.moves: dict[str, list[Move]] = {}
+        self.dispatches: dict[str, Dispatch] = {}
+        self.timers: dict[int, tuple[Timer, datetime | None]] = {}
+        self.work: dict[int, tuple[Work, datetime | None]] = {}
+        self.outgoing: dict[int, Outgoing] = {}
+        self.next_try_at: dict[int, datetime] = {}
+        self.sent_at: dict[int, datetime] = {}
+        self.entries: list[Entry] = []
+        self.permits: list[Permit] = []
+        self.events: list[RiskEvent] = []
+        self.evidence: dict[str, tuple[EvidenceItem, str | None]] = {}
+        self.cameras: dict[str, LastWord] = {}
+        self.edges: dict[str, LastWord] = {}
+        self.notified: list[tuple[str, str]] = []
+
+    def snapshot(self) -> _Tables:
+        saved = _Tables()
+        for name, table in vars(self).items():
+            setattr(saved, name, copy.copy(table))
+        saved.moves = {key: list(moves) for key, moves in self.moves.items()}
+        return saved
+
+
+class MemoryAlertBook:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.tables = _Tables()
+        self._lock = threading.RLock()
+        self._ids = iter(range(1, 10**9))
+
+    @contextlib.contextmanager
+    def begin(self) -> Iterator[MemoryAlertTx]:
+        with self._lock:
+            saved = self.tables.snapshot()
+            try:
+                yield MemoryAlertTx(self.tables, self._ids)
+            except BaseException:
+                self.tables = saved
+                raise
+
+    # ------------------------------------------------------------ what others write
+    def add_work(self, kind: str, body: Any, at: datetime) -> None:
+        with self._lock:
+            work_id = next(self._ids)
+            plain = msgspec.to_builtins(body)
+            self.tables.work[work_id] = (Work(work_id=work_id, kind=kind, body=plain, created_at=at), None)
+
+    def add_event(self, event: RiskEvent, at: datetime) -> None:
+        """As ingest does: the row, its announced evidence, and the work."""
+        with self._lock:
+            self.tables.events.append(event)
+            for item in event.evidence:
+                self.add_evidence(
+                    EvidenceItem(
+                        sha256=item.sha256, kind=item.kind, content_type=item.content_type, bytes=item.bytes,
+                        camera_id=event.camera_id, event_id=event.event_id, episode_id=event.episode_id,
+                        footage=event.footage, announced_at=at,
+                    )
+                )  # fmt: skip
+            self.add_work("event", event, at)
+
+    def add_permit(self, permit: Permit) -> None:
+        with self._lock:
+            self.tables.permits.append(permit)
+
+    def add_evidence(self, item: EvidenceItem, alert_id: str | None = None) -> None:
+        with self._lock:
+            self.tables.evidence[item.sha256] = (item, alert_id)
+
+    def set_camera(self, camera_id: str, word: LastWord) -> None:
+        with self._lock:
+            self.tables.cameras[camera_id] = word
+
+    def set_edge(self, edge_id: str, word: LastWord) -> None:
+        with self._lock:
+            self.tables.edges[edge_id] = word
+
+
+class MemoryAlertTx:
+    """See AlertTx in alerts/ports.py."""
+
+    def __init__(self, tables: _Tables, ids: Iterator[int]) -> None:
+        self._t, self._ids = tables, ids
+
+    def lock(self, name: str) -> None:
+        """One writer at a time holds all locks already."""
+
+    def notify(self, channel: str, payload: str) -> None:
+        self._t.notified.append((channel, payload))
+
+    def audit(self, entry: Entry) -> None:
+        entry.canonical()
+        self._t.entries.append(entry)
+
+    def next_work(self) -> Work | None:
+        return next((work for work, done_at in self._t.work.values() if done_at is None), None)
+
+    def finish_work(self, work_id: int, now: datetime) -> None:
+        self._t.work[work_id] = (self._t.work[work_id][0], now)
+
+    def next_timer(self, now: datetime) -> Timer | None:
+        due = [timer for timer, done_at in self._t.timers.values() if done_at is None and timer.due_at <= now]
+        return min(due, key=lambda timer: timer.due_at, default=None)
+
+    def finish_timer(self, timer_id: int, now: datetime) -> None:
+        self._t.timers[timer_id] = (self._t.timers[timer_id][0], now)
+
+    def add_timer(self, timer: Timer, *, once: bool) -> None:
+        waits = any(
+            other.alert_id == timer.alert_id and other.what == timer.what and done_at is None
+            for other, done_at in self._t.timers.values()
+        )
+        if not (once and waits):
+            timer_id = next(self._ids)
+            self._t.timers[timer_id] = (replace(timer, timer_id=timer_id), None)
+
+    def nearby(self, event: RiskEvent, policy: Policy, now: datetime) -> Nearby:
+        held = self._t.episodes.get(event.episode_id)
+        seen_since = event.captured_at - policy.join_within
+
+        def here(alert: Alert) -> bool:
+            return (
+                alert.kind is AlertKind.VIOLATION
+                and alert.site_id == event.site_id
+                and alert.violation == event.violation
+            )
+
+        alerts = tuple(
+            alert
+            for alert in self._t.alerts.values()
+            if (held is not None and alert.alert_id == held.alert_id)
+            or (here(alert) and (alert.closed_at is None or alert.last_seen_at >= seen_since))
+        )
+        episodes = tuple(
+            e for e in self._t.episodes.values() if held is not None and e.alert_id == held.alert_id
+        )
+        permits = tuple(
+            p
+            for p in self._t.permits
+            if p.violation == event.violation and p.pipeline_id == event.pipeline_id
+        )
+        repeats = tuple(
+            alert.alert_id
+            for alert in self._t.alerts.values()
+            if here(alert)
+            and alert.last_seen_at >= now - policy.repeats_within
+            and (alert.confirmation is Confirmation.CONFIRMED or alert.state is State.VERIFIED)
+        )
+        return Nearby(alerts=alerts, episodes=episodes, permits=permits, repeats=repeats)
+
+    def last_word_of_camera(self, camera_id: str) -> LastWord | None:
+        return self._t.cameras.get(camera_id)
+
+    def last_word_of_edge(self, edge_id: str) -> LastWord | None:
+        return self._t.edges.get(edge_id)
+
+    def waiting_evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
+        return tuple(
+            item
+            for item in self.evidence(alert_id)
+            if item.episode_id is not None and item.stored_at is None and item.lost_reason is None
+        )
+
+    def stored_photos(self, alert_id: str, sha256s: Iterable[str]) -> frozenset[str]:
+        found = {sha256: self._t.evidence[sha256] for sha256 in sha256s if sha256 in self._t.evidence}
+        return frozenset(
+            sha256
+            for sha256, (item, of_alert) in found.items()
+            if item.kind == "photo" and of_alert == alert_id and item.stored_at is not None
+        )
+
+    def alert(self, alert_id: str, *, for_update: bool = False) -> Alert | None:
+        return self._t.alerts.get(alert_id)
+
+    def running_health(self, health: str, subject: str) -> Alert | None:
+        for alert in self._t.alerts.values():
+            if alert.health == health and alert.subject == subject and alert.closed_at is None:
+                return alert
+        return None
+
+    def insert_alert(self, alert: Alert) -> int:
+        if alert.health is not None and self.running_health(alert.health, alert.subject):
+            raise Conflict("one running health alert per subject")
+        if alert.alert_id in self._t.alerts:
+            raise Conflict(f"alert {alert.alert_id} is there already")
+        number = 1 + max((other.number for other in self._t.alerts.values()), default=0)
+        self._t.alerts[alert.alert_id] = replace(alert, number=number)
+        return number
+
+    def update_alert(self, alert: Alert, from_version: int) -> None:
+        known = self._t.alerts[alert.alert_id]
+        if known.version != from_version:
+            raise Conflict(f"alert {alert.alert_id} is no longer at version {from_version}")
+        kept = {name: getattr(known, name) for name in (*SEEN_FIELDS, "number")}
+        self._t.alerts[alert.alert_id] = replace(alert, **kept)
+
+    def touch_alert(self, alert: Alert) -> None:
+        known = self._t.alerts[alert.alert_id]
+        seen = {name: getattr(alert, name) for name in SEEN_FIELDS}
+        seen["onset_at"] = min(known.onset_at, alert.onset_at)
+        seen["last_seen_at"] = max(known.last_seen_at, alert.last_seen_at)
+        self._t.alerts[alert.alert_id] = replace(known, **seen)
+
+    def add_move(self, move: Move) -> None:
+        moves = self._t.moves.setdefault(move.alert_id, [])
+        if any(other.n == move.n for other in moves):
+            raise Conflict(f"alert {move.alert_id} has a transition {move.n}")
+        if move.idempotency_key is not None and self.has_move(move.alert_id, move.idempotency_key):
+            raise Conflict(f"the step {move.idempotency_key} was taken")
+        moves.append(move)
+
+    def has_move(self, alert_id: str, idempotency_key: str) -> bool:
+        return any(move.idempotency_key == idempotency_key for move in self._t.moves.get(alert_id, []))
+
+    def hold_episode(self, episode: Episode) -> None:
+        known = self._t.episodes.get(episode.episode_id)
+        if known is not None:
+            episode = replace(known, alert_id=episode.alert_id, ended_at=episode.ended_at)
+        self._t.episodes[episode.episode_id] = episode
+
+    def running_dispatch(self, alert_id: str) -> Dispatch | None:
+        return next((d for d in self.dispatches(alert_id) if d.ended_at is None), None)
+
+    def dispatches(self, alert_id: str) -> tuple[Dispatch, ...]:
+        mine = [d for d in self._t.dispatches.values() if d.alert_id == alert_id]
+        return tuple(sorted(mine, key=lambda d: (d.dispatched_at, d.dispatch_id)))
+
+    def running_by_officer(self) -> Mapping[str, int]:
+        return Counter(d.officer for d in self._t.dispatches.values() if d.ended_at is None)
+
+    def add_dispatch(self, dispatch: Dispatch) -> None:
+        if self.running_dispatch(dispatch.alert_id):
+            raise Conflict(f"alert {dispatch.alert_id} has a running dispatch")
+        self._t.dispatches[dispatch.dispatch_id] = dispatch
+
+    def accept_dispatch(self, dispatch_id: str, at: datetime) -> None:
+        self._t.dispatches[dispatch_id] = replace(self._t.dispatches[dispatch_id], accepted_at=at)
+
+    def end_dispatch(self, dispatch_id: str, at: datetime, why: str) -> None:
+        known = self._t.dispatches[dispatch_id]
+        if known.ended_at is None:
+            self._t.dispatches[dispatch_id] = replace(known, ended_at=at, end_reason=str(why))
+
+    def add_outgoing(self, outgoing: Outgoing) -> None:
+        if any(o.idempotency_key == outgoing.idempotency_key for o in self._t.outgoing.values()):
+            return
+        outgoing_id = next(self._ids)
+        self._t.outgoing[outgoing_id] = replace(outgoing, outgoing_id=outgoing_id)
+        self._t.next_try_at[outgoing_id] = outgoing.created_at
+
+    def take_outgoing(self, now: datetime, limit: int) -> tuple[Outgoing, ...]:
+        due = [
+            (self._t.next_try_at[outgoing_id], outgoing_id)
+            for outgoing_id in self._t.outgoing
+            if outgoing_id not in self._t.sent_at and self._t.next_try_at[outgoing_id] <= now
+        ]
+        return tuple(self._t.outgoing[outgoing_id] for _, outgoing_id in sorted(due)[:limit])
+
+    def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
+        known = self._t.outgoing[outgoing_id]
+        self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
+        self._t.sent_at[outgoing_id] = at
+
+    def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
+        known = self._t.outgoing[outgoing_id]
+        self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
+        self._t.next_try_at[outgoing_id] = next_try_at
+
+    def list_alerts(
+        self, state: State | None, kind: AlertKind | None, running: bool | None, limit: int
+    ) -> tuple[Alert, ...]:
+        found = [
+            alert
+            for alert in self._t.alerts.values()
+            if (state is None or alert.state is state)
+            and (kind is None or alert.kind is kind)
+            and (running is None or (alert.closed_at is None) == running)
+        ]
+        return tuple(sorted(found, key=lambda alert: -alert.number)[:limit])
+
+    def moves(self, alert_id: str) -> tuple[Move, ...]:
+        return tuple(self._t.moves.get(alert_id, ()))
+
+    def events(self, alert_id: str, limit: int) -> tuple[RiskEvent, ...]:
+        mine = [
+            event
+            for event in self._t.events
+            if (held := self._t.episodes.get(event.episode_id)) and held.alert_id == alert_id
+        ]
+        return tuple(sorted(mine, key=lambda event: (event.captured_at, event.seq))[-limit:])
+
+    def evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
+        mine = [
+            item
+            for item, of_alert in self._t.evidence.values()
+            if of_alert == alert_id
+            or (
+                item.episode_id is not None
+                and (held := self._t.episodes.get(item.episode_id))
+                and held.alert_id == alert_id
+            )
+        ]
+        return tuple(sorted(mine, key=lambda item: (item.announced_at, item.sha256)))
+
+    def running_dispatches(self, officer: str | None) -> tuple[Dispatch, ...]:
+        mine = [d for d in self._t.dispatches.values() if d.ended_at is None and officer in (None, d.officer)]
+        return tuple(sorted(mine, key=lambda d: (d.dispatched_at, d.dispatch_id), reverse=True))

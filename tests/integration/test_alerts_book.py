@@ -1,0 +1,500 @@
+"""The loop on a database: the same tests on PostgreSQL and on the book in memory, so that both mean the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from alerts import replay
+from alerts.engine import AlertEngine
+from alerts.errors import Conflict, NotFound
+from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, State, Step
+from alerts.reasons import Health, Why
+from alerts.values import Alert, EvidenceItem, LastWord, Permit
+from monitor.domain.events import EvidenceRef
+from monitor.domain.levels import Level
+from monitor.store.pool import make_pool
+from tests.doubles.alert_book import MemoryAlertBook
+from tests.doubles.alert_seeds import SeededPostgresBook
+from tests.doubles.alert_story import (
+    CITY,
+    NOON,
+    OPERATOR,
+    SUPERVISOR,
+    at_metres,
+    event,
+    mild,
+    officer,
+    uid,
+)
+
+Book = Any
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def book(request: pytest.FixtureRequest) -> Iterator[Book]:
+    if request.param == "memory":
+        yield MemoryAlertBook()
+        return
+    with make_pool(request.getfixturevalue("postgres_dsn"), "test", min_size=1, max_size=6) as pool:
+        yield SeededPostgresBook(pool)
+
+
+@pytest.fixture
+def engine(book: Book) -> AlertEngine:
+    return AlertEngine(book, CITY)
+
+
+def outgoing(book: Book) -> list[dict[str, Any]]:
+    with book.begin() as tx:
+        return [o.body for o in tx.take_outgoing(NOON + timedelta(days=9), 1000)]
+
+
+def the_alert(engine: AlertEngine) -> Alert:
+    (row,) = engine.list_alerts(kind=AlertKind.VIOLATION)
+    return row.alert
+
+
+def take(book: Book, engine: AlertEngine, *events: Any, after_s: float = 0) -> None:
+    at = NOON + timedelta(seconds=after_s)
+    for one in events:
+        book.add_event(one, at)
+    engine.take_work(at)
+
+
+def photo(book: Book, alert_id: str, sha256: str = "f" * 64, stored: bool = True) -> str:
+    item = EvidenceItem(sha256=sha256, kind="photo", content_type="image/jpeg", bytes=9, uploaded_by="ann",
+                        announced_at=NOON, stored_at=NOON if stored else None)  # fmt: skip
+    book.add_evidence(item, alert_id)
+    return sha256
+
+
+def on_the_way(book: Book, engine: AlertEngine, until: Step = Step.RESOLVE) -> str:
+    """A level I alert whose officer ann has gone as far as `until`."""
+    take(book, engine, event())
+    alert_id = the_alert(engine).alert_id
+    sha256 = photo(book, alert_id)
+    for n, step in enumerate((Step.ACCEPT, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE)):
+        attachments = (sha256,) if step is Step.COLLECT else ()
+        engine.step(
+            alert_id, step, officer("ann"), NOON + timedelta(seconds=10 * n + 10), lon=121.5, lat=31.2,
+            attachments=attachments,
+        )  # fmt: skip
+        if step is until:
+            break
+    return alert_id
+
+
+# ---------------------------------------------------------------- opening and dispatching
+def test_a_red_event_sends_the_nearest_officer_in_the_same_transaction(
+    book: Book, engine: AlertEngine
+) -> None:
+    """Level I: alert, dispatch and message to the team exist as soon as the work is taken."""
+    take(book, engine, event())
+    view = engine.view(the_alert(engine).alert_id)
+    assert view.alert.state is State.DISPATCHED
+    assert view.alert.level is Level.I
+    assert [(t.n, t.step, t.reason) for t in view.transitions] == [
+        (1, "open", Why.NEW_PLACE),
+        (2, "dispatch", Why.LEVEL_I_AT_ONCE),
+    ]
+    (dispatch,) = view.dispatches
+    assert dispatch.officer == "ann"
+    (message,) = outgoing(book)
+    assert message["officer"] == "ann"
+    assert message["what"] == "dispatch"
+    assert message["number"] == view.alert.number > 0
+    assert [v.dispatch.officer for v in engine.dispatches_for("ann")] == ["ann"]
+    assert engine.dispatches_for("bo") == ()
+    assert view.events[0].episode_id == uid("a")
+    assert view.article is not None
+    assert "30(2)" in view.article["en"]
+
+
+def test_the_same_work_done_twice_opens_one_alert(book: Book, engine: AlertEngine) -> None:
+    """An event whose work was repeated joins the alert that it opened."""
+    take(book, engine, event(), event())
+    assert len(engine.view(the_alert(engine).alert_id).dispatches) == 1
+    assert len(outgoing(book)) == 1
+
+
+def test_episodes_of_one_place_join_one_alert(book: Book, engine: AlertEngine) -> None:
+    """A second machine 30 m away on the same side is the same alert; its episode is in its history."""
+    take(book, engine, event(), event(episode="b", position=at_metres(30, 3), after_s=60))
+    view = engine.view(the_alert(engine).alert_id)
+    assert [(t.step, t.reason) for t in view.transitions][-1] == ("join", Why.SAME_PLACE)
+    assert {e.episode_id for e in view.events} == {uid("a"), uid("b")}
+
+
+def test_level_ii_waits_two_minutes_for_a_person(book: Book, engine: AlertEngine) -> None:
+    """Level II is dispatched by its timer when nobody refuted it, not before."""
+    take(book, engine, event(activity="stopped"))
+    assert the_alert(engine).level is Level.II
+    assert engine.run_due(NOON + timedelta(seconds=119)) == 0
+    assert the_alert(engine).state is State.OPEN
+    assert engine.run_due(NOON + timedelta(seconds=120)) == 1
+    assert the_alert(engine).state is State.DISPATCHED
+
+
+def test_a_refuted_level_ii_sends_nobody(book: Book, engine: AlertEngine) -> None:
+    """What an operator refuted within two minutes is not dispatched, and can be dismissed by a supervisor."""
+    take(book, engine, event(activity="stopped"))
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.REFUTE, OPERATOR, NOON + timedelta(seconds=60))
+    engine.run_due(NOON + timedelta(seconds=300))
+    assert the_alert(engine).state is State.OPEN
+    with pytest.raises(NotAllowed):
+        engine.step(alert_id, Step.DISMISS, OPERATOR, NOON)
+    view = engine.step(alert_id, Step.DISMISS, SUPERVISOR, NOON, reason="false_alarm")
+    assert view.alert.closing_reason == "false_alarm"
+
+
+def test_a_mild_alert_is_sent_once_a_person_confirms(book: Book, engine: AlertEngine) -> None:
+    """Levels III and IV wait for confirmation, however long."""
+    take(book, engine, mild())
+    engine.run_due(NOON + timedelta(hours=1))
+    alert = the_alert(engine)
+    assert alert.state is State.OPEN
+    view = engine.step(alert.alert_id, Step.CONFIRM, OPERATOR, NOON + timedelta(hours=1))
+    assert view.alert.state is State.DISPATCHED
+    assert view.transitions[-1].reason == Why.CONFIRMED
+
+
+def test_a_level_rises_at_once_and_then_sends(book: Book, engine: AlertEngine) -> None:
+    """A machine that stopped (II) and begins to dig (I) is dispatched at that moment."""
+    take(book, engine, event(activity="stopped"))
+    take(book, engine, event(phase="update", after_s=30), after_s=30)
+    view = engine.view(the_alert(engine).alert_id)
+    assert view.alert.level is Level.I
+    assert [t.step for t in view.transitions] == ["open", "rise", "dispatch"]
+    take(book, engine, event(phase="update", activity="passing", after_s=60), after_s=60)
+    assert the_alert(engine).level is Level.I, "a milder look lowers nothing"
+
+
+def test_lawful_work_is_recorded_and_disturbs_nobody(book: Book, engine: AlertEngine) -> None:
+    """Inside a permit that the law knows: supervised, no dispatch; outside its hours: an alert that names it."""
+    permit = Permit(permit_number="P-7", violation="works_50m", pipeline_id="p1", from_m=9000, to_m=10_000,
+                    valid_from=NOON - timedelta(hours=1), valid_to=NOON + timedelta(hours=1))  # fmt: skip
+    book.add_permit(permit)
+    work = {"violation": "works_50m", "rule_id": "works-50m"}
+    take(book, engine, event(**work))
+    first = the_alert(engine)
+    assert first.state is State.SUPERVISED
+    assert outgoing(book) == []
+    take(book, engine, event(**work, phase="update", after_s=3700), after_s=3700)
+    later = engine.list_alerts(running=True)[0].alert
+    assert later.occurrence_of == first.alert_id
+    assert "permit_outside_time" in {reason.key for reason in later.reasons}
+
+
+def test_a_permit_never_lowers_what_the_law_does_not_permit(book: Book, engine: AlertEngine) -> None:
+    """Excavation within 5 m is dispatched even if somebody registered a permit for it."""
+    book.add_permit(
+        Permit(permit_number="P-8", violation="excavation_5m", pipeline_id="p1", from_m=0, to_m=20_000,
+               valid_from=NOON - timedelta(hours=1), valid_to=NOON + timedelta(hours=1))
+    )  # fmt: skip
+    take(book, engine, event())
+    alert = the_alert(engine)
+    assert alert.state is State.DISPATCHED
+    assert ("permit_not_known_to_law", "P-8") in {(r.key, r.detail) for r in alert.reasons}
+
+
+# ---------------------------------------------------------------- the case
+def test_a_case_from_dispatch_to_verified(book: Book, engine: AlertEngine) -> None:
+    """Accept, depart, arrive, photo, resolve, verify: each step is in the history with its actor."""
+    alert_id = on_the_way(book, engine)
+    view = engine.step(alert_id, Step.VERIFY, SUPERVISOR, NOON + timedelta(seconds=90))
+    assert view.alert.state is State.VERIFIED
+    assert [t.step for t in view.transitions] == [
+        "open", "dispatch", "accept", "depart", "arrive", "collect", "resolve", "verify",
+    ]  # fmt: skip
+    assert view.running is None
+    assert view.dispatches[0].end_reason == "resolved"
+    assert view.durations.closed_s == 90
+    assert view.durations.arrived_s == 30
+
+
+def test_the_same_key_is_the_same_step(book: Book, engine: AlertEngine) -> None:
+    """A phone that repeats its request after a lost answer gets the answer, not a second step."""
+    take(book, engine, event())
+    alert_id = the_alert(engine).alert_id
+    first = engine.step(alert_id, Step.ACCEPT, officer("ann"), NOON, idempotency_key="k1")
+    again = engine.step(alert_id, Step.ACCEPT, officer("ann"), NOON, idempotency_key="k1")
+    assert again == first
+    with pytest.raises(IllegalStep):
+        engine.step(alert_id, Step.ACCEPT, officer("ann"), NOON, idempotency_key="k2")
+
+
+def test_only_the_officer_sent_takes_field_steps(book: Book, engine: AlertEngine) -> None:
+    """A colleague of the same team cannot accept somebody else's dispatch."""
+    take(book, engine, event())
+    with pytest.raises(NotAllowed):
+        engine.step(the_alert(engine).alert_id, Step.ACCEPT, officer("bo"), NOON)
+
+
+def test_no_collecting_without_a_stored_photo(book: Book, engine: AlertEngine) -> None:
+    """An announced photo, another alert's photo or none at all is no evidence."""
+    alert_id = on_the_way(book, engine, until=Step.ARRIVE)
+    pending = photo(book, alert_id, "e" * 64, stored=False)
+    for attachments in ((), (pending,), ("d" * 64,)):
+        with pytest.raises(Incomplete):
+            engine.step(alert_id, Step.COLLECT, officer("ann"), NOON, attachments=attachments)
+    assert engine.view(alert_id).alert.state is State.ON_SITE
+
+
+def test_an_arrival_far_away_is_flagged(book: Book, engine: AlertEngine) -> None:
+    """Who says 'arrived' 400 m away is believed, but it is written down."""
+    alert_id = on_the_way(book, engine, until=Step.DEPART)
+    lon, lat = at_metres(400).lon, at_metres(400).lat
+    view = engine.step(alert_id, Step.ARRIVE, officer("ann"), NOON, lon=lon, lat=lat)
+    assert view.transitions[-1].reason == Why.ARRIVED_FAR
+
+
+def test_nobody_verifies_what_they_resolved(book: Book, engine: AlertEngine) -> None:
+    """A supervisor under the officer's name is refused; another is not."""
+    alert_id = on_the_way(book, engine)
+    with pytest.raises(NotAllowed):
+        engine.step(alert_id, Step.VERIFY, SUPERVISOR.__class__(user="ann", role=SUPERVISOR.role), NOON)
+
+
+def test_reopening_sends_somebody_again(book: Book, engine: AlertEngine) -> None:
+    """A supervisor who is not satisfied has a new dispatch made; the case is not resolved any more."""
+    alert_id = on_the_way(book, engine)
+    view = engine.step(alert_id, Step.REOPEN, SUPERVISOR, NOON + timedelta(minutes=5))
+    assert view.alert.state is State.DISPATCHED
+    assert view.alert.resolved_by is None
+    assert len(view.dispatches) == 2
+    assert view.running is not None
+
+
+def test_declining_sends_the_next(book: Book, engine: AlertEngine) -> None:
+    """The next officer is sent at once, and the one who declined is not asked again."""
+    take(book, engine, event())
+    alert_id = the_alert(engine).alert_id
+    order = []
+    for _ in range(3):
+        running = engine.view(alert_id).running
+        assert running is not None
+        order.append(running.officer)
+        engine.step(alert_id, Step.DECLINE, officer(running.officer), NOON)
+    assert order == ["ann", "bo", "cai"]
+    assert the_alert(engine).state is State.OPEN
+    (problem,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert problem.alert.health == Health.NOBODY_TO_DISPATCH
+
+
+def test_an_officer_who_does_not_answer_is_replaced(book: Book, engine: AlertEngine) -> None:
+    """After ten minutes the system gives the dispatch to the next and recalls the first phone."""
+    take(book, engine, event())
+    assert engine.run_due(NOON + timedelta(seconds=599)) == 0
+    engine.run_due(NOON + timedelta(seconds=600))
+    view = engine.view(the_alert(engine).alert_id)
+    assert [d.officer for d in view.dispatches] == ["ann", "bo"]
+    assert [t.step for t in view.transitions] == ["open", "dispatch", "go_dark", "dispatch"]
+    assert [(m["officer"], m["what"]) for m in outgoing(book)] == [
+        ("ann", "dispatch"), ("ann", "recall"), ("bo", "dispatch"),
+    ]  # fmt: skip
+
+
+def test_who_accepted_in_time_is_left_alone(book: Book, engine: AlertEngine) -> None:
+    """The timer of an accepted dispatch does nothing."""
+    on_the_way(book, engine, until=Step.ACCEPT)
+    engine.run_due(NOON + timedelta(hours=1))
+    assert the_alert(engine).state is State.ACCEPTED
+
+
+def test_nobody_to_dispatch_is_an_alert_and_is_tried_again(book: Book) -> None:
+    """A city without teams: the alert stays open, says so, and is sent as soon as there is a team."""
+    import msgspec
+
+    empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
+    take(book, empty, event())
+    assert the_alert(empty).state is State.OPEN
+    (problem,) = empty.list_alerts(kind=AlertKind.HEALTH)
+    assert problem.alert.health == Health.NOBODY_TO_DISPATCH
+    staffed = AlertEngine(book, CITY)
+    staffed.run_due(NOON + timedelta(seconds=60))
+    assert the_alert(staffed).state is State.DISPATCHED
+    (problem,) = staffed.list_alerts(kind=AlertKind.HEALTH)
+    assert problem.alert.state is State.CLEARED
+
+
+def test_a_room_that_asks_for_nobody_is_refused(book: Book) -> None:
+    """An operator's dispatch with no team covering the site is refused with what is missing."""
+    import msgspec
+
+    empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
+    take(book, empty, mild())
+    with pytest.raises(Incomplete, match="nobody can be sent"):
+        empty.step(the_alert(empty).alert_id, Step.DISPATCH, OPERATOR, NOON)
+
+
+# ---------------------------------------------------------------- condition and occurrence
+def test_the_end_of_the_condition_does_not_close_the_case(book: Book, engine: AlertEngine) -> None:
+    """The machine left, the officer is still on the way; it comes back, and it is still one alert."""
+    take(book, engine, event())
+    take(book, engine, event(phase="end", after_s=60), after_s=60)
+    alert = the_alert(engine)
+    assert alert.condition_ended_at == NOON + timedelta(seconds=60)
+    assert alert.state is State.DISPATCHED
+    take(book, engine, event(episode="b", after_s=600), after_s=600)
+    assert the_alert(engine).condition_ended_at is None
+
+
+def test_after_closing_a_new_onset_is_a_new_occurrence(book: Book, engine: AlertEngine) -> None:
+    """Updates of a closed case change nothing; a new onset at the place opens one that names the old."""
+    alert_id = on_the_way(book, engine)
+    engine.step(alert_id, Step.VERIFY, SUPERVISOR, NOON + timedelta(seconds=90))
+    take(book, engine, event(phase="update", after_s=100), event(phase="end", after_s=120), after_s=120)
+    assert the_alert(engine).state is State.VERIFIED
+    take(book, engine, event(episode="b", after_s=300), after_s=300)
+    new, old = (row.alert for row in engine.list_alerts(kind=AlertKind.VIOLATION))
+    assert (new.occurrence_of, old.alert_id) == (alert_id, alert_id)
+    assert "repeat" in {reason.key for reason in new.reasons}
+
+
+# ---------------------------------------------------------------- health
+def test_a_camera_that_stops_watching_is_an_alert_until_it_streams_again(
+    book: Book, engine: AlertEngine
+) -> None:
+    """One running health alert per camera, whatever its state; it clears by itself."""
+    for n, state in enumerate(("stalled", "frozen", "frozen")):
+        at = NOON + timedelta(seconds=n)
+        book.set_camera("c1", LastWord(state=state, since=at))
+        book.add_work("camera_state", {"camera_id": "c1", "edge_id": "e1", "state": state, "since": at}, at)
+    engine.take_work(NOON)
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.reasons[0].key == "camera_frozen"
+    assert row.alert.level is Level.III
+    assert row.alert.site_id == "s1"
+    book.add_work(
+        "camera_state",
+        {"camera_id": "c1", "state": "streaming", "since": NOON + timedelta(seconds=9), "reason": ""},
+        NOON,
+    )
+    engine.take_work(NOON + timedelta(seconds=9))
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.state is State.CLEARED
+
+
+def test_a_late_report_does_not_blind_a_camera_that_streams(book: Book, engine: AlertEngine) -> None:
+    """Two workers may take 'stalled' after 'streaming': the newest word in the database counts."""
+    book.set_camera("c1", LastWord(state="streaming", since=NOON + timedelta(seconds=5)))
+    book.add_work("camera_state", {"camera_id": "c1", "state": "stalled", "since": NOON}, NOON)
+    engine.take_work(NOON)
+    assert engine.list_alerts(kind=AlertKind.HEALTH) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "health"),
+    [
+        ("edge_online", {"edge_id": "e1", "online": False, "at": NOON}, Health.EDGE_OFFLINE),
+        ("number_gap", {"edge_id": "e1", "epoch": "x", "missing": [[3, 4]]}, Health.NUMBER_GAP),
+        ("dead_letter", {"dead_letter_id": 1, "edge_id": None, "topic": "t", "reason": "unreadable"}, Health.DEAD_LETTER),
+        ("loss", {"edge_id": "e1", "what": "evidence", "count": 1, "reason": "disk"}, Health.LOSS),
+        ("same_number_other_hash", {"edge_id": "e1", "epoch": "x", "seq": 4}, Health.SAME_NUMBER_OTHER_HASH),
+        ("event", {"schema": "hcawatch.event/1", "nonsense": True}, Health.WORK_FAILED),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_the_watching_is_an_alert(
+    book: Book, engine: AlertEngine, kind: str, body: dict[str, Any], health: Health
+) -> None:
+    """Each kind of trouble has one running alert, however often it is reported, and the queue goes on."""
+    for _ in range(2):
+        book.add_work(kind, body, NOON)
+    assert engine.take_work(NOON) == 2
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH, running=True)
+    assert row.alert.health == health
+
+
+def test_a_filled_gap_and_an_edge_that_is_back_clear_themselves(book: Book, engine: AlertEngine) -> None:
+    """Nobody has to tick off what is over."""
+    book.add_work("number_gap", {"edge_id": "e1", "epoch": "x", "missing": [[3, 4]]}, NOON)
+    book.add_work("edge_online", {"edge_id": "e1", "online": False, "at": NOON}, NOON)
+    book.add_work("number_gap", {"edge_id": "e1", "epoch": "x", "missing": []}, NOON)
+    book.add_work("edge_online", {"edge_id": "e1", "online": True, "at": NOON + timedelta(seconds=1)}, NOON)
+    engine.take_work(NOON)
+    assert {row.alert.state for row in engine.list_alerts()} == {State.CLEARED}
+
+
+def test_evidence_that_does_not_arrive_is_an_alert(book: Book, engine: AlertEngine) -> None:
+    """Announced ten minutes ago on an open alert and not here: said; arrived: cleared."""
+    item = EvidenceRef(sha256="a" * 64, kind="clip", bytes=5, content_type="video/mp4")
+    take(book, engine, mild(evidence=(item,)))
+    engine.run_due(NOON + timedelta(seconds=599))
+    assert engine.list_alerts(kind=AlertKind.HEALTH) == ()
+    engine.run_due(NOON + timedelta(seconds=600))
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert (row.alert.health, row.alert.subject) == (Health.EVIDENCE_OVERDUE, the_alert(engine).alert_id)
+    stored = EvidenceItem(sha256="a" * 64, kind="clip", content_type="video/mp4", bytes=5, episode_id=uid("a"),
+                          announced_at=NOON, stored_at=NOON)  # fmt: skip
+    book.add_evidence(stored)
+    engine.run_due(NOON + timedelta(seconds=900))
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.state is State.CLEARED
+
+
+# ---------------------------------------------------------------- transactions
+def test_a_crash_before_the_commit_leaves_nothing_and_loses_nothing(
+    book: Book, engine: AlertEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work whose transaction died half-way is done again, with one alert and one dispatch in the end."""
+
+    class Died(BaseException):
+        """Not an Exception: as if the process were killed."""
+
+    class Dying(AlertEngine):
+        def _performer(self, tx: Any, now: Any) -> Any:
+            performer = super()._performer(tx, now)
+            monkeypatch.setattr(tx.__class__, "finish_work", die)
+            return performer
+
+    def die(*_: Any) -> None:
+        raise Died
+
+    book.add_event(event(), NOON)
+    with pytest.raises(Died):
+        Dying(book, CITY).take_work(NOON)
+    monkeypatch.undo()
+    assert engine.list_alerts() == ()
+    assert outgoing(book) == []
+    assert engine.take_work(NOON) == 1
+    assert len(engine.list_alerts()) == 1
+    assert len(outgoing(book)) == 1
+
+
+def test_a_version_that_moved_on_is_a_conflict(book: Book, engine: AlertEngine) -> None:
+    """An update names the version that it starts from."""
+    take(book, engine, mild())
+    alert = the_alert(engine)
+    with pytest.raises(Conflict), book.begin() as tx:
+        tx.update_alert(alert, alert.version + 1)
+
+
+def test_an_unknown_alert_is_not_found(engine: AlertEngine) -> None:
+    """A wrong id and one that is no id at all are both simply not found."""
+    for alert_id in (uid("nowhere"), "nonsense"):
+        with pytest.raises(NotFound):
+            engine.view(alert_id)
+
+
+def test_the_log_alone_rebuilds_every_alert(book: Book, engine: AlertEngine) -> None:
+    """After a whole story the audit entries give the same cases as the table; a forged row is found."""
+    alert_id = on_the_way(book, engine)
+    engine.step(alert_id, Step.VERIFY, SUPERVISOR, NOON + timedelta(seconds=90), note="seen it")
+    take(book, engine, mild(), event(episode="b", after_s=300, activity="stopped"), after_s=300)
+    book.add_work("camera_state", {"camera_id": "c1", "state": "dark", "since": NOON}, NOON)
+    engine.take_work(NOON)
+    if isinstance(book, MemoryAlertBook):
+        rebuilt = replay.replay(book.tables.entries)
+        assert replay.compare(rebuilt, book.tables.alerts.values()) == []
+        return
+    with book.pool.connection() as conn:
+        assert replay.check(conn) == []
+        conn.execute("UPDATE alert SET level = 'IV' WHERE alert_id = %s", (alert_id,))
+        conn.commit()
+        (difference,) = replay.check(conn)
+    assert (difference.alert_id, difference.what, difference.log) == (alert_id, "level", "I")
