@@ -46,7 +46,7 @@ def export(checkpoint: Path, out_dir: Path) -> dict[str, Any]:
             format="onnx", imgsz=416, opset=OPSET, dynamic=True, simplify=False, device="cpu"
         )
         graph = onnx.load(str(exported))
-        _make_plain(graph)
+        _make_plain(graph, rows=4 + len(names))
         onnx.checker.check_model(graph)
         out_dir.mkdir(parents=True, exist_ok=True)
         target = out_dir / "model.onnx"
@@ -63,10 +63,11 @@ def export(checkpoint: Path, out_dir: Path) -> dict[str, Any]:
     }
 
 
-def _make_plain(graph: Any) -> None:
-    """Fix the batch to 1 and drop dates, authors and docs, so that equal networks are equal files."""
+def _make_plain(graph: Any, *, rows: int) -> None:
+    """Fix the batch to 1 and the output's rows, drop dates, authors and docs, so that equal networks are equal files."""
     for value in (*graph.graph.input, *graph.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = 1
+    graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = rows
     del graph.metadata_props[:]
     graph.doc_string = graph.graph.doc_string = ""
     graph.producer_name, graph.producer_version = "hcawatch", ""

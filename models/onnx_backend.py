@@ -9,9 +9,20 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from models.boxes import check_frame, check_long_side, fit, from_output, to_input
 from models.detector import Detection, ModelInfo
+
+#: What ONNX Runtime raises for bytes that are no network, or one that it can't build. No common base but Exception.
+_NOT_A_NETWORK = (
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+)
 
 
 class OnnxDetector:
@@ -32,6 +43,9 @@ class OnnxDetector:
                 has its own caller (../shared/ground.md, 10).
             long_side_px: longer side of the network's input, a multiple of 32.
             score_min: boxes that score less are not returned.
+
+        Raises:
+            ValueError: the bytes are no network, or one with other outputs than `info.classes`.
         """
         check_long_side(long_side_px)
         options = ort.SessionOptions()
@@ -40,9 +54,17 @@ class OnnxDetector:
         # Spinning threads burn 15 % more CPU while they wait for the next frame (same page).
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        self._session = ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        except _NOT_A_NETWORK as exc:
+            raise ValueError(str(exc)) from exc
         self._input_name: str = self._session.get_inputs()[0].name
         self._output_name: str = self._session.get_outputs()[0].name
+        rows = self._session.get_outputs()[0].shape[1]
+        if rows != 4 + len(info.classes):
+            raise ValueError(
+                f"the network gives {rows} rows, {len(info.classes)} classes need {4 + len(info.classes)}"
+            )
         self._info = info
         self._long_side_px = long_side_px
         self._score_min = score_min

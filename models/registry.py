@@ -109,7 +109,7 @@ def load(
     )
     try:
         return BACKENDS[backend](weights, info, threads, long_side_px, score_min)
-    except (RuntimeError, ValueError) as exc:  # what ONNX Runtime raises for a graph that it can't build
+    except ValueError as exc:
         raise ModelRefused(
             f"{backend} can't run these weights: {exc}", where=card.folder / "model.onnx", remedy=REINSTALL
         ) from exc

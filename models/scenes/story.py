@@ -176,7 +176,7 @@ def _cycle(story: Story, t_s: float) -> tuple[float, float, float, float]:
 
 def _blend(a: tuple[float, ...], b: tuple[float, ...], share: float) -> tuple[float, float, float, float]:
     """From a to b, starting and ending gently."""
-    s = min(1.0, max(0.0, share))
+    s = round(min(1.0, max(0.0, share)), 6)  # so that equal moments of two cycles are equal to the last bit
     s = s * s * (3 - 2 * s)
     boom, stick, bucket, slew = (x + (y - x) * s for x, y in zip(a, b, strict=True))
     return boom, stick, bucket, slew
