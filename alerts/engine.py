@@ -16,7 +16,7 @@ import uuid_utils
 
 from alerts import health
 from alerts.apply import Performer
-from alerts.commands import Commands, Problem, Raise, StepRequest
+from alerts.commands import Clear, Commands, Problem, Raise, StepRequest
 from alerts.decide import on_event
 from alerts.errors import AlertsError, Conflict, NotFound
 from alerts.lifecycle import AlertKind, State, Step
@@ -74,6 +74,12 @@ class AlertEngine:
     def raise_problem(self, problem: Problem, now: datetime) -> None:
         """Opens or updates a health alert that the alert module itself has to raise (couriers, workers)."""
         self._in_transaction(lambda tx: self._performer(tx, now).perform((Raise(problem=problem),)))
+
+    def clear_problem(self, kind: Health, subject: str, now: datetime) -> None:
+        """The problem is over; does nothing if none runs."""
+        self._in_transaction(
+            lambda tx: self._performer(tx, now).perform((Clear(health=kind, subject=subject),))
+        )
 
     # ------------------------------------------------------------ what people do
     def step(
