@@ -1,0 +1,237 @@
+"""The API of alerts: the map, lists, one alert, steps and photos.
+
+What a step means is the alert module's decision; here its refusals become sentences. The field sees and
+touches only alerts that were sent to its own team.
+"""
+
+from typing import Annotated, Any
+
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.datastructures import UploadFile
+
+from alerts import errors as loop_errors
+from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, State, Step
+from alerts.steps import FIELD_STEPS
+from alerts.values import Actor
+from alerts.views import AlertView
+from monitor.domain.events import sha256_hex
+from monitor.domain.roles import Right, Role, may
+from monitor.web import geo, showing, trail
+from monitor.web.access import Guard
+from monitor.web.cameras import cameras
+from monitor.web.deps import Web, web_of
+from monitor.web.errors import Conflict, Forbidden, NotFound, Unusable, WebError
+from monitor.web.evidence import is_dispatched_to
+from monitor.web.people import Principal
+from monitor.web.photos import shown_copy
+from monitor.web.sql import QUERIES
+from monitor.web.uploads import path_of, shown_path_of, write_whole
+
+router = APIRouter(prefix="/api/v1")
+
+Room = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE))]
+Anybody = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE, Right.SEE_FIELD))]
+FieldReader = Annotated[Principal, Depends(Guard(Right.SEE_FIELD))]
+Stepper = Annotated[Principal, Depends(Guard(Right.TAKE_STEP))]
+Photographer = Annotated[Principal, Depends(Guard(Right.UPLOAD_PHOTO))]
+
+#: a city in trouble; the page says how many more there are
+MOST_RUNNING = 500
+_FIELD = (Role.OFFICER, Role.PATROL)
+
+
+def view_for(web: Web, alert_id: str, me: Principal) -> AlertView:
+    """The alert if this reader may see it; else NotFound, so that ids can't be probed."""
+    try:
+        view = web.deps.engine.view(alert_id)
+    except loop_errors.NotFound as exc:
+        raise NotFound("no_alert") from exc
+    if not may(me.role, Right.SEE_CONSOLE):
+        with web.deps.pool.connection() as conn:
+            if not is_dispatched_to(conn, view.alert.alert_id, me):
+                raise NotFound("no_alert")
+    return view
+
+
+@router.get("/map")
+def city_map(request: Request, me: Room) -> dict[str, Any]:
+    """Pipelines, HCAs, cameras with their state and running alerts."""
+    deps = web_of(request).deps
+    features = geo.assets(deps.city)
+    with deps.pool.connection() as conn:
+        known = {camera["camera_id"]: camera for camera in cameras(conn, deps.city, deps.clock())}
+    for camera in deps.city.cameras:
+        place, surveyed = geo.camera_place(camera, deps.city)
+        state = known[camera.camera_id]
+        features.append(
+            geo.feature(geo.point(place), kind="camera", id=camera.camera_id, name=camera.name, surveyed=surveyed,
+                        state=state["state"], watching=state["watching"], site_id=camera.site_id,
+                        footage=camera.footage)
+        )  # fmt: skip
+    for item in deps.engine.list_alerts(running=True, limit=MOST_RUNNING):
+        fields = showing.plain(item.alert)
+        found = geo.alert_place(fields, deps.city)
+        if found is not None:
+            features.append(
+                geo.feature(geo.point(found[0]), kind="alert", placed_by=found[1], title=item.title,
+                            **{name: fields[name] for name in ("alert_id", "number", "level", "state", "footage")},
+                            alert_kind=fields["kind"])
+            )  # fmt: skip
+    return {
+        **geo.collection(features),
+        "name": deps.city.name,
+        "made_up": deps.city.made_up,
+        "now": deps.clock(),
+    }
+
+
+@router.get("/alerts")
+def list_alerts(
+    request: Request,
+    me: Room,
+    state: State | None = None,
+    kind: AlertKind | None = None,
+    running: bool | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    """Alerts, newest first."""
+    deps = web_of(request).deps
+    rows = deps.engine.list_alerts(state=state, kind=kind, running=running, limit=limit)
+    return {"now": deps.clock(), "alerts": [showing.row_json(item) for item in rows]}
+
+
+@router.get("/alerts/{alert_id}")
+def one_alert(request: Request, alert_id: str, me: Anybody) -> dict[str, Any]:
+    """All of one alert."""
+    web = web_of(request)
+    return {"now": web.deps.clock(), **showing.alert_json(view_for(web, alert_id, me), me, web.deps.city)}
+
+
+@router.get("/dispatches")
+def dispatches(request: Request, me: FieldReader) -> dict[str, Any]:
+    """Running dispatches of the caller, or all for the room."""
+    deps = web_of(request).deps
+    found = deps.engine.dispatches_for(me.user if me.role in _FIELD else None)
+    return {"now": deps.clock(), "dispatches": [showing.dispatch_json(item) for item in found]}
+
+
+class StepBody(BaseModel):
+    """A step as it is asked for."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    step: Step
+    note: str = Field("", max_length=2000)
+    lon: float | None = Field(None, ge=-180, le=180, allow_inf_nan=False)
+    lat: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False)
+    attachments: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field([], max_length=50)
+    reason: str = Field("", max_length=40)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "StepBody":
+        if (self.lon is None) != (self.lat is None):
+            raise ValueError("a position has both lon and lat")
+        if "\x00" in self.note or "\x00" in self.reason:
+            raise ValueError("text without NUL characters")
+        return self
+
+
+@router.post("/alerts/{alert_id}/steps")
+def take_step(
+    request: Request,
+    alert_id: str,
+    body: StepBody,
+    me: Stepper,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> dict[str, Any]:
+    """Take a step; 409 says in a sentence why it can't be taken now."""
+    web = web_of(request)
+    if idempotency_key is not None and not (
+        1 <= len(idempotency_key) <= 100 and idempotency_key.isprintable()
+    ):
+        raise Unusable("bad_key", status=400)
+    before = view_for(web, alert_id, me)
+    try:
+        after = web.deps.engine.step(
+            before.alert.alert_id, body.step, Actor(user=me.user, role=me.role, team_id=me.team_id), web.deps.clock(),
+            note=body.note.strip(), lon=body.lon, lat=body.lat, attachments=tuple(body.attachments),
+            reason=body.reason, idempotency_key=idempotency_key,
+        )  # fmt: skip
+    except (IllegalStep, NotAllowed, loop_errors.AlertsError) as exc:
+        raise refusal(exc, body.step, view_for(web, alert_id, me), me) from exc
+    return {"now": web.deps.clock(), **showing.alert_json(after, me, web.deps.city)}
+
+
+def refusal(exc: Exception, step: Step, view: AlertView, me: Principal) -> WebError:
+    """Why a step was refused, as a sentence."""
+    alert = view.alert
+    if isinstance(exc, Incomplete):
+        key = {
+            Step.COLLECT: "collect_needs_photo",
+            Step.DISPATCH: "nobody_to_send",
+            Step.REOPEN: "nobody_to_send",
+        }
+        return Conflict(key.get(step, "incomplete_step"), step=step)
+    if isinstance(exc, IllegalStep):
+        return Conflict("illegal_step", state=alert.state, step=step)
+    if isinstance(exc, NotAllowed):
+        if step in (Step.VERIFY, Step.REOPEN) and me.user == alert.resolved_by:
+            return Forbidden("own_resolution")
+        if step is Step.DISMISS and me.role is Role.OPERATOR:
+            return Forbidden("dismiss_supervisor", level=alert.level)
+        return Forbidden(
+            "not_your_dispatch" if step in FIELD_STEPS and me.role in _FIELD else "not_allowed_step"
+        )
+    if isinstance(exc, loop_errors.NotFound):
+        return NotFound("no_alert")
+    if isinstance(exc, loop_errors.Conflict):
+        return Conflict("changed_meanwhile")
+    raise exc
+
+
+@router.post("/alerts/{alert_id}/photos", status_code=201)
+async def upload_photo(request: Request, alert_id: str, me: Photographer) -> JSONResponse:
+    """Take a photo of the site: the original is sealed by its hash, pages show a copy encoded anew."""
+    # the form is read here and not by a parameter: only after the guard let the sender in
+    async with request.form(max_files=1, max_fields=4) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Unusable("photo_missing")
+        original = await file.read()
+    status, sha256 = await anyio.to_thread.run_sync(_store_photo, web_of(request), alert_id, me, original)
+    return JSONResponse({"sha256": sha256}, status)
+
+
+def _store_photo(web: Web, alert_id: str, me: Principal, original: bytes) -> tuple[int, str]:
+    view = view_for(web, alert_id, me)
+    with web.deps.pool.connection() as conn:
+        if not is_dispatched_to(conn, view.alert.alert_id, me, running=True):
+            raise Forbidden("no_running_dispatch")
+    content_type, copy = shown_copy(original)
+    sha256 = sha256_hex(original)
+    # files first: a row never names what isn't there, and a file without a row hurts nobody
+    write_whole(path_of(web.deps.data_dir, sha256), original)
+    write_whole(shown_path_of(web.deps.data_dir, sha256), copy)
+    now = web.deps.clock()
+    with web.deps.pool.connection() as conn:
+        new = conn.execute(
+            QUERIES["insert_photo"],
+            {"sha256": sha256, "content_type": content_type, "bytes": len(original), "alert": view.alert.alert_id,
+             "user": me.user, "footage": view.alert.footage, "now": now},
+        ).rowcount  # fmt: skip
+        if not new:
+            row = conn.execute(QUERIES["evidence_row"], {"sha256": sha256}).fetchone()
+            if row is None or str(row["alert_id"]) != view.alert.alert_id:
+                raise Conflict("photo_elsewhere")
+            return 200, sha256
+        trail.record(
+            conn, trail.PHOTO_STORED, sha256, me.user, now, alert_id=view.alert.alert_id, bytes=len(original)
+        )
+        conn.execute("SELECT pg_notify('hcawatch_evidence', %(sha256)s)", {"sha256": sha256})
+        conn.execute(
+            "SELECT pg_notify('hcawatch_change', %(what)s)", {"what": f"alert:{view.alert.alert_id}"}
+        )
+    return 201, sha256

@@ -1,0 +1,60 @@
+"""Puts the web together: routes, layers, error answers, and what starts and ends with the app.
+
+What a route does is in its own file; here stands only that all are there and that each is guarded.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from monitor.web import alerts, audit, cameras, console, evidence, field, health, problems, sessions, stream
+from monitor.web.access import check_all_guarded
+from monitor.web.deps import Web, WebDeps
+from monitor.web.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, SecurityHeaders
+from monitor.web.stream import Hub
+from monitor.web.throttle import LoginThrottle
+from monitor.web.uploads import PartFiles
+
+__all__ = ["WebDeps", "create_app"]
+
+STATIC = Path(__file__).parent / "static"
+ROUTERS = tuple(
+    part.router for part in (alerts, audit, cameras, console, evidence, field, health, sessions, stream)
+)
+
+
+def create_app(deps: WebDeps) -> FastAPI:
+    """The web, ready for an ASGI server. The pool has to be open while it runs."""
+    web = Web(
+        deps=deps, throttle=LoginThrottle(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo))
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        web.hub.start()
+        try:
+            yield
+        finally:
+            web.hub.stop()
+
+    # the pages that FastAPI makes of an OpenAPI document load scripts from elsewhere
+    app = FastAPI(title="hcawatch", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.web = web
+    for router in ROUTERS:
+        check_all_guarded(router.routes)
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    problems.install(app)
+
+    def limit_of(path: str) -> int | None:
+        if path.startswith("/api/v1/evidence/"):
+            return None  # counted by the route, against what was announced
+        return deps.max_photo_bytes + 64 * 1024 if path.endswith("/photos") else MAX_BODY_BYTES
+
+    app.add_middleware(BodyLimit, limit_of=limit_of, answer=problems.early_answer)
+    app.add_middleware(OriginCheck, answer=problems.early_answer)
+    app.add_middleware(SecurityHeaders, secure=deps.cookie_secure)
+    return app

@@ -1,0 +1,82 @@
+"""How the watching stands: each camera's state, and what it watched of the last hour.
+
+A minute without a record counts as unwatched; only `streaming` is watching (monitor.domain.events).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+
+from monitor.domain.assets import City
+from monitor.domain.events import CameraState
+from monitor.domain.roles import Right
+from monitor.store.pool import Conn
+from monitor.web.access import Guard
+from monitor.web.deps import web_of
+from monitor.web.people import Principal
+from monitor.web.sql import QUERIES
+
+router = APIRouter(prefix="/api/v1")
+MINUTES = 60
+#: a camera that no edge has spoken of
+UNKNOWN = "unknown"
+
+
+def last_hour(now: datetime) -> tuple[datetime, datetime]:
+    """The last 60 whole minutes, without the one that runs and the one whose record is on its way."""
+    until = now.replace(second=0, microsecond=0) - timedelta(minutes=1)
+    return until - timedelta(minutes=MINUTES), until
+
+
+def minutes_of(rows: Iterable[dict[str, Any]], since: datetime) -> dict[str, list[tuple[float, float]]]:
+    """(watched_s, span_s) of each of the 60 minutes, per camera; what has no record stays (0, 0)."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        at = int((row["minute"] - since) / timedelta(minutes=1))
+        if 0 <= at < MINUTES:
+            found.setdefault(row["camera_id"], [(0.0, 0.0)] * MINUTES)[at] = (row["watched_s"], row["span_s"])
+    return found
+
+
+def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
+    """All cameras of the configuration, in its order."""
+    since, until = last_hour(now)
+    states = {row["camera_id"]: row for row in conn.execute(QUERIES["camera_states"]).fetchall()}
+    watched = minutes_of(
+        conn.execute(QUERIES["watched_minutes"], {"since": since, "until": until}).fetchall(), since
+    )
+    shown = []
+    for camera in city.cameras:
+        row = states.get(camera.camera_id)
+        minutes = watched.get(camera.camera_id, [(0.0, 0.0)] * MINUTES)
+        # the seconds before a camera's first record are nobody's fault, but nobody watched either
+        watched_s = sum(watched_s for watched_s, _ in minutes)
+        shown.append(
+            {
+                "camera_id": camera.camera_id,
+                "edge_id": camera.edge_id,
+                "site_id": camera.site_id,
+                "name": camera.name,
+                "footage": camera.footage,
+                "state": row["state"] if row else UNKNOWN,
+                "watching": row is not None and row["state"] == CameraState.STREAMING,
+                "reason": row["reason"] if row else "",
+                "since": row["since"] if row else None,
+                "watched_s": round(watched_s, 1),
+                "unwatched_s": round(MINUTES * 60 - watched_s, 1),
+                "minutes": [round(min(1.0, watched_s / 60), 2) for watched_s, _ in minutes],
+            }
+        )
+    return shown
+
+
+@router.get("/cameras")
+def list_cameras(
+    request: Request, me: Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE))]
+) -> dict[str, Any]:
+    """State, since when, watched and unwatched seconds of the last hour."""
+    deps = web_of(request).deps
+    with deps.pool.connection() as conn:
+        return {"now": deps.clock(), "cameras": cameras(conn, deps.city, deps.clock())}

@@ -1,0 +1,118 @@
+"""The control room's pages: the console and one alert. They lay out; what is so is decided elsewhere."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from alerts.lifecycle import AlertKind, State
+from alerts.steps import Outcome
+from alerts.views import AlertRow, AlertView
+from monitor.domain.assets import City
+from monitor.domain.risk import Weights
+from monitor.domain.roles import Right, may
+from monitor.domain.violations import CATALOGUE, LAW
+from monitor.store.pool import Conn
+from monitor.web import showing
+from monitor.web.access import Guard
+from monitor.web.alerts import MOST_RUNNING, view_for
+from monitor.web.cameras import cameras
+from monitor.web.deps import web_of
+from monitor.web.people import Principal
+from monitor.web.rendering import reader_texts, render
+from monitor.web.sql import QUERIES
+
+router = APIRouter()
+Room = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE))]
+CLOSED_SHOWN = 12
+
+
+def by_urgency(rows: Iterable[AlertRow]) -> list[AlertRow]:
+    """Worst level first; within a level the newest first."""
+    return sorted(rows, key=lambda item: (item.alert.level.rank, -item.alert.opened_at.timestamp()))
+
+
+def names_of(conn: Conn, users: Iterable[str]) -> dict[str, str]:
+    """How these users are called."""
+    rows = conn.execute(QUERIES["names_of_users"], {"users": sorted(set(users))}).fetchall()
+    return {row["user_name"]: row["display_name"] for row in rows}
+
+
+@router.get("/")
+def console(request: Request, me: Room) -> Response:
+    """Map, live alerts, cameras."""
+    deps = web_of(request).deps
+    t = reader_texts(request)
+    running = by_urgency(deps.engine.list_alerts(running=True, limit=MOST_RUNNING))
+    closed = deps.engine.list_alerts(running=False, limit=CLOSED_SHOWN)
+    with deps.pool.connection() as conn:
+        known = cameras(conn, deps.city, deps.clock())
+    watching = sum(1 for camera in known if camera["watching"])
+    awaiting = sum(
+        1 for item in running if item.alert.state is State.OPEN and item.alert.kind is AlertKind.VIOLATION
+    )
+    return render(
+        request, "console.html",
+        running=[showing.row(item, deps.city, t) for item in running],
+        closed=[showing.row(item, deps.city, t) for item in closed],
+        cameras=known,
+        watching=watching,
+        counters=[("running", len(running), "busy"), ("awaiting", awaiting, "wait"), ("blind", len(known) - watching, "bad")],
+    )  # fmt: skip
+
+
+def alert_values(view: AlertView, city: City, conn: Conn, request: Request, me: Principal) -> dict[str, Any]:
+    """What the pages of one alert (room and field) both show."""
+    t = reader_texts(request)
+    alert = view.alert
+    title = t.of(view.title)
+    hca = next((hca for hca in city.hcas if hca.site_id == alert.site_id), None)
+    users = {move.actor for move in view.transitions} | {dispatch.officer for dispatch in view.dispatches}
+    return {
+        "alert": alert,
+        "title": title,
+        "where": showing.where(alert, city, t),
+        "camera_name": showing.camera_name(alert, city, t),
+        "hca_name": t.of(hca.name) if hca else (alert.site_id or ""),
+        "hca_grade": hca.grade.value if hca else None,
+        "snapshot": showing.snapshot_of(view.evidence),
+        "photos": showing.photos_of(view.evidence),
+        "violation": CATALOGUE.get(alert.violation or ""),
+        "names": names_of(conn, users),
+        "steps": [step.value for step in showing.steps_for(view, me)],
+        "outcomes": [outcome.value for outcome in Outcome],
+    }
+
+
+@router.get("/alerts/{alert_id}")
+def alert_page(request: Request, alert_id: str, me: Room) -> Response:
+    """One alert with everything that belongs to it."""
+    web = web_of(request)
+    city, t = web.deps.city, reader_texts(request)
+    view = view_for(web, alert_id, me)
+    alert = view.alert
+    with web.deps.pool.connection() as conn:
+        values = alert_values(view, city, conn, request, me)
+    pipeline = next(
+        (pipeline for pipeline in city.pipelines if pipeline.pipeline_id == alert.pipeline_id), None
+    )
+    return render(
+        request, "alert.html",
+        **values,
+        pipeline_name=t.of(pipeline.name) if pipeline else (alert.pipeline_id or ""),
+        offset=showing.offset_text(alert.offset_m, t),
+        gauge=showing.gauge(alert, t),
+        reason_details=[showing.reason_detail(reason, t, values["title"]) for reason in alert.reasons],
+        moves=view.transitions,
+        events=view.events,
+        evidence=sorted(view.evidence, key=lambda item: item.announced_at),
+        dispatches=sorted(view.dispatches, key=lambda dispatch: dispatch.dispatched_at, reverse=True),
+        team_names={team.team_id: t.of(team.name) for team in city.teams},
+        health_text=t(f"health_text.{alert.health}") if alert.health else "",
+        with_outcome=showing.WITH_OUTCOME,
+        needs_note=showing.NEEDS_NOTE,
+        weights=Weights(),
+        law=LAW,
+        may_audit=may(me.role, Right.SEE_AUDIT),
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""What the web needs from outside, and how a request reaches it. Nothing here decides anything."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from starlette.requests import HTTPConnection
+
+from alerts.engine import AlertEngine
+from monitor.domain.assets import City
+from monitor.store.pool import Pool
+
+if TYPE_CHECKING:
+    from monitor.web.stream import Hub
+    from monitor.web.throttle import LoginThrottle
+    from monitor.web.uploads import PartFiles
+
+MEGABYTE = 1_000_000
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware and in UTC; tests pass another."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDeps:
+    """Everything that the entry point passes in."""
+
+    pool: Pool
+    engine: AlertEngine
+    city: City
+    data_dir: Path
+    clock: Callable[[], datetime] = utc_now
+    #: True behind TLS; the session cookie then never travels in clear
+    cookie_secure: bool = False
+    #: one shift; after that a person logs in again
+    session_s: float = 12 * 3600.0
+    max_photo_bytes: int = 15 * MEGABYTE
+    max_evidence_bytes: int = 200 * MEGABYTE
+    #: an upload that brings nothing for so long is cut off; the edge resumes it
+    upload_stall_s: float = 30.0
+    #: `/readyz` asks these beside the database: name -> is it well (broker, sequencer, …)
+    checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Web:
+    """What lives as long as the app: the dependencies and its own few mutable parts."""
+
+    deps: WebDeps
+    throttle: "LoginThrottle"
+    parts: "PartFiles"
+    hub: "Hub"
+
+
+def web_of(request: HTTPConnection) -> Web:
+    """The app's parts."""
+    return cast(Web, request.app.state.web)

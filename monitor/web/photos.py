@@ -1,0 +1,42 @@
+"""A field photo: what is taken, and the copy that pages show. Pure functions on bytes.
+
+The original is sealed by its hash and leaves only in an export; the copy is decoded and encoded anew, so
+that nothing but its picture survives (no EXIF, no position, nothing hidden behind the picture).
+"""
+
+import io
+import warnings
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from monitor.web.errors import Unusable
+from monitor.web.uploads import JPEG, PNG, WEBP, sniff
+
+#: a phone's largest sensor mode today is 200 Mpx; what people send is under 50
+MAX_PIXELS = 60_000_000
+SHOWN_EDGE_PX = 2048
+_FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP"}
+
+
+def shown_copy(original: bytes) -> tuple[str, bytes]:
+    """(content type of the original, JPEG to show). Unusable if it is no picture that we take."""
+    content_type = sniff(original[:16])
+    if content_type not in _FORMATS:
+        raise Unusable("photo_type", status=415)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(original), formats=[_FORMATS[content_type]]) as picture:
+                # the header names the size: nothing is unpacked before this is known
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000)
+                picture.draft("RGB", (SHOWN_EDGE_PX, SHOWN_EDGE_PX))
+                upright = ImageOps.exif_transpose(picture).convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError,
+            Image.DecompressionBombWarning) as exc:  # fmt: skip
+        raise Unusable("photo_broken") from exc
+    upright.thumbnail((SHOWN_EDGE_PX, SHOWN_EDGE_PX))
+    clean = Image.frombytes("RGB", upright.size, upright.tobytes())
+    out = io.BytesIO()
+    clean.save(out, "JPEG", quality=86)
+    return content_type, out.getvalue()

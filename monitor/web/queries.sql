@@ -1,0 +1,115 @@
+-- Queries of the web, by name. Alerts, dispatches and steps are the alert module's (alerts/queries.sql).
+
+-- find_user --
+-- one user with the password's hash
+SELECT user_name, role, display_name, team_id, password_hash FROM app_user WHERE user_name = %(user)s
+
+-- insert_user --
+INSERT INTO app_user (user_name, role, display_name, team_id, password_hash, created_at)
+VALUES (%(user)s, %(role)s, %(name)s, %(team)s, %(hash)s, %(now)s)
+
+-- update_user --
+UPDATE app_user SET role = %(role)s, display_name = %(name)s, team_id = %(team)s WHERE user_name = %(user)s
+
+-- set_password --
+UPDATE app_user SET password_hash = %(hash)s WHERE user_name = %(user)s
+
+-- insert_session --
+INSERT INTO app_session (token_sha256, user_name, created_at, expires_at)
+VALUES (%(hash)s, %(user)s, %(now)s, %(expires)s)
+
+-- sweep_sessions --
+-- sessions that have ended
+DELETE FROM app_session WHERE expires_at <= %(now)s
+
+-- end_session --
+DELETE FROM app_session WHERE token_sha256 = %(hash)s
+
+-- end_sessions --
+-- all of one user: a new password was set
+DELETE FROM app_session WHERE user_name = %(user)s
+
+-- user_of_session --
+SELECT u.user_name, u.role, u.display_name, u.team_id, u.password_hash
+FROM app_session s JOIN app_user u USING (user_name)
+WHERE s.token_sha256 = %(hash)s AND s.expires_at > %(now)s
+
+-- upsert_edge --
+INSERT INTO edge_credential (edge_id, token_sha256) VALUES (%(edge)s, %(hash)s)
+ON CONFLICT (edge_id) DO UPDATE SET token_sha256 = EXCLUDED.token_sha256
+
+-- edge_of_token --
+SELECT edge_id FROM edge_credential WHERE token_sha256 = %(hash)s
+
+-- names_of_users --
+-- how people are called, for pages
+SELECT user_name, display_name FROM app_user WHERE user_name = ANY(%(users)s)
+
+-- camera_states --
+-- what each camera's watchdog said last
+SELECT camera_id, edge_id, state, reason, since, updated_at FROM camera_state
+
+-- watched_minutes --
+-- watched and unwatched seconds per camera and minute: the strip of cameras
+SELECT camera_id, minute, watched_s, span_s FROM watch_minute
+WHERE minute >= %(since)s AND minute < %(until)s ORDER BY minute
+
+-- evidence_row --
+SELECT sha256, kind, content_type, bytes, edge_id, camera_id, event_id, episode_id, alert_id, footage,
+       announced_at, stored_at, lost_reason
+FROM evidence WHERE sha256 = %(sha256)s
+
+-- evidence_stored --
+-- once: whoever comes second changes no row
+UPDATE evidence SET stored_at = %(now)s, lost_reason = NULL WHERE sha256 = %(sha256)s AND stored_at IS NULL
+
+-- evidence_alerts --
+-- which alerts hold it: by their episodes, or as a photo
+SELECT alert_id FROM alert_episode WHERE episode_id = %(episode)s
+UNION SELECT alert_id FROM evidence WHERE sha256 = %(sha256)s AND alert_id IS NOT NULL
+
+-- insert_photo --
+INSERT INTO evidence (sha256, kind, content_type, bytes, alert_id, uploaded_by, footage, announced_at, stored_at)
+VALUES (%(sha256)s, 'photo', %(content_type)s, %(bytes)s, %(alert)s, %(user)s, %(footage)s, %(now)s, %(now)s)
+ON CONFLICT (sha256) DO NOTHING
+
+-- alert_teams --
+-- whose phones an alert concerns, for the stream
+SELECT DISTINCT team_id FROM dispatch WHERE alert_id = %(alert)s
+
+-- is_dispatched_to --
+-- object rights of the field: an alert that was sent to this person or this person's team
+SELECT 1 FROM dispatch
+WHERE alert_id = %(alert)s AND (officer = %(user)s OR team_id = %(team)s)
+  AND (NOT %(running)s OR ended_at IS NULL)
+LIMIT 1
+
+-- audit_newest --
+-- newest first, by subject, kind or actor, a page at a time
+SELECT entry_id, leaf_index, kind, subject, actor, at, encode(leaf_hash, 'hex') AS leaf_hash,
+       convert_from(body, 'UTF8') AS body
+FROM audit_entry
+WHERE (%(search)s = '' OR subject = %(search)s OR kind = %(search)s OR actor = %(search)s
+       OR starts_with(subject, %(search)s) OR starts_with(kind, %(search)s))
+  AND (%(before)s::bigint IS NULL OR entry_id < %(before)s)
+ORDER BY entry_id DESC LIMIT %(limit)s
+
+-- audit_range --
+-- sequenced entries by leaf index, as the API gives them
+SELECT leaf_index, kind, subject, actor, at, encode(leaf_hash, 'hex') AS leaf_hash,
+       convert_from(body, 'UTF8') AS body
+FROM audit_entry WHERE leaf_index >= %(from)s AND leaf_index < %(to)s ORDER BY leaf_index LIMIT %(limit)s
+
+-- audit_waiting --
+SELECT count(*) AS waiting FROM audit_entry WHERE leaf_index IS NULL
+
+-- alert_by_number --
+-- an alert by the number that people call it
+SELECT alert_id, number FROM alert WHERE number = %(number)s
+
+-- alert_by_id --
+SELECT alert_id, number FROM alert WHERE alert_id = %(alert)s
+
+-- newest_head --
+-- the newest signed tree head
+SELECT size, encode(root, 'hex') AS root, checkpoint, signed_at FROM audit_head ORDER BY size DESC LIMIT 1

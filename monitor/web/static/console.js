@@ -1,0 +1,65 @@
+// The console: the live list (laid out by the server) and the map (drawn here from /api/v1/map).
+import { announce, connect, now, refreshSoon, t } from "./live.js";
+import { alertMarker, cameraMarker, create, drawLines, note } from "./map.js";
+
+const element = document.getElementById("map");
+const title = document.title;
+const map = create(element);
+let drawn = null;
+let markers = null;
+
+function stateTexts() {
+  return new Map([...document.querySelectorAll("#camera-list .camera")].map((li) => [li.id.slice("camera-".length), li.querySelector(".camera-state").firstElementChild.nextSibling.textContent]));
+}
+
+async function drawMap() {
+  if (!map) return;
+  try {
+    const answer = await fetch("/api/v1/map");
+    if (!answer.ok) throw new Error(`status ${answer.status}`);
+    const { features } = await answer.json();
+    if (!drawn) {
+      // Leaflet wants a view before anything is drawn
+      const all = L.geoJSON({ type: "FeatureCollection", features }, { interactive: false, pointToLayer: (_, at) => L.circleMarker(at) });
+      map.fitBounds(all.getBounds().isValid() ? all.getBounds() : [[-60, -170], [70, 170]], { padding: [36, 36], animate: false });
+      drawn = drawLines(map, features);
+      markers = L.layerGroup().addTo(map);
+    }
+    const states = stateTexts();
+    const focused = document.activeElement?.getAttribute?.("alt") ?? document.activeElement?.getAttribute?.("aria-label");
+    markers.clearLayers();
+    for (const feature of features) {
+      if (feature.properties.kind === "camera") markers.addLayer(cameraMarker(feature, states.get(feature.properties.id)));
+      if (feature.properties.kind === "alert") markers.addLayer(alertMarker(feature, ({ alert_id: id }) => location.assign(`/alerts/${id}`)));
+    }
+    if (focused) [...element.querySelectorAll("[aria-label], [alt]")].find((e) => (e.getAttribute("alt") ?? e.getAttribute("aria-label")) === focused)?.focus({ preventScroll: true });
+  } catch (error) {
+    console.warn("map failed", error);
+    if (!drawn) note(element, t("map_failed"));
+  }
+}
+
+function rows() {
+  return [...document.querySelectorAll("#alert-list .alerts:not(.alerts-closed) .alert-row")];
+}
+
+let known = new Set(rows().map((row) => row.dataset.alert));
+const marked = new Map();
+
+function afterRefresh() {
+  const fresh = rows().filter((row) => !known.has(row.dataset.alert));
+  known = new Set(rows().map((row) => row.dataset.alert));
+  for (const row of fresh) marked.set(row.dataset.alert, now() + 20000);
+  for (const row of rows()) row.classList.toggle("is-new", (marked.get(row.dataset.alert) ?? 0) > now());
+  if (fresh.length) announce(fresh.map((row) => row.dataset.say).join(". "));
+  showCount();
+  drawMap();
+}
+
+function showCount() {
+  document.title = known.size ? `(${known.size}) ${title}` : title;
+}
+
+showCount();
+drawMap();
+connect(["alert", "camera"], () => refreshSoon(afterRefresh));

@@ -1,0 +1,2 @@
+// Pages that don't change by themselves: the clock and ages only.
+import "./live.js";
