@@ -61,7 +61,7 @@ def diff(config: ConfigFile, database: DatabaseUrl = None, data_dir: DataDir = N
 
     loaded = load(config)
     with versions.connect(database_url(database, data_dir)) as conn:
-        changes = versions.changes(conn, loaded)
+        changes = versions.changes(versions.newest(conn), loaded)
     _print_changes(changes)
     raise typer.Exit(1 if changes else 0)
 
@@ -91,7 +91,8 @@ def apply(
 
     loaded = load(config)
     with versions.connect(database_url(database, data_dir)) as conn:
-        changes = versions.changes(conn, loaded)
+        newest = versions.newest(conn)
+        changes = versions.changes(newest, loaded)
         if not changes:
             typer.echo("nothing to change")
             return
@@ -101,8 +102,9 @@ def apply(
                 raise CommandError("nobody is there to be asked; look at the difference and give --yes")
             typer.confirm("Apply this?", abort=True)
         number = versions.apply(
-            conn, loaded, author=author or getpass.getuser(), reason=reason, now=datetime.now(UTC)
-        )
+            conn, loaded, author=author or getpass.getuser(), reason=reason, now=datetime.now(UTC),
+            seen=newest.number if newest is not None else 0,
+        )  # fmt: skip
     typer.echo(f"version {number} ({loaded.version}) applied")
 
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +16,7 @@ def list_(as_json: AsJson = False) -> None:
     """List the sets of weights, each checked against its card."""
     from models.registry import DEFAULT_NAME, available
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for listed in available():
         card = listed.card
         rows.append(

@@ -63,7 +63,7 @@ def up(
         )  # fmt: skip
     status = parts.run(
         config=config.absolute(), city=loaded.city, data_dir=data_dir or settings.data_dir, say=typer.echo,
-        http_port=port or settings.http_port or None, database_url=database or settings.database_url,
+        http_port=port or settings.http_port, database_url=database or settings.database_url,
         broker=broker, credentials=found,
     )  # fmt: skip
     raise typer.Exit(status)

@@ -21,7 +21,7 @@ Pixel = Annotated[
 Chainage = Annotated[float, Field(ge=-1e7, le=1e7, description="metres along the centreline")]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
 FilePath = Annotated[str, Field(min_length=1, max_length=1000, description="relative to this file")]
-Port = Annotated[int, Field(ge=0, le=65535, description="0: any free port")]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Section(BaseModel):
@@ -199,7 +199,7 @@ class RiskSection(Section):
 
 class HttpSection(Section):
     host: Words = "127.0.0.1"
-    port: Port = 8080
+    port: Port | None = Field(default=None, description="left out: 8420, or a free one if that is taken")
 
 
 class DatabaseSection(Section):

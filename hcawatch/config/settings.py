@@ -40,8 +40,8 @@ class Settings:
     """Everything of the file that is not the city itself."""
 
     http_host: str
-    #: 0: any free port
-    http_port: int
+    #: None: 8420, or a free one if that is taken
+    http_port: int | None
     #: None: the embedded server. Holds a password, so it is never shown
     database_url: str | None = field(repr=False)
     #: None: the embedded broker

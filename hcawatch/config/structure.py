@@ -81,10 +81,10 @@ def shape(parsed: Parsed) -> Shaped | None:
         except ValidationError as exc:
             errors = exc.errors(include_url=False, include_context=True)
         for error in errors:
-            path = _path_of(error, data)
-            if attempt == 0:
-                faults.append(_fault(error, path, parsed))
-            _mend(error, path, data, faulty)
+            for path in _paths_of(error, data):
+                if attempt == 0:
+                    faults.append(_fault(error, path, parsed))
+                _mend(error, path, data, faulty)
     parsed.faults.extend(faults)  # cannot be mended: say what was found
     return None
 
@@ -93,7 +93,8 @@ def _path_of(error: ErrorDetails, data: Any) -> Path:
     """pydantic's location without its own tags: only what stands in the file, or is missing there."""
     path: list[str | int] = []
     here = data
-    for step in error["loc"]:
+    location = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    for step in location:
         if isinstance(here, dict) and step in here:
             path.append(step)
             here = here[str(step)]
@@ -103,6 +104,17 @@ def _path_of(error: ErrorDetails, data: Any) -> Path:
     if error["type"] == "missing":
         path.append(error["loc"][-1])
     return tuple(path)
+
+
+def _paths_of(error: ErrorDetails, data: Any) -> list[Path]:
+    """Where it is. Unknown keys are looked up in the table: pydantic names some ('0') as numbers."""
+    path = _path_of(error, data)
+    if error["type"] != "extra_forbidden":
+        return [path]
+    table = _at(data, path)
+    model = _model_at(path)
+    known = model.model_fields if model is not None else {}
+    return [(*path, key) for key in table if key not in known] if isinstance(table, dict) else []
 
 
 def _mend(error: ErrorDetails, path: Path, data: dict[str, Any], faulty: set[Path]) -> None:

@@ -136,7 +136,7 @@ def _table(node: yaml.MappingNode, path: Path, parsed: Parsed) -> dict[str, Any]
     _check_tag(node, f"{_TAG}map", path, parsed)
     table: dict[str, Any] = {}
     for key_node, child in node.value:
-        if not isinstance(key_node, yaml.ScalarNode):
+        if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
             parsed.faults.append(_at(key_node, "key_not_text", path))
             continue
         # the text as it stands: `on`, `no` or `1` are names here

@@ -69,11 +69,15 @@ def _far_points(look: Look, index: int, camera: CameraSection) -> Iterator[Fault
     if camera.position is None or abs(camera.position[1]) > 90 or abs(camera.position[0]) > 180:
         return
     frame = LocalFrame((camera.position[0], camera.position[1]))
-    for n, point in enumerate(camera.ground_points):
-        distance_m = math.hypot(*frame.to_en_m((point.lonlat[0], point.lonlat[1])))
+    distances_m = [math.hypot(*frame.to_en_m((p.lonlat[0], p.lonlat[1]))) for p in camera.ground_points]
+    if distances_m and min(distances_m) > FAR_M:
+        distance = f"{min(distances_m):.0f}"
+        yield look.fault("camera_far_from_points", "cameras", index, "position", distance=distance)
+        return
+    for n, distance_m in enumerate(distances_m):
         if distance_m > FAR_M:
-            yield look.fault("ground_point_far", "cameras", index, "ground_points", n, "lonlat",
-                             distance=f"{distance_m:.0f}")  # fmt: skip
+            path = ("cameras", index, "ground_points", n, "lonlat")
+            yield look.fault("ground_point_far", *path, distance=f"{distance_m:.0f}")
 
 
 def _collinear(look: Look, points: list[GroundPointSection], *path: str | int) -> Iterator[Fault]:

@@ -1,9 +1,13 @@
 """Teams: somebody can be sent to every HCA, and everybody belongs to one team."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from hcawatch.config.checks.look import Look
 from hcawatch.config.faults import Fault
+
+#: logins that every installation has (hcawatch.people); a member of that name would get their rights
+RESERVED_USERS: Final = frozenset({"operator", "supervisor", "auditor", "admin", "system", "edge", "centre"})
 
 
 def check(look: Look) -> Iterator[Fault]:
@@ -14,6 +18,8 @@ def check(look: Look) -> Iterator[Fault]:
             yield look.fault("team_empty", "teams", index, "members", team=team.id)
         for n, member in enumerate(team.members):
             path = ("teams", index, "members", n, "user")
+            if member.user in RESERVED_USERS:
+                yield look.fault("user_reserved", *path, user=member.user)
             if member.user in first:
                 yield look.fault("user_twice", *path, user=member.user, first=first[member.user])
             first.setdefault(member.user, look.line(*path))

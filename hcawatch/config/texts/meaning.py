@@ -76,6 +76,10 @@ MEANING: dict[str, T] = {
     "user_twice": T(
         "the user '{user}' is in two places (first on line {first})", "A person belongs to one team; choose one.",
         "用户“{user}”出现两次（首次在第 {first} 行）", "一人只能属于一个班组；请选择其一。"),
+    "user_reserved": T(
+        "the user '{user}' is a person of the control room", "Choose another login for this member.",
+        "用户“{user}”是监控中心的人员", "请为该成员选择其他登录名。",
+    ),
     "site_uncovered": T(
         "no team covers the HCA '{site}', so nobody could be sent there", "Add it to a team's `sites:`, or leave one team's `sites:` out (covers all).",
         "没有班组负责高后果区“{site}”，无人可派", "请把它加入某班组的 `sites:`，或让某班组省略 `sites:`（负责全部）。"),

@@ -54,6 +54,11 @@ PLACES: dict[str, T] = {
     "ground_point_far": T(
         "the ground point is {distance} m from the camera", "Within 1000 m a position can be trusted; correct the point or the camera's position.",
         "控制点距摄像机 {distance} m", "1000 m 以内的定位才可信；请更正控制点或摄像机位置。"),
+    "camera_far_from_points": T(
+        "the camera stands {distance} m from the nearest of its ground points",
+        "Within 1000 m a position can be trusted; correct the camera's position or the points.",
+        "摄像机距最近的控制点 {distance} m", "1000 m 以内的定位才可信；请更正摄像机位置或控制点。",
+    ),
     "camera_far": T(
         "the camera stands {distance} m from the HCA '{site}'", "Correct its position or its site.",
         "摄像机距高后果区“{site}” {distance} m", "请更正其位置或 site。", "warning"),

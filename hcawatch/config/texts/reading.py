@@ -39,8 +39,8 @@ READING: dict[str, T] = {
         "the tag {tag} isn't taken", "Remove the tag; write plain text, numbers, lists and tables.",
         "不接受标签 {tag}", "请删除该标签，只写文本、数字、列表和表。"),
     "key_not_text": T(
-        "a key here is a list or a table", "Keys are plain names; see `hcawatch config example`.",
-        "此处的键是列表或表", "键必须是普通名称；参见 `hcawatch config example`。"),
+        "a key here is empty, a list or a table", "Keys are plain names; see `hcawatch config example`.",
+        "此处的键为空，或是列表或表", "键必须是普通名称；参见 `hcawatch config example`。"),
     "empty_file": T(
         "the file holds nothing", "Start from `hcawatch config example`.",
         "文件没有内容", "请从 `hcawatch config example` 开始。"),

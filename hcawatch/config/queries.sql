@@ -1,0 +1,35 @@
+-- lock_versions --
+-- One writer of versions at a time; readers go on.
+LOCK TABLE config_version IN SHARE ROW EXCLUSIVE MODE;
+
+-- newest_version --
+-- The configuration that runs.
+SELECT version, sha256, body, author, reason, created_at FROM config_version ORDER BY version DESC LIMIT 1;
+
+-- one_version --
+-- A version by its number.
+SELECT version, sha256, body, author, reason, created_at FROM config_version WHERE version = %(version)s;
+
+-- all_versions --
+-- Every version, newest first.
+SELECT version, sha256, body, author, reason, created_at FROM config_version ORDER BY version DESC;
+
+-- insert_version --
+-- The next version.
+INSERT INTO config_version (sha256, body, author, reason, created_at)
+VALUES (%(sha256)s, %(body)s, %(author)s, %(reason)s, %(now)s)
+RETURNING version;
+
+-- put_permit --
+-- A permit of the file; a changed one replaces what stood there.
+INSERT INTO permit (permit_number, violation, pipeline_id, from_m, to_m, valid_from, valid_to, company, machines, created_at)
+VALUES (%(number)s, %(violation)s, %(pipeline_id)s, %(from_m)s, %(to_m)s, %(valid_from)s, %(valid_to)s, %(company)s, %(machines)s, %(now)s)
+ON CONFLICT (permit_number) DO UPDATE SET
+    violation = EXCLUDED.violation, pipeline_id = EXCLUDED.pipeline_id,
+    from_m = EXCLUDED.from_m, to_m = EXCLUDED.to_m,
+    valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to,
+    company = EXCLUDED.company, machines = EXCLUDED.machines;
+
+-- delete_permits --
+-- Permits that the version before had and this one has no more; those entered elsewhere stay.
+DELETE FROM permit WHERE permit_number = ANY(%(numbers)s);

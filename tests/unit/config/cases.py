@@ -1,0 +1,186 @@
+"""One row per kind of fault: what is changed in base.yaml, and which fault that makes, and where.
+
+An edit is (old, new); `#!` in the new text marks the line on which the fault must be found.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One edit of base.yaml and the fault that it makes."""
+
+    code: str
+    key: str
+    old: str
+    new: str
+    #: where `#!` can't stand
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code}-{self.key}"
+
+
+def edit(code: str, key: str, old: str, new: str, line: int | None = None) -> Case:
+    """A row."""
+    return Case(code=code, key=key, old=old, new=new, line=line)
+
+
+GROUND = """    ground_points:
+      - {pixel: [312, 540], lonlat: [121.604500, 29.902250]}
+      - {pixel: [1580, 552], lonlat: [121.604560, 29.901900]}
+      - {pixel: [240, 900], lonlat: [121.604290, 29.902060]}
+      - {pixel: [1700, 930], lonlat: [121.604310, 29.901960]}
+      - {pixel: [960, 700], lonlat: [121.604390, 29.902020]}
+"""
+CENTRELINE = "    centreline: [[121.60, 29.90], [121.65, 29.92]]\n"
+POLYGON = "[[400, 500], [900, 500], [900, 1000], [400, 1000]]"
+SOURCE = "source: rtsp://10.20.1.11:554/stream1"
+MEMBERS = """    members:
+      - {user: zhang-wei, name: Zhang, role: patrol}
+      - {user: li-na, name: Li, role: officer}
+"""
+
+CASES: tuple[Case, ...] = (
+    # ---- YAML
+    edit("yaml_syntax", "", "edges:\n", "edges: [\n", line=23),
+    edit("tab_indent", "", "    grade: III\n", "\tgrade: III #!\n"),
+    edit("duplicate_key", "hcas[0].grade", "    grade: III\n", "    grade: III\n    grade: II #!\n"),
+    edit("alias", "", "    name: Market\n", "    name: &m Market #!\n"),
+    edit("too_deep", "", "    name: Market\n", f"    name: {'[' * 20}{']' * 20} #!\n"),
+    edit("several_documents", "", "edges:\n", "--- #!\nedges:\n"),
+    edit("yaml_tag", "hcas[1].name", "name: Market\n", "name: !!python/object:os.system Market #!\n"),
+    edit("key_not_text", "hcas[1]", "    name: Market\n", "    name: Market\n    [a, b]: c #!\n"),
+    # ---- shape
+    edit("unknown_key", "hcas[1].zzz", "    name: Market\n", "    name: Market\n    zzz: 1 #!\n"),
+    edit("unknown_key_near", "hcas[1].from", "    from_m: 1000\n", "    from_m: 1000\n    from: 1 #!\n"),
+    edit("unknown_key_near", "camera", "teams:\n", "camera: [] #!\nteams:\n"),
+    edit("secret_in_file", "centre.mqtt.password", "  mqtt: {host: 127.0.0.1, port: 1883}\n",
+         "  mqtt:\n    host: 127.0.0.1\n    password: hunter2 #!\n"),
+    edit("missing_key", "hcas[0].grade", "  - id: hca-01\n", "  - id: hca-01 #!\n"),
+    edit("missing_key", "teams", "teams:\n", "", line=1),
+    edit("wrong_type", "hcas[0].from_m", "from_m: 100\n", "from_m: hundred #!\n"),
+    edit("wrong_type", "cameras[0].loop", "    looks_per_s: 5\n", "    loop: 3 #!\n"),
+    edit("wrong_type", "cameras", "cameras:\n", "cameras: none #!\nx:\n"),
+    edit("wrong_type", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: next year #!"),
+    edit("wrong_choice", "pipelines[0].regime", "regime: transmission", "regime: long #!"),
+    edit("wrong_choice_near", "teams[0].members[0].role", "role: patrol", "role: patroll"),
+    edit("empty_list", "edges", "edges:\n  - id: edge-1\n    name: Box\n    networks: [10.20.0.0/16]\n",
+         "edges: [] #!\n"),
+    edit("empty_list", "edges[0].networks", "networks: [10.20.0.0/16]", "networks: [] #!"),
+    edit("list_length", "cameras[0].position", "position: [121.6042, 29.9020]", "position: [121.6042] #!"),
+    edit("empty_text", "hcas[0].name", "name: School", "name: '' #!"),
+    edit("out_of_range", "cameras[0].looks_per_s", "looks_per_s: 5", "looks_per_s: 500 #!"),
+    edit("out_of_range", "pipelines[0].diameter_mm", "diameter_mm: 813", "diameter_mm: -813 #!"),
+    edit("bad_id", "edges[0].id", "  - id: edge-1\n", "  - id: Edge/1 #!\n"),
+    edit("version_unsupported", "version", "version: 1\n", "version: 2 #!\n"),
+    edit("hca_grade_confused", "hcas[0].grade", "grade: III", "grade: IV #!"),
+    edit("hca_grade_confused", "hcas[0].grade", "grade: III", "grade: 3 #!"),
+    # ---- names
+    edit("duplicate_id", "hcas[1].id", "  - id: hca-02\n", "  - id: hca-01 #!\n"),
+    edit("duplicate_id", "cameras[0].zones[1].id", "    looks_per_s: 5\n",
+         f"      - id: valve #!\n        kind: marker\n        polygon_px: {POLYGON}\n"),
+    edit("unknown_pipeline", "hcas[0].pipeline", "pipeline: gas-1\n    name: School",
+         "pipeline: gas-9 #!\n    name: School"),
+    edit("unknown_pipeline", "permits[0].pipeline", "violation: works_50m\n    pipeline: gas-1",
+         "violation: works_50m\n    pipeline: gas-9 #!"),
+    edit("unknown_site", "cameras[0].site", "site: hca-01", "site: hca-77 #!"),
+    edit("unknown_site", "teams[0].sites[1]", "sites: [hca-01, hca-02]",
+         "sites:\n      - hca-01\n      - hca-77 #!\n      - hca-02"),
+    edit("unknown_edge", "cameras[0].edge", "edge: edge-1", "edge: edge-9 #!"),
+    edit("timezone_unknown", "city.timezone", "{name: Example, timezone: Asia/Shanghai}",
+         "\n  name: Example\n  timezone: Asia/Ningbo #!"),
+    # ---- places
+    edit("lonlat_swapped", "cameras[0].position", "position: [121.6042, 29.9020]",
+         "position: [29.9020, 121.6042] #!"),
+    edit("lonlat_swapped", "pipelines[0].centreline[1]", CENTRELINE,
+         "    centreline:\n      - [121.60, 29.90]\n      - [29.92, 121.65] #!\n"),
+    edit("lonlat_range", "cameras[0].position", "position: [121.6042, 29.9020]", "position: [221.6, 29.9] #!"),
+    edit("centreline_short", "pipelines[0].centreline", CENTRELINE, "    centreline: [[121.60, 29.90]] #!\n"),
+    edit("centreline_zero", "pipelines[0].centreline", CENTRELINE,
+         "    centreline: [[121.60, 29.90], [121.60, 29.90]] #!\n"),
+    edit("vertex_repeated", "pipelines[0].centreline[2]", CENTRELINE,
+         "    centreline:\n      - [121.60, 29.90]\n      - [121.65, 29.92]\n      - [121.65, 29.92] #!\n"),
+    edit("centreline_jump", "pipelines[0].centreline[2]", CENTRELINE,
+         "    centreline:\n      - [121.60, 29.90]\n      - [121.65, 29.92]\n      - [131.65, 29.92] #!\n"),
+    edit("hca_reversed", "hcas[0].to_m", "to_m: 900", "to_m: 50 #!"),
+    edit("hca_beyond_end", "hcas[1].to_m", "to_m: 2000", "to_m: 9000 #!"),
+    edit("hca_before_start", "hcas[0].from_m", "from_m: 100\n", "from_m: -100 #!\n"),
+    edit("hca_beyond_end", "permits[0].to_m", "to_m: 420", "to_m: 9000 #!"),
+    edit("hca_overlap", "hcas[1].from_m", "from_m: 1000\n", "from_m: 800 #!\n"),
+    edit("pipeline_without_hca", "pipelines[1]", "hcas:\n",
+         "  - id: oil-1 #!\n    name: Oil\n    centreline: [[121.60, 29.80], [121.65, 29.82]]\nhcas:\n"),
+    # ---- pictures
+    edit("frame_size_missing", "cameras[0].ground_points", "    frame_size_px: [1920, 1080]\n    ground_points:\n",
+         "    ground_points: #!\n"),
+    edit("ground_points_few", "cameras[0].ground_points", GROUND,
+         "    ground_points: #!\n" + "\n".join(GROUND.splitlines()[1:4]) + "\n"),
+    edit("ground_points_collinear", "cameras[0].ground_points", GROUND,
+         "    ground_points: #!\n" + "".join(
+             f"      - {{pixel: [{x}, {x // 2 + 100}], lonlat: [{121.6043 + i * 1e-4:.4f}, {29.902 + i % 2 * 1e-4:.4f}]}}\n"
+             for i, x in enumerate((100, 500, 900, 1300)))),
+    edit("ground_points_collinear", "cameras[0].ground_points", GROUND,
+         "    ground_points: #!\n" + "".join(
+             f"      - {{pixel: [{x}, {500 + i % 2 * 300}], lonlat: [{121.6043 + i * 1e-4:.4f}, 29.9020]}}\n"
+             for i, x in enumerate((100, 500, 900, 1300)))),
+    edit("ground_point_repeated", "cameras[0].ground_points[4]", "{pixel: [960, 700],", "{pixel: [312, 540],  "),
+    edit("ground_point_outside_frame", "cameras[0].ground_points[4].pixel", "[960, 700]", "[1960, 700]"),
+    edit("ground_point_far", "cameras[0].ground_points[4].lonlat", "[121.604390, 29.902020]", "[121.624390, 29.902020]"),
+    edit("camera_far", "cameras[0].position", "position: [121.6042, 29.9020]", "position: [121.7042, 29.9020] #!"),
+    edit("camera_far_from_points", "cameras[0].position", "position: [121.6042, 29.9020]",
+         "position: [121.6202, 29.9020] #!"),
+    edit("camera_blind", "cameras[0]", "    frame_size_px: [1920, 1080]\n" + GROUND
+         + f"    zones:\n      - id: valve\n        kind: valve\n        polygon_px: {POLYGON}\n", "", line=27),
+    edit("polygon_short", "cameras[0].zones[0].polygon_px", POLYGON, "[[400, 500], [900, 500]] #!"),
+    edit("polygon_crossing", "cameras[0].zones[0].polygon_px", POLYGON,
+         "[[400, 500], [900, 1000], [900, 500], [400, 1000]] #!"),
+    edit("polygon_flat", "cameras[0].zones[0].polygon_px", POLYGON, "[[400, 500], [500, 500], [600, 500]] #!"),
+    edit("polygon_outside_frame", "cameras[0].zones[0].polygon_px[1]", "[900, 500], ", "[9000, 500], "),
+    # ---- sources
+    edit("source_scheme", "cameras[0].source", SOURCE, "source: rtmp://10.20.1.11/live #!"),
+    edit("source_incomplete", "cameras[0].source", SOURCE, "source: rtsp:///stream1 #!"),
+    edit("source_incomplete", "cameras[0].source", SOURCE, "source: webcam:front #!"),
+    edit("source_missing", "cameras[0].source", SOURCE, "source: clips/nowhere.mp4 #!"),
+    edit("credential_in_url", "cameras[0].source", SOURCE, "source: rtsp://admin:hunter2@10.20.1.11/stream1 #!"),
+    edit("credential_in_url", "cameras[0].source", SOURCE,
+         "source: 'rtsp://10.20.1.11:554/user=admin&password=hunter2&channel=1' #!"),
+    edit("camera_outside_networks", "cameras[0].source", SOURCE, "source: rtsp://192.168.1.11:554/stream1 #!"),
+    edit("network_invalid", "edges[0].networks[0]", "[10.20.0.0/16]", "[10.20.1.1/16] #!"),
+    edit("network_everything", "edges[0].networks[0]", "[10.20.0.0/16]", "[0.0.0.0/0] #!"),
+    edit("edge_without_cameras", "edges[1]", "cameras:\n", "  - {id: edge-2, name: Spare} #!\ncameras:\n"),
+    # ---- the centre
+    edit("env_not_set", "centre.database.url_env", "{url_env: TEST_DATABASE_URL}", "{url_env: NOT_SET_ANYWHERE} #!"),
+    edit("database_url", "centre.database.url_env", "{url_env: TEST_DATABASE_URL}", "{url_env: TEST_NO_URL} #!"),
+    edit("secret_none", "centre.database", "{url_env: TEST_DATABASE_URL}", "{} #!"),
+    edit("secret_twice", "centre.database.url_file", "{url_env: TEST_DATABASE_URL}",
+         "{url_env: TEST_DATABASE_URL, url_file: base.yaml} #!"),
+    edit("secret_file_unreadable", "centre.database.url_file", "{url_env: TEST_DATABASE_URL}",
+         "{url_file: nowhere.secret} #!"),
+    edit("secret_file_open", "centre.database.url_file", "{url_env: TEST_DATABASE_URL}", "{url_file: open.secret} #!"),
+    edit("mqtt_plain", "centre.mqtt", "host: 127.0.0.1, port: 1883", "host: broker.example, port: 1883"),
+    edit("levels_unordered", "risk.level_from", "{version: site-1, night: 10}",
+         "{version: site-1, level_from: {I: 10}} #!"),
+    # ---- teams, permits, law
+    edit("team_empty", "teams[0].members", MEMBERS, "    members: [] #!\n"),
+    edit("user_twice", "teams[0].members[1].user", "{user: li-na, name: Li", "{user: zhang-wei, name: Li"),
+    edit("user_reserved", "teams[0].members[1].user", "user: li-na", "user: admin"),
+    edit("site_uncovered", "hcas[1]", "sites: [hca-01, hca-02]", "sites: [hca-01]", line=16),
+    edit("permit_reversed", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: 2026-10-01 #!"),
+    edit("permit_over", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: 2026-11-02 #!"),
+    edit("permit_violation_unknown", "permits[0].violation", "violation: works_50m", "violation: works_60m #!"),
+    edit("permit_not_in_law", "permits[0].violation", "violation: works_50m", "violation: excavation_5m #!"),
+    edit("articles_do_not_apply", "cameras[0].site", "regime: transmission", "regime: urban_gas", line=29),
+)  # fmt: skip
+
+WARNINGS = frozenset({
+    "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
+    "edge_without_cameras", "secret_file_open", "mqtt_plain", "permit_over", "permit_not_in_law",
+    "articles_do_not_apply",
+})  # fmt: skip
+
+#: faults of the file itself, tested one by one
+OF_THE_FILE = frozenset(
+    {"file_missing", "file_unreadable", "file_too_large", "not_utf8", "empty_file", "not_a_table"}
+)
+#: a net for errors of pydantic that have no row of their own
+NET = frozenset({"invalid"})
