@@ -1,0 +1,307 @@
+"""One camera's process: source, gate, detector, tracker, core, evidence, outbox.
+
+Only moves data between them; every decision is made elsewhere. It says every half second that it lives,
+ends with its parent, and keeps to one thread for each library, so that cameras share a small machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import cv2
+import msgspec
+import structlog
+from uuid_utils import uuid7
+
+from edge import coverage, episodes, gate, watchdog, watcher
+from edge.activity import box_motion
+from edge.errors import CalibrationVoid, OutboxRefused
+from edge.evidence import EvidenceStore
+from edge.frames import Frame, Luma
+from edge.ground import Ground, ground_of
+from edge.job import Beat, CameraJob, evidence_dir
+from edge.logs import configure
+from edge.networks import kind_of
+from edge.outbox import SavedEpisode, SqliteOutbox
+from edge.playback import Began, duration_s, start_s
+from edge.reader import Reader
+from edge.rules import Place
+from edge.sources import Access
+from edge.telling import Shot, Teller
+from edge.tracking import ByteTracker, Raw
+from models.detector import Detector
+from models.registry import load
+from monitor.domain.events import CameraState, ModelRef
+from monitor.domain.geometry import Centreline
+
+BEAT_S: Final = 0.5
+SAVE_MINUTE_S: Final = 1.0
+SAVE_EPISODES_S: Final = 5.0
+#: Exit status of a process whose parent was gone before it began.
+ORPHAN: Final = 3
+_PR_SET_PDEATHSIG: Final = 1
+
+log = structlog.get_logger()
+
+
+def main(job: CameraJob, beats: Connection) -> None:
+    """Entry of the process."""
+    _die_with_parent(job.parent_pid)
+    configure()
+    stop = threading.Event()
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C goes to the whole group; the worker stops us in order
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    cv2.setNumThreads(1)
+    camera = CameraProcess(job, beats)
+    try:
+        camera.run(stop)
+    except Exception:
+        log.exception("camera_process_failed", camera=job.camera.camera_id)
+        sys.exit(1)
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    """The kernel kills this process when its parent dies, however that dies (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died between our birth and the line above
+        os._exit(ORPHAN)
+
+
+class CameraProcess:
+    """The loop over one camera's looks."""
+
+    def __init__(self, job: CameraJob, beats: Connection) -> None:
+        self._job, self._beats = job, beats
+        self._camera = job.camera
+        self._outbox = SqliteOutbox(job.outbox_path)
+        self._reader = Reader(
+            job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s()
+        )
+        self._detector: Detector = load(job.weights_dir)
+        self._setup = _setup(job)
+        info = self._detector.info
+        self._teller = Teller(
+            edge_id=job.edge_id, config_version=job.config_version, setup=self._setup, outbox=self._outbox,
+            store=EvidenceStore(evidence_dir(job.data_dir)), ring=self._reader.ring, new_id=_new_id,
+            model=ModelRef(name=info.name, version=info.version, sha256=info.sha256),
+        )  # fmt: skip
+        restored = (episodes.load(blob) for blob in self._outbox.episodes(self._camera.camera_id))
+        self._state = watcher.WatcherState(restored=tuple(e for e in restored if e is not None))
+        self._tracker = ByteTracker(self._camera.looks_per_s, self._camera.min_score)
+        self._meter, self._gate = gate.MotionMeter(), gate.GateState()
+        self._health = watchdog.Health(since_s=time.monotonic())
+        self._since = datetime.now(UTC)
+        self._before: tuple[Luma, Luma] | None = None  # (full, small) of the look before
+        self._seen_ranges: tuple[tuple[str, float, float], ...] | None = None
+        self._counts = {"frames": 0, "looks": 0, "detector_runs": 0, "detections": 0}
+        self._ticked, self._due = dict(self._counts), {"beat": 0.0, "minute": 0.0, "episodes": 0.0}
+        self._closing: list[coverage.Minute] = []
+        self._media_s = 0.0
+
+    def _begin_at_s(self) -> float:
+        """Where a file goes on: by the given moment, or after a crash by the noted one; notes it otherwise."""
+        camera, now = self._camera, time.time()
+        if kind_of(camera.source) not in ("file", "folder"):
+            return 0.0
+        key, given = f"began:{camera.camera_id}", self._job.files_live_since_s
+        noted = self._outbox.note(key)
+        if given is not None:
+            began: Began | None = Began(source=camera.source, at=given)
+        else:
+            began = msgspec.json.decode(noted, type=Began) if noted else None
+        at_s = start_s(began, camera.source, now, duration_s(camera.source), loop=camera.loop)
+        if at_s is None:
+            self._outbox.set_note(key, msgspec.json.encode(Began(source=camera.source, at=now)).decode())
+            return 0.0
+        return at_s
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until told to stop; then close the minute."""
+        self._detector.warm_up()
+        saved = (coverage.load(blob) for blob in self._outbox.minutes(self._camera.camera_id))
+        over, self._minute = coverage.resume(
+            tuple(m for m in saved if m is not None), self._camera.camera_id, datetime.now(UTC)
+        )
+        self._closing.extend(over)
+        self._reader.start()
+        interval_s = 1.0 / max(0.1, self._camera.looks_per_s)
+        next_s = last_s = time.monotonic()
+        while not stop.is_set():
+            stop.wait(max(0.0, next_s - time.monotonic()))
+            frame = self._reader.slot.take(timeout_s=min(0.25, interval_s))
+            now_s = time.monotonic()
+            next_s = max(next_s + interval_s, now_s) if frame is not None else now_s
+            self._look(frame, now_s)
+            self._tick(now_s - last_s, now_s)
+            last_s = now_s
+        self._finish()
+
+    def _look(self, frame: Frame | None, now_s: float) -> None:
+        """One look, or the lack of one."""
+        figures = None
+        if frame is not None:
+            luma = frame.picture.luma()
+            small = gate.shrink(luma)
+            figures = watchdog.measure(small, self._before[1] if self._before else None)
+        before_state = self._health.state
+        self._health = watchdog.assess(self._health, now_s, self._reader.status, figures)
+        if self._health.state is not before_state:
+            self._changed_state(before_state)
+        if frame is None:
+            return
+        self._counts["looks"] += 1
+        self._media_s = frame.media_s
+        self._gate, run = gate.decide(self._gate, self._meter.measure(small), frame.media_s)
+        if run and self._health.state is CameraState.STREAMING:
+            self._detect(frame, luma)
+        self._before = (luma, small)
+        self._teller.close_clips(frame.media_s, self._state.episodes)
+
+    def _changed_state(self, before: CameraState) -> None:
+        self._since = datetime.now(UTC)
+        self._due["beat"] = 0.0
+        log.info("camera_state", camera=self._camera.camera_id, state=str(self._health.state), was=str(before),
+                 reason=self._health.reason)  # fmt: skip
+        if self._health.state is CameraState.ENDED:
+            self._state, told = watcher.close(self._state, datetime.now(UTC), _new_id)
+            for emission in told:
+                self._teller.tell(emission, Shot(bgr=lambda: _no_picture()))
+
+    def _detect(self, frame: Frame, luma: Luma) -> None:
+        bgr = frame.picture.bgr()
+        found = self._detector.detect(bgr)
+        self._counts["detector_runs"] += 1
+        self._counts["detections"] += sum(d.score >= self._camera.min_score for d in found)
+        raw = [Raw(class_name=d.class_name, score=d.score, xyxy=d.xyxy) for d in found]
+        before = self._before[0] if self._before else None
+        objects = tuple(
+            watcher.Seen(
+                track_id=t.track_id, class_name=t.class_name, score=t.score, xyxy=t.xyxy,
+                box_motion=None if before is None else box_motion(luma, before, t.xyxy),
+            )
+            for t in self._tracker.update(raw, frame.media_s)
+        )  # fmt: skip
+        look = watcher.Look(media_s=frame.media_s, captured_at=frame.captured_at, frame_size_px=frame.size_px,
+                            objects=objects)  # fmt: skip
+        state_before = self._state
+        self._state, told = watcher.step(self._setup, state_before, look, _new_id)
+        for emission in told:
+            if not self._teller.tell(emission, Shot(bgr=lambda: bgr, time_uncertain=frame.time_uncertain)):
+                self._state = watcher.undo(self._state, state_before, emission)
+        if self._seen_ranges is None:
+            self._seen_ranges = _seen(self._setup, frame.size_px)
+
+    def _tick(self, dt_s: float, now_s: float) -> None:
+        """Keep the ledger, the saved states and the sign of life up to date."""
+        self._counts["frames"] = self._reader.slot.arrived
+        delta = {key: self._counts[key] - self._ticked[key] for key in self._counts}
+        self._ticked = dict(self._counts)
+        self._minute, closed = coverage.advance(
+            self._minute, coverage.Tick(now=datetime.now(UTC), dt_s=dt_s, state=self._health.state, **delta)
+        )
+        self._closing.extend(closed)
+        if self._closing or now_s >= self._due["minute"]:
+            self._due["minute"] = now_s + SAVE_MINUTE_S
+            self._save_minute()
+        if self._state.episodes and now_s >= self._due["episodes"]:
+            self._due["episodes"] = now_s + SAVE_EPISODES_S
+            self._save_episodes()
+        if now_s >= self._due["beat"]:
+            self._due["beat"] = now_s + BEAT_S
+            self._beat()
+
+    def _save_minute(self) -> None:
+        try:
+            while self._closing:
+                self._close(self._closing[0])
+                self._closing.pop(0)
+            self._outbox.save_minute(self._camera.camera_id, self._minute.minute, coverage.dump(self._minute))
+        except OutboxRefused as exc:  # the minute waits; nothing of it is lost while we live
+            log.error(
+                "minute_refused", camera=self._camera.camera_id, error=str(exc), waiting=len(self._closing)
+            )
+
+    def _close(self, minute: coverage.Minute) -> None:
+        self._outbox.append(
+            lambda epoch, seq: coverage.record(
+                minute, edge_id=self._job.edge_id, epoch=epoch, seq=seq, seen=self._seen_ranges or (),
+                calibration_version=self._camera.calibration_version, config_version=self._job.config_version),
+            close_minute=(minute.camera_id, minute.minute),
+        )  # fmt: skip
+
+    def _save_episodes(self) -> None:
+        saved = [SavedEpisode(camera_id=self._camera.camera_id, episode_id=e.episode_id, state=episodes.dump(e))
+                 for e in self._state.episodes]  # fmt: skip
+        try:
+            self._outbox.save_episodes(saved)
+        except OutboxRefused as exc:
+            log.error("episodes_refused", camera=self._camera.camera_id, error=str(exc))
+
+    def _beat(self) -> None:
+        info = self._detector.info
+        beat = Beat(
+            camera_id=self._camera.camera_id, state=self._health.state, since=self._since,
+            reason=self._health.reason, frames=self._counts["frames"], looks=self._counts["looks"],
+            dropped=self._reader.slot.dropped,
+            detector={"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend,
+                      "trained_on": info.trained_on},
+        )  # fmt: skip
+        with contextlib.suppress(BrokenPipeError, OSError):
+            self._beats.send_bytes(msgspec.msgpack.encode(beat))
+
+    def _finish(self) -> None:
+        """An orderly stop: the minute is closed with the span that we were responsible for."""
+        self._reader.stop()
+        self._closing.append(coverage.finish(self._minute))
+        with contextlib.suppress(OutboxRefused):
+            for minute in self._closing:
+                self._close(minute)
+        self._save_episodes()
+        with contextlib.suppress(OSError):
+            self._outbox.set_note(f"began:{self._camera.camera_id}", None)
+        self._outbox.close()
+
+
+def _setup(job: CameraJob) -> watcher.Setup:
+    return watcher.Setup(
+        camera=job.camera,
+        place=Place(pipeline=job.pipeline, hca=job.hca,
+                    centreline=Centreline.of(job.pipeline.centreline, job.pipeline.origin_chainage_m)),
+        ground=_ground(job), timezone=ZoneInfo(job.timezone),
+    )  # fmt: skip
+
+
+def _ground(job: CameraJob) -> Ground | None:
+    try:
+        return ground_of(job.camera)
+    except CalibrationVoid as exc:  # zones in the picture still work; articles with a distance do not
+        log.error("calibration_void", camera=job.camera.camera_id, error=str(exc))
+        return None
+
+
+def _seen(setup: watcher.Setup, size_px: tuple[int, int]) -> tuple[tuple[str, float, float], ...]:
+    if setup.ground is None:
+        return ()
+    ranges = setup.ground.seen_ranges(setup.place.centreline, size_px)
+    return tuple((setup.place.pipeline.pipeline_id, a, b) for a, b in ranges)
+
+
+def _no_picture() -> Any:
+    raise AssertionError("an end needs no picture")
+
+
+def _new_id() -> str:
+    return str(uuid7())

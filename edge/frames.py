@@ -1,0 +1,165 @@
+"""What comes out of a camera: frames with their times, and the encoded packets they came from.
+
+Values and two small buffers: a slot that holds the newest frame only (latest wins, never a queue), and a
+ring of packets for clips, bounded in seconds and bytes. Decides nothing about what the picture shows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from datetime import datetime
+from fractions import Fraction
+from typing import Any, Final, Protocol
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Bgr = NDArray[np.uint8]
+Luma = NDArray[np.uint8]
+
+RING_S: Final = 40.0
+RING_BYTES: Final = 64 * 1024 * 1024
+
+
+class Picture(Protocol):
+    """A decoded picture that is converted only when somebody looks at it."""
+
+    def luma(self) -> Luma:
+        """Brightness, shape (H, W)."""
+        ...
+
+    def bgr(self) -> Bgr:
+        """Colours, shape (H, W, 3)."""
+        ...
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """One frame of a camera."""
+
+    picture: Any  # Picture; msgspec does not check it
+    #: (width, height)
+    size_px: tuple[int, int]
+    media_s: float
+    captured_at: datetime
+    time_uncertain: bool = False
+
+
+class VideoPicture:
+    """A picture that PyAV decoded; the luma plane is a view where the pixel format has one."""
+
+    __slots__ = ("_frame",)
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+
+    def luma(self) -> Luma:
+        """Brightness, shape (H, W): a view without a copy for YUV and grey formats."""
+        frame = self._frame
+        if frame.format.name.startswith(("yuv", "nv12", "nv21", "gray")) and "10" not in frame.format.name:
+            plane = frame.planes[0]
+            if frame.format.name not in ("yuyv422", "yuv422p16le"):
+                flat = np.frombuffer(plane, dtype=np.uint8)
+                rows = flat[: plane.line_size * frame.height].reshape(frame.height, plane.line_size)
+                return rows[:, : frame.width]
+        return np.asarray(frame.reformat(format="gray").to_ndarray(), dtype=np.uint8)
+
+    def bgr(self) -> Bgr:
+        """Colours, shape (H, W, 3)."""
+        return np.asarray(self._frame.to_ndarray(format="bgr24"), dtype=np.uint8)
+
+
+class ArrayPicture:
+    """A picture that is an array already (image folders, tests)."""
+
+    __slots__ = ("_bgr",)
+
+    def __init__(self, bgr: Bgr) -> None:
+        self._bgr = bgr
+
+    def luma(self) -> Luma:
+        """Brightness, shape (H, W)."""
+        return np.asarray(cv2.cvtColor(self._bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+
+    def bgr(self) -> Bgr:
+        """Colours, shape (H, W, 3)."""
+        return self._bgr
+
+
+class Packet(msgspec.Struct, frozen=True, kw_only=True):
+    """One encoded packet, as it came."""
+
+    data: bytes
+    pts: int | None
+    dts: int | None
+    time_base: Fraction
+    keyframe: bool
+    media_s: float
+
+
+class PacketRing:
+    """The last seconds of encoded packets, for clips that need no re-encoding. Thread-safe."""
+
+    def __init__(self, seconds: float = RING_S, max_bytes: int = RING_BYTES) -> None:
+        self._seconds, self._max_bytes = seconds, max_bytes
+        self._packets: deque[Packet] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+        #: what a muxer needs to write these packets: the stream they came from
+        self.template: Any = None
+
+    def add(self, packet: Packet) -> None:
+        """One more packet; the oldest go."""
+        with self._lock:
+            self._packets.append(packet)
+            self._bytes += len(packet.data)
+            while self._packets and (
+                packet.media_s - self._packets[0].media_s > self._seconds or self._bytes > self._max_bytes
+            ):
+                self._bytes -= len(self._packets.popleft().data)
+
+    def between(self, from_s: float, to_s: float) -> tuple[Packet, ...]:
+        """Packets from the last key frame at or before `from_s` (or the first after it) up to `to_s`."""
+        with self._lock:
+            packets = [p for p in self._packets if p.media_s <= to_s]
+        keys = [i for i, p in enumerate(packets) if p.keyframe]
+        before = [i for i in keys if packets[i].media_s <= from_s]
+        if not keys:
+            return ()
+        return tuple(packets[before[-1] if before else keys[0] :])
+
+    def clear(self) -> None:
+        """A new stream begins: packets of two streams never share a clip."""
+        with self._lock:
+            self._packets.clear()
+            self._bytes = 0
+
+
+class Slot:
+    """Holds the newest frame only; what nobody took in time is counted as dropped. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._ended: BaseException | None = None
+        #: frames that arrived; those that were replaced before anybody took them
+        self.arrived = 0
+        self.dropped = 0
+
+    def put(self, frame: Frame) -> None:
+        """A frame arrived."""
+        with self._changed:
+            self.arrived += 1
+            self.dropped += self._frame is not None
+            self._frame = frame
+            self._changed.notify_all()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The newest frame, waiting up to `timeout_s` for one; None if none came."""
+        with self._changed:
+            if self._frame is None:
+                self._changed.wait(timeout_s)
+            frame, self._frame = self._frame, None
+            return frame

@@ -1,0 +1,283 @@
+"""Opening and reading one camera: RTSP over TCP, HTTP, file (paced in real time), image folder, webcam.
+
+Yields stamped frames and fills the ring of encoded packets; every read has a time limit. Which addresses
+are allowed is `edge.networks`' decision, how a stream's timestamps become times is `edge.stream_clock`'s,
+and what to do when a camera goes away is `edge.reader`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import av
+import cv2
+import httpx
+import msgspec
+import numpy as np
+
+from edge.errors import SourceEnded, SourceError, SourceUnreachable
+from edge.frames import ArrayPicture, Frame, Packet, PacketRing, VideoPicture
+from edge.networks import checked_url, kind_of, redact, secrets_of
+from edge.stream_clock import StreamClock, rebegin, stamp
+from monitor.domain.assets import Camera
+
+OPEN_TIMEOUT_S: Final = 8.0
+READ_TIMEOUT_S: Final = 6.0
+#: Broken packets in a row after which a stream counts as broken.
+MOST_BROKEN: Final = 150
+PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+#: An image folder plays one picture a second.
+FOLDER_STEP_S: Final = 1.0
+
+_RTSP_OPTIONS: Final = {
+    "rtsp_transport": "tcp",
+    # without this list a server could point FFmpeg at files or other protocols
+    "protocol_whitelist": "rtp,rtsp,rtsps,tcp,tls,udp,crypto",
+    "max_delay": "500000",
+    "fflags": "nobuffer+discardcorrupt",
+}
+
+
+class Clocks(msgspec.Struct, frozen=True, kw_only=True):
+    """The edge's clocks and its way of waiting, passed in."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    utc: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """What one edge may reach, and with which credentials."""
+
+    networks: tuple[str, ...]
+    credentials: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Access(networks={self.networks!r}, credentials=<{len(self.credentials)} hidden>)"
+
+
+class Stream:
+    """One opening of one camera's source. Iterate `frames()`; ends with an exception that says why."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        access: Access,
+        ring: PacketRing,
+        *,
+        clock: StreamClock,
+        wait: Callable[[float], bool],
+        start_s: float = 0.0,
+        clocks: Clocks | None = None,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            wait: waits that many seconds; True if the worker is to stop.
+            start_s: where in a file to begin.
+        """
+        self.camera, self.clock = camera, clock
+        self._access, self._ring, self._wait = access, ring, wait
+        self._start_s = start_s
+        self._clocks = clocks or Clocks()
+        self._secrets = secrets_of(access.credentials.get(camera.credential or ""))
+
+    def frames(self) -> Iterator[Frame]:
+        """Frames until the source ends or fails.
+
+        Raises:
+            SourceEnded, SourceBlocked, SourceUnreachable; never with a credential in the text.
+        """
+        try:
+            yield from self._frames()
+        except SourceError:
+            raise
+        except (av.FFmpegError, httpx.HTTPError, OSError, ValueError) as exc:
+            raise SourceUnreachable(
+                self.camera.camera_id, self._plain(exc)
+            ) from None  # the cause may hold a password
+
+    def _frames(self) -> Iterator[Frame]:
+        source = self.camera.source
+        match kind_of(source):
+            case "rtsp":
+                url = checked_url(self.camera, self._access.networks, self._access.credentials)
+                yield from self._video(url, live=True, options=_RTSP_OPTIONS)
+            case "http":
+                with _HttpBody(self.camera, self._access) as body:
+                    yield from self._video(
+                        body, live=True, options={}, container_format=body.container_format
+                    )
+            case "webcam":
+                device = f"/dev/video{source.removeprefix('webcam:') or '0'}"
+                yield from self._video(device, live=True, options={}, container_format="v4l2")
+            case _:
+                path = Path(source.removeprefix("file://")).expanduser()
+                if path.is_dir():
+                    yield from self._folder(path)
+                elif path.is_file():
+                    yield from self._video(
+                        str(path), live=False, options={"protocol_whitelist": "file,crypto,data"}
+                    )
+                else:
+                    raise SourceUnreachable(self.camera.camera_id, f"there is no file {path}")
+
+    def _video(
+        self, file: Any, *, live: bool, options: dict[str, str], container_format: str | None = None
+    ) -> Iterator[Frame]:
+        with av.open(
+            file, format=container_format, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)
+        ) as container:
+            if not container.streams.video:
+                raise SourceUnreachable(
+                    self.camera.camera_id, "the source has no picture, only other streams"
+                )
+            stream = container.streams.video[0]
+            stream.codec_context.thread_count = 1
+            self._ring.clear()
+            self._ring.template = stream
+            first_s = _seconds(stream.start_time, stream.time_base) if not live else None
+            pace = None if live else _Pace(self._clocks.monotonic() - self._start_s, self._wait, self._clocks)
+            if pace is not None and self._start_s > 0:
+                target_pts = int((self._start_s + (first_s or 0.0)) / stream.time_base)
+                container.seek(target_pts, stream=stream, backward=True)
+            yield from self._decode(container, stream, pace, first_s)
+        raise SourceEnded(
+            self.camera.camera_id, "played to its end" if not live else "the camera closed the stream"
+        )
+
+    def _decode(
+        self, container: Any, stream: Any, pace: _Pace | None, first_s: float | None
+    ) -> Iterator[Frame]:
+        broken, seen_packet = 0, False
+        for packet in container.demux(stream):
+            if not seen_packet and packet.pts is not None:
+                seen_packet = True
+                at_s = _seconds(packet.pts, packet.time_base)
+                self.clock = rebegin(self.clock, at_s, self._clocks.monotonic())
+                first_s = at_s if first_s is None else first_s
+            self._keep(packet)
+            try:
+                decoded = packet.decode()
+            except av.InvalidDataError as exc:
+                broken += 1
+                if broken > MOST_BROKEN:
+                    raise SourceUnreachable(
+                        self.camera.camera_id, f"the video is broken: {self._plain(exc)}"
+                    ) from None
+                continue
+            for frame in decoded:
+                broken = 0
+                stream_s = _seconds(frame.pts, frame.time_base)
+                file_s = (stream_s or 0.0) - (first_s or 0.0)
+                if pace is not None and file_s < self._start_s - 1e-3:
+                    continue  # before the place to begin at
+                if pace is not None and not pace.wait_for(file_s):
+                    return
+                yield self._stamped(VideoPicture(frame), (frame.width, frame.height), stream_s)
+
+    def _keep(self, packet: Any) -> None:
+        when = packet.pts if packet.pts is not None else packet.dts
+        if packet.size and when is not None:
+            self._ring.add(
+                Packet(
+                    data=bytes(packet), pts=packet.pts, dts=packet.dts, time_base=packet.time_base,
+                    keyframe=packet.is_keyframe, media_s=float(when * packet.time_base) + self.clock.shift_s,
+                )
+            )  # fmt: skip
+
+    def _stamped(self, picture: Any, size_px: tuple[int, int], stream_s: float | None) -> Frame:
+        self.clock, times = stamp(self.clock, stream_s, self._clocks.monotonic(), self._clocks.utc())
+        return Frame(picture=picture, size_px=size_px, media_s=times.media_s, captured_at=times.captured_at,
+                     time_uncertain=times.time_uncertain)  # fmt: skip
+
+    def _folder(self, folder: Path) -> Iterator[Frame]:
+        self._ring.clear()
+        self._ring.template = None
+        pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        if not pictures:
+            raise SourceUnreachable(self.camera.camera_id, f"there are no pictures in {folder}")
+        pace = _Pace(self._clocks.monotonic() - self._start_s, self._wait, self._clocks)
+        for index, path in enumerate(pictures):
+            at_s = index * FOLDER_STEP_S
+            if at_s < self._start_s - 1e-3:
+                continue
+            if not pace.wait_for(at_s):
+                return
+            bgr = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
+            if bgr is not None:  # one broken picture is skipped, a stalled folder shows in the watchdog
+                picture = np.asarray(bgr, dtype=np.uint8)
+                yield self._stamped(ArrayPicture(picture), (picture.shape[1], picture.shape[0]), None)
+        raise SourceEnded(self.camera.camera_id, "played to its end")
+
+    def _plain(self, exc: Exception) -> str:
+        return redact(f"{type(exc).__name__}: {exc}", self._secrets)
+
+
+class _Pace:
+    """Plays a file at the speed at which it was recorded."""
+
+    def __init__(self, zero_s: float, wait: Callable[[float], bool], clocks: Clocks) -> None:
+        self._zero_s, self._wait, self._clocks = zero_s, wait, clocks
+
+    def wait_for(self, file_s: float) -> bool:
+        """Wait until that second of the file is due; False if the worker is to stop."""
+        left_s = self._zero_s + file_s - self._clocks.monotonic()
+        return not self._wait(max(0.0, left_s))
+
+
+class _HttpBody:
+    """An HTTP camera's body as a file: no redirects, the checked address only, every read limited."""
+
+    def __init__(self, camera: Camera, access: Access) -> None:
+        bare = msgspec.structs.replace(camera, credential=None)
+        self._url = checked_url(bare, access.networks, access.credentials)
+        self._host = urlsplit(camera.source).hostname or ""
+        self._netloc = urlsplit(camera.source).netloc.rpartition("@")[2]
+        if camera.credential is not None:  # raises if it is missing
+            checked_url(camera, access.networks, access.credentials)
+        credential = access.credentials.get(camera.credential or "", "")
+        self._auth = httpx.BasicAuth(*credential.partition(":")[::2]) if credential else None
+        self._camera = camera
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=OPEN_TIMEOUT_S), trust_env=False
+        )
+        self.container_format: str | None = None
+        self._left = b""
+
+    def __enter__(self) -> _HttpBody:
+        try:
+            request = self._client.build_request(
+                "GET", self._url, headers={"Host": self._netloc}, extensions={"sni_hostname": self._host}
+            )
+            self._response = self._client.send(request, stream=True, auth=self._auth, follow_redirects=False)
+            if self._response.status_code != 200:
+                raise SourceUnreachable(
+                    self._camera.camera_id, f"the camera answers {self._response.status_code}"
+                )
+        except BaseException:
+            self._client.close()
+            raise
+        if self._response.headers.get("content-type", "").startswith("multipart/"):
+            self.container_format = "mpjpeg"
+        self._chunks = self._response.iter_raw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+        self._client.close()
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; empty at the end."""
+        if not self._left:
+            self._left = next(self._chunks, b"")
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
+
+
+def _seconds(pts: int | None, time_base: Any) -> float | None:
+    return None if pts is None or time_base is None else float(pts * time_base)

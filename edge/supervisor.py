@@ -1,0 +1,194 @@
+"""One process per camera, kept alive: what dies is started again with backoff, what hangs is killed.
+
+Decides when a child counts as hung and when it may start again (`next_step`, pure); leaves watching to the
+child. A camera's trouble never reaches another's process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+
+from edge import camera_process
+from edge.job import Beat, CameraJob
+from monitor.domain.events import CameraState, CameraStatus
+
+#: Without a sign of life for so long a child is hung; at first it may still be importing and loading.
+HUNG_S: Final = 15.0
+START_S: Final = 60.0
+FIRST_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 30.0
+#: A child that lived this long was a good one.
+GOOD_AFTER_S: Final = 60.0
+#: An orderly stop may take this long, then it is a kill.
+STOP_S: Final = 8.0
+
+log = structlog.get_logger()
+
+Step = Literal["nothing", "kill", "start"]
+
+
+class ChildLife(msgspec.Struct, frozen=True, kw_only=True):
+    """What the supervisor knows of one child; monotonic seconds."""
+
+    alive: bool
+    started_s: float
+    #: None until the first sign of life
+    last_beat_s: float | None = None
+    #: dead children in a row, and when the next may start
+    failures: int = 0
+    start_after_s: float = 0.0
+
+
+def next_step(life: ChildLife, now_s: float) -> Step:
+    """What to do with a child now."""
+    if not life.alive:
+        return "start" if now_s >= life.start_after_s else "nothing"
+    if life.last_beat_s is None:
+        return "kill" if now_s - life.started_s > START_S else "nothing"
+    return "kill" if now_s - life.last_beat_s > HUNG_S else "nothing"
+
+
+def buried(life: ChildLife, now_s: float) -> ChildLife:
+    """The life after its death: when the next one may start."""
+    failures = 1 if now_s - life.started_s > GOOD_AFTER_S else life.failures + 1
+    wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** (failures - 1))
+    return msgspec.structs.replace(life, alive=False, failures=failures, start_after_s=now_s + wait_s)
+
+
+class _Child:
+    """One camera's process, its pipe and what it said last."""
+
+    def __init__(self, job: CameraJob) -> None:
+        self.job = job
+        self.life = ChildLife(alive=False, started_s=0.0)
+        self.process: SpawnProcess | None = None
+        self.beats: Connection | None = None
+        self.beat: Beat | None = None
+        self.status = CameraStatus(state=CameraState.STARTING, since=datetime.now(UTC))
+
+
+class Supervisor:
+    """Starts, watches and stops the camera processes of one edge."""
+
+    def __init__(
+        self,
+        jobs: tuple[CameraJob, ...],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        target: Callable[[CameraJob, Any], None] = camera_process.main,
+    ) -> None:
+        self._children = {job.camera.camera_id: _Child(job) for job in jobs}
+        self._context = multiprocessing.get_context("spawn")
+        self._monotonic, self._target = monotonic, target
+        #: processes that were started again
+        self.restarts = 0
+
+    def poll(self, timeout_s: float) -> bool:
+        """Read signs of life, bury, kill and start; whether any camera's state changed."""
+        before = self.statuses()
+        pipes = {c.beats: c for c in self._children.values() if c.beats is not None}
+        if pipes:
+            for pipe in wait(list(pipes), timeout_s):
+                self._read(pipes[pipe])  # type: ignore[index]
+        else:
+            time.sleep(timeout_s)
+        for child in self._children.values():
+            self._care(child)
+        return self.statuses() != before
+
+    def statuses(self) -> dict[str, CameraStatus]:
+        """The word on each camera."""
+        return {camera_id: child.status for camera_id, child in self._children.items()}
+
+    def detector(self) -> dict[str, str]:
+        """The detector in use, as a child told it; empty before the first."""
+        return next((c.beat.detector for c in self._children.values() if c.beat is not None), {})
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the living children."""
+        return {
+            i: c.process.pid
+            for i, c in self._children.items()
+            if c.process and c.process.pid and c.life.alive
+        }
+
+    def _read(self, child: _Child) -> None:
+        assert child.beats is not None
+        try:
+            while child.beats.poll():
+                child.beat = msgspec.msgpack.decode(child.beats.recv_bytes(), type=Beat)
+                child.life = msgspec.structs.replace(child.life, last_beat_s=self._monotonic())
+                child.status = CameraStatus(
+                    state=child.beat.state, since=child.beat.since, reason=child.beat.reason
+                )
+        except (EOFError, OSError):
+            child.beats.close()
+            child.beats = None
+
+    def _care(self, child: _Child) -> None:
+        now_s, camera_id = self._monotonic(), child.job.camera.camera_id
+        if child.life.alive and child.process is not None and not child.process.is_alive():
+            self._bury(child, f"its process ended with status {child.process.exitcode}")
+        match next_step(child.life, now_s):
+            case "kill" if child.process is not None:
+                log.error("camera_hung", camera=camera_id, pid=child.process.pid)
+                child.process.kill()
+                child.process.join(5.0)
+                self._bury(child, "its process hung and was killed")
+            case "start":
+                self._start(child)
+            case _:
+                pass
+
+    def _bury(self, child: _Child, reason: str) -> None:
+        child.life = buried(child.life, self._monotonic())
+        if child.beats is not None:
+            child.beats.close()
+            child.beats = None
+        child.status = CameraStatus(
+            state=CameraState.STALLED, since=datetime.now(UTC), reason=f"{reason}; restarting"
+        )
+        log.error("camera_process_gone", camera=child.job.camera.camera_id, reason=reason,
+                  failures=child.life.failures)  # fmt: skip
+
+    def _start(self, child: _Child) -> None:
+        ours, theirs = self._context.Pipe(duplex=False)
+        child.process = self._context.Process(
+            target=self._target,
+            args=(child.job, theirs),
+            name=f"camera-{child.job.camera.camera_id}",
+            daemon=True,
+        )
+        child.process.start()
+        theirs.close()
+        if child.life.started_s:
+            self.restarts += 1
+        child.beats = ours
+        child.life = msgspec.structs.replace(
+            child.life, alive=True, started_s=self._monotonic(), last_beat_s=None
+        )
+
+    def stop(self) -> None:
+        """End all children in order: minutes are closed; who takes too long is killed."""
+        living = [c.process for c in self._children.values() if c.process is not None and c.life.alive]
+        for process in living:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        deadline_s = self._monotonic() + STOP_S
+        for process in living:
+            process.join(max(0.1, deadline_s - self._monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join(2.0)
+        for child in self._children.values():
+            child.life = msgspec.structs.replace(child.life, alive=False)

@@ -1,0 +1,202 @@
+"""Carries out what a camera's core wants told: pictures first, then one numbered event that names them.
+
+Evidence is durable before its event is numbered; number, bytes, episode and upload entry are one
+transaction. Clips are closed when their last second has come, or when their episode ends before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import msgspec
+import structlog
+
+from edge import annotate, episodes
+from edge.episodes import Emission, Episode
+from edge.errors import EvidenceRefused, OutboxRefused
+from edge.evidence import POST_S, PRE_S, EvidenceStore, Kept
+from edge.frames import Bgr, PacketRing
+from edge.outbox import LossCounter, Outbox, PendingEvidence, SavedEpisode
+from edge.watcher import Setup
+from monitor.domain.events import ModelRef, Position, RiskEvent
+
+log = structlog.get_logger()
+
+
+class Shot(msgspec.Struct, frozen=True, kw_only=True):
+    """The picture of the look that is being told."""
+
+    bgr: Callable[[], Bgr]
+    time_uncertain: bool = False
+
+
+class _Clip(msgspec.Struct, frozen=True, kw_only=True):
+    """A clip that is still being filmed."""
+
+    episode: Episode
+    from_s: float
+    to_s: float
+
+
+class Teller:
+    """Turns emissions into evidence and numbered events of one camera."""
+
+    def __init__(
+        self,
+        *,
+        edge_id: str,
+        config_version: str,
+        setup: Setup,
+        outbox: Outbox,
+        store: EvidenceStore,
+        ring: PacketRing,
+        model: ModelRef,
+        new_id: Callable[[], str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._edge_id, self._config_version, self._setup = edge_id, config_version, setup
+        self._outbox, self._store, self._ring, self._model = outbox, store, ring, model
+        self._new_id, self._now = new_id, now
+        self._losses = LossCounter(outbox, edge_id, now)
+        self._clips: dict[str, _Clip] = {}
+        self._refused: set[tuple[str, int | None]] = set()
+
+    def tell(self, emission: Emission, shot: Shot) -> bool:
+        """One event with its evidence; False if the outbox refused it (the caller undoes the state)."""
+        episode = emission.episode
+        kept = self._snapshots(emission, shot) if emission.wants_snapshot else ()
+        if emission.phase == "end":
+            kept = (*kept, *self._clip_of(self._clips.get(episode.episode_id)))
+        if not self._append(emission, kept, time_uncertain=shot.time_uncertain):
+            return False
+        if emission.phase == "onset":
+            self._clips[episode.episode_id] = _Clip(
+                episode=episode, from_s=emission.media_s - PRE_S, to_s=emission.media_s + POST_S)  # fmt: skip
+        elif emission.phase == "end":
+            self._clips.pop(episode.episode_id, None)
+        return True
+
+    def close_clips(self, media_s: float, running: tuple[Episode, ...]) -> None:
+        """Write the clips whose last second has come, each named by an update of its episode."""
+        current = {e.episode_id: e for e in running}
+        for episode_id, clip in list(self._clips.items()):
+            if media_s < clip.to_s:
+                continue
+            del self._clips[episode_id]
+            kept = self._clip_of(clip)
+            if kept:
+                emission = Emission(
+                    phase="update", reason="clip_closed", event_id=self._new_id(),
+                    episode=current.get(episode_id, clip.episode), captured_at=self._now(), media_s=media_s,
+                )  # fmt: skip
+                self._append(emission, kept, time_uncertain=False)
+
+    def _clip_of(self, clip: _Clip | None) -> tuple[Kept, ...]:
+        if clip is None:
+            return ()
+        try:
+            kept = self._store.keep_clip(self._ring, clip.from_s, clip.to_s)
+        except EvidenceRefused as exc:
+            log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
+            return ()
+        return (kept,) if kept is not None else ()
+
+    def _snapshots(self, emission: Emission, shot: Shot) -> tuple[Kept, ...]:
+        bgr = shot.bgr()
+        try:
+            annotated = annotate.draw(bgr, emission.episode.sighting.xyxy, self._label(emission))
+            return (
+                self._store.keep_jpeg(annotate.to_jpeg(annotated), "snapshot_annotated"),
+                self._store.keep_jpeg(annotate.to_jpeg(bgr), "snapshot_clean"),
+            )
+        except EvidenceRefused as exc:  # the event itself matters more than its picture
+            log.error("snapshot_refused", camera=self._setup.camera.camera_id, error=str(exc))
+            return ()
+
+    def _label(self, emission: Emission) -> annotate.Label:
+        camera, hca, sighting = self._setup.camera, self._setup.place.hca, emission.episode.sighting
+        worst = emission.episode.worst
+        return annotate.Label(
+            camera_name=camera.name, site_name=hca.name, captured_at=emission.captured_at,
+            timezone=str(self._setup.timezone), violation=worst.match.violation,
+            object_class=sighting.object_class, confidence=sighting.score, level=worst.level,
+            simulated=camera.footage == "simulated", chainage_m=sighting.chainage_m, offset_m=sighting.offset_m,
+            lonlat=sighting.lonlat, accuracy_m=sighting.accuracy_m, may_lie_within=worst.match.may_lie_within,
+        )  # fmt: skip
+
+    def _append(self, emission: Emission, kept: tuple[Kept, ...], *, time_uncertain: bool) -> bool:
+        episode, camera_id = emission.episode, self._setup.camera.camera_id
+        announced_at = self._now().timestamp()
+        saved = SavedEpisode(camera_id=camera_id, episode_id=episode.episode_id,
+                             state=None if emission.phase == "end" else episodes.dump(episode))  # fmt: skip
+        pending = tuple(
+            PendingEvidence(ref=ref, name=name, event_id=emission.event_id, camera_id=camera_id,
+                            announced_at=announced_at) for ref, name in kept
+        )  # fmt: skip
+        if emission.reason == "clip_closed":
+            saved_all: tuple[SavedEpisode, ...] = ()
+        else:
+            saved_all = (saved,)
+        key = (emission.phase, episode.track_id)
+        try:
+            row = self._outbox.append(
+                lambda epoch, seq: event_of(
+                    emission, self._setup, edge_id=self._edge_id, epoch=epoch, seq=seq, model=self._model,
+                    config_version=self._config_version, kept=kept, time_uncertain=time_uncertain),
+                episodes=saved_all, evidence=pending,
+            )  # fmt: skip
+        except OutboxRefused as exc:
+            if key not in self._refused:  # told again at every look: counted once
+                self._refused.add(key)
+                self._losses.refuse()
+                log.error("event_refused", camera=camera_id, error=str(exc), refused=self._losses.refused)
+            return False
+        self._refused.discard(key)
+        self._losses.settle()
+        log.info("event_numbered", camera=camera_id, seq=row.seq, phase=emission.phase, reason=emission.reason,
+                 violation=episode.worst.match.violation, level=str(episode.worst.level))  # fmt: skip
+        return True
+
+
+def event_of(
+    emission: Emission,
+    setup: Setup,
+    *,
+    edge_id: str,
+    epoch: str,
+    seq: int,
+    model: ModelRef,
+    config_version: str,
+    kept: tuple[Kept, ...] = (),
+    time_uncertain: bool = False,
+) -> RiskEvent:
+    """An emission as the event that travels. Pure."""
+    episode, sighting, worst = emission.episode, emission.episode.sighting, emission.episode.worst
+    position = None
+    if sighting.lonlat is not None and sighting.accuracy_m is not None:
+        lon, lat = sighting.lonlat
+        position = Position(lon=round(lon, 8), lat=round(lat, 8), accuracy_m=round(sighting.accuracy_m, 2))
+    return RiskEvent(
+        event_id=emission.event_id, edge_id=edge_id, epoch=epoch, seq=seq, episode_id=episode.episode_id,
+        phase=emission.phase, site_id=setup.camera.site_id, camera_id=setup.camera.camera_id,
+        captured_at=emission.captured_at.astimezone(UTC), time_uncertain=time_uncertain,
+        violation=worst.match.violation, also=episode.also, rule_id=worst.match.rule_id,
+        object_class=sighting.object_class, track_id=sighting.track_id,
+        confidence=round(min(1.0, max(0.0, sighting.score)), 4),
+        bbox=_rounded(sighting.xyxy), frame_size_px=sighting.frame_size_px, position=position,
+        no_fix=sighting.no_fix, pipeline_id=setup.place.pipeline.pipeline_id,
+        chainage_m=_round(sighting.chainage_m), offset_m=_round(sighting.offset_m),
+        within_band=_round(worst.match.within_band, 4), may_lie_within=worst.match.may_lie_within,
+        zone_id=worst.match.zone_id, dwell_s=round(emission.dwell_s, 2), activity=sighting.activity,
+        risk_edge=worst.level, reason=emission.reason, footage=setup.camera.footage,
+        evidence=tuple(ref for ref, _ in kept), model=model, config_version=config_version,
+    )  # fmt: skip
+
+
+def _round(value: float | None, digits: int = 2) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _rounded(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    return (round(box[0], 1), round(box[1], 1), round(box[2], 1), round(box[3], 1))

@@ -1,0 +1,264 @@
+"""The decision core of one camera: looks in, things to be told out. Pure, and drivable without video.
+
+`step(setup, state, look, new_id)` follows each track's class, place and activity, asks the rules, and
+moves the episodes. It leaves pixels to the rim (boxes come tracked, with their motion measured), and
+numbers, pictures and bytes to whoever carries out the emissions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from edge import activity, episodes
+from edge.activity import Sample
+from edge.episodes import Emission, Episode, Judged, Moment
+from edge.ground import Ground, GroundFix
+from edge.rules import Match, Place, Sighting, beside, graded, ignored, is_night, matches
+from monitor.domain.assets import Camera
+from monitor.domain.violations import RULES, Activity, Rule
+
+Box = tuple[float, float, float, float]
+NewId = Callable[[], str]
+
+#: A row's conditions may fail this long (a missed look, a boom at rest) without its dwell starting anew.
+GRACE_S: Final = 3.0
+#: Looks further apart than this leave blind time between them, which is neither presence nor absence.
+LOOKED_GAP_S: Final = 3.0
+#: A track that was not seen for so long is forgotten.
+FORGET_S: Final = 12.0
+#: Weight of the newest look in a track's score.
+SCORE_SHARE: Final = 0.25
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not change while a camera is watched."""
+
+    camera: Camera
+    place: Place
+    ground: Ground | None
+    timezone: ZoneInfo
+    rules: tuple[Rule, ...] = RULES
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A tracked box of one look."""
+
+    track_id: int
+    class_name: str
+    score: float
+    xyxy: Box
+    #: share (0..1) of pixels inside the box that changed since the look before; None if not measured
+    box_motion: float | None = None
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look of the detector."""
+
+    media_s: float
+    captured_at: datetime
+    frame_size_px: tuple[int, int]
+    objects: tuple[Seen, ...] = ()
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when, and until when, a row (with its certainty) has held for a track; stream seconds."""
+
+    key: str
+    since_s: float
+    last_s: float
+
+
+class TrackMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of one track."""
+
+    track_id: int
+    #: (class, summed score)
+    votes: tuple[tuple[str, float], ...]
+    score: float
+    samples: tuple[Sample, ...]
+    activity: Activity = "passing"
+    holds: tuple[Hold, ...] = ()
+    last_seen_s: float
+
+
+class WatcherState(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one camera's core remembers."""
+
+    tracks: tuple[TrackMemory, ...] = ()
+    episodes: tuple[Episode, ...] = ()
+    last_look_s: float | None = None
+    #: episodes of an earlier session, not yet in this one's stream seconds
+    restored: tuple[Episode, ...] = ()
+
+
+def step(
+    setup: Setup, state: WatcherState, look: Look, new_id: NewId
+) -> tuple[WatcherState, tuple[Emission, ...]]:
+    """One look further: the state after it and what is to be told."""
+    moment = _moment(state, look)
+    running = (*state.episodes, *(episodes.rebase(e, moment) for e in state.restored))
+    known = {track.track_id: track for track in state.tracks}
+    tracks: dict[int, TrackMemory] = {}
+    present: list[tuple[Sighting, tuple[Match, ...], tuple[Judged, ...]]] = []
+    for seen in look.objects:
+        if ignored(setup.camera, _foot(seen.xyxy)):
+            continue
+        track, sighting = _follow(setup, known.get(seen.track_id), seen, look)
+        matched = matches(sighting, setup.camera, setup.place, setup.rules)
+        track = _hold(track, matched, look.media_s)
+        tracks[track.track_id] = track
+        present.append((sighting, matched, _ready(setup, track, matched, sighting, look)))
+    for track in state.tracks:
+        if track.track_id not in tracks and look.media_s - track.last_seen_s <= FORGET_S:
+            tracks[track.track_id] = track
+    after, told = _move(running, present, moment, new_id)
+    return WatcherState(tracks=tuple(tracks.values()), episodes=after, last_look_s=look.media_s), told
+
+
+def close(
+    state: WatcherState, captured_at: datetime, new_id: NewId
+) -> tuple[WatcherState, tuple[Emission, ...]]:
+    """The source is over for good: end what runs."""
+    at_s = state.last_look_s or 0.0
+    moment = Moment(media_s=at_s, captured_at=captured_at, looked_s=0.0)
+    told = tuple(
+        episodes.end(e, moment, new_id(), "source_ended") for e in (*state.episodes, *state.restored)
+    )
+    return msgspec.structs.replace(state, episodes=(), restored=()), told
+
+
+def undo(after: WatcherState, before: WatcherState, refused: Emission) -> WatcherState:
+    """The state when one emission could not be kept: its episode is as it was, so that the next look tells it again."""
+    episode_id = refused.episode.episode_id
+    was = [e for e in (*before.episodes, *before.restored) if e.episode_id == episode_id]
+    rest = tuple(e for e in after.episodes if e.episode_id != episode_id)
+    return msgspec.structs.replace(after, episodes=(*rest, *was))
+
+
+def _moment(state: WatcherState, look: Look) -> Moment:
+    gap_s = 0.0 if state.last_look_s is None else look.media_s - state.last_look_s
+    return Moment(media_s=look.media_s, captured_at=look.captured_at,
+                  looked_s=gap_s if 0.0 <= gap_s <= LOOKED_GAP_S else 0.0)  # fmt: skip
+
+
+def _foot(xyxy: Box) -> tuple[float, float]:
+    return (xyxy[0] + xyxy[2]) / 2, xyxy[3]
+
+
+def _follow(setup: Setup, track: TrackMemory | None, seen: Seen, look: Look) -> tuple[TrackMemory, Sighting]:
+    """The track after this look, and the object as it stands now."""
+    votes = dict(track.votes) if track else {}
+    votes[seen.class_name] = votes.get(seen.class_name, 0.0) + seen.score
+    object_class = max(votes, key=lambda name: votes[name])
+    score = seen.score if track is None else track.score + SCORE_SHARE * (seen.score - track.score)
+    ground = _ground_m(setup, seen.xyxy, object_class, look)
+    sample = Sample(media_s=look.media_s, xyxy=seen.xyxy, ground_m=ground, box_motion=seen.box_motion)
+    recent = [s for s in (track.samples if track else ()) if s.media_s > look.media_s - activity.WINDOW_S]
+    samples = (*recent, sample)
+    doing = activity.judge(samples, track.activity if track else "passing")
+    after = TrackMemory(
+        track_id=seen.track_id, votes=tuple(votes.items()), score=score, samples=samples, activity=doing,
+        holds=track.holds if track else (), last_seen_s=look.media_s,
+    )  # fmt: skip
+    body = seen.xyxy if doing == "passing" else _body(samples)
+    fix = setup.ground.locate(body, object_class, look.frame_size_px) if setup.ground else None
+    fields = beside(fix, setup.place)
+    return after, Sighting(
+        track_id=seen.track_id, object_class=object_class, score=score, xyxy=seen.xyxy,
+        frame_size_px=look.frame_size_px, activity=doing, **fields,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _ground_m(setup: Setup, xyxy: Box, object_class: str, look: Look) -> tuple[float, float] | None:
+    fix = setup.ground.locate(xyxy, object_class, look.frame_size_px) if setup.ground else None
+    return (fix.east_m, fix.north_m) if isinstance(fix, GroundFix) else None
+
+
+def _body(samples: tuple[Sample, ...]) -> Box:
+    """The box of a standing body: what nearly all boxes of the window have in common, without a swinging arm."""
+    boxes = np.array([s.xyxy for s in samples])
+    left, top = np.quantile(boxes[:, 0], 0.75), np.median(boxes[:, 1])
+    right, bottom = np.quantile(boxes[:, 2], 0.25), np.median(boxes[:, 3])
+    if right <= left:
+        left, right = np.median(boxes[:, 0]), np.median(boxes[:, 2])
+    return (float(left), float(top), float(right), float(bottom))
+
+
+def _hold(track: TrackMemory, matched: tuple[Match, ...], media_s: float) -> TrackMemory:
+    """Which rows have held since when; one that failed longer than the grace begins anew."""
+    holds = {hold.key: hold for hold in track.holds if media_s - hold.last_s <= GRACE_S}
+    for match in matched:
+        if match.active:
+            since_s = holds[match.key].since_s if match.key in holds else media_s
+            holds[match.key] = Hold(key=match.key, since_s=since_s, last_s=media_s)
+    return msgspec.structs.replace(track, holds=tuple(holds.values()))
+
+
+def _ready(
+    setup: Setup, track: TrackMemory, matched: tuple[Match, ...], sighting: Sighting, look: Look
+) -> tuple[Judged, ...]:
+    """Matches that are active now and whose dwell holds, graded."""
+    rules = {rule.rule_id: rule for rule in setup.rules}
+    since = {hold.key: hold.since_s for hold in track.holds}
+    night = is_night(look.captured_at, setup.timezone)
+    ready: list[Judged] = []
+    for match in matched:
+        dwell_s = look.media_s - since.get(match.key, look.media_s)
+        rule = rules[match.rule_id]
+        if match.active and dwell_s >= rule.dwell_s:
+            risk = graded(match, sighting.activity, dwell_s, setup.place.hca.grade, night=night)
+            ready.append(
+                Judged(match=match, level=risk.level, points=risk.points, dwell_s=dwell_s, gone_s=rule.gone_s)
+            )
+    return tuple(ready)
+
+
+def _move(
+    running: tuple[Episode, ...],
+    present: list[tuple[Sighting, tuple[Match, ...], tuple[Judged, ...]]],
+    moment: Moment,
+    new_id: NewId,
+) -> tuple[tuple[Episode, ...], tuple[Emission, ...]]:
+    """All episodes one look further."""
+    left = {e.episode_id: e for e in running}
+    here = {sighting.track_id for sighting, _, _ in present}
+    after: list[Episode] = []
+    told: list[Emission] = []
+    for sighting, matched, ready in present:
+        episode = _episode_of(left, sighting, here, moment)
+        if episode is not None and matched:  # in its place, working or resting
+            del left[episode.episode_id]
+            episode, emission = episodes.seen(episode, sighting, ready, moment, new_id())
+            after.append(episode)
+            if emission is not None:
+                told.append(emission)
+        elif episode is None and ready:
+            emission = episodes.begin(sighting, ready, moment, new_id(), new_id())
+            after.append(emission.episode)
+            told.append(emission)
+    for episode in left.values():
+        rest, emission = episodes.missed(episode, moment, new_id())
+        if rest is not None:
+            after.append(rest)
+        if emission is not None:
+            told.append(emission)
+    return tuple(after), tuple(told)
+
+
+def _episode_of(
+    left: dict[str, Episode], sighting: Sighting, here: set[int], moment: Moment
+) -> Episode | None:
+    """The episode of this object: by its track, else one that lost an object like it nearby."""
+    for episode in left.values():
+        if episode.track_id == sighting.track_id:
+            return episode
+    for episode in left.values():
+        if episode.track_id not in here and episodes.is_same(episode, sighting, moment):
+            return episode
+    return None

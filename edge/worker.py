@@ -1,0 +1,177 @@
+"""The edge worker: one process per camera, one publisher, one uploader, on one data folder.
+
+Only wires them and tells the centre how things are. `run` blocks until SIGTERM or SIGINT; then the minutes
+are closed and the outbox is left as it is: what was numbered is there at the next start.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import filelock
+import httpx
+import msgspec
+import structlog
+
+from edge.errors import AlreadyRunning
+from edge.evidence import EvidenceStore
+from edge.job import CameraJob, config_version, evidence_dir, outbox_path
+from edge.logs import configure
+from edge.outbox import SqliteOutbox
+from edge.publisher import MqttAccess, Publisher
+from edge.supervisor import Supervisor
+from edge.uploader import TIMEOUT_S, Uploader
+from monitor.domain.assets import City
+from monitor.domain.events import EdgeStatus, encode
+
+STATUS_S: Final = 10.0
+POLL_S: Final = 0.2
+
+log = structlog.get_logger()
+
+
+class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker needs beside the configuration. Holds secrets; it never shows them."""
+
+    data_dir: Path
+    mqtt_host: str
+    mqtt_port: int
+    mqtt_user: str | None = None
+    mqtt_password: str | None = None
+    mqtt_tls_ca: Path | str | None = None
+    centre_url: str
+    edge_token: str
+    #: cameras' credentials by name: "user:password"
+    credentials: dict[str, str] = msgspec.field(default_factory=dict)
+    weights_dir: Path | None = None
+    #: version of the configuration; without one its hash is used
+    config_version: str | None = None
+    #: files play as if they had been live since then (Unix seconds)
+    files_live_since_s: float | None = None
+
+    def __repr__(self) -> str:
+        return f"EdgeSettings(data_dir={str(self.data_dir)!r}, mqtt={self.mqtt_host}:{self.mqtt_port}, <secrets hidden>)"
+
+
+def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
+    """Watch all cameras of this edge until told to stop; the exit status.
+
+    Raises:
+        KeyError: the city has no such edge.
+        AlreadyRunning: another worker owns the data folder.
+        OutboxUnusable: the outbox can't be opened.
+    """
+    configure()
+    jobs = camera_jobs(city, edge_id, settings)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(settings.data_dir / "worker.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as exc:
+        raise AlreadyRunning(str(settings.data_dir)) from exc
+    stop = threading.Event()
+    before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        Worker(edge_id, jobs, settings, city).run(stop)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        lock.release()
+    return 0
+
+
+def camera_jobs(city: City, edge_id: str, settings: EdgeSettings) -> tuple[CameraJob, ...]:
+    """What each camera's process of this edge is told; KeyError if the city has no such edge."""
+    edges = {edge.edge_id: edge for edge in city.edges}
+    if edge_id not in edges:
+        raise KeyError(f"no edge {edge_id!r} in the configuration; there are: {', '.join(edges) or 'none'}")
+    version = settings.config_version or config_version(city)
+    jobs = []
+    for camera in city.cameras:
+        if camera.edge_id != edge_id:
+            continue
+        hca = city.hca(camera.site_id)
+        own = {k: v for k, v in settings.credentials.items() if k == camera.credential}
+        jobs.append(
+            CameraJob(
+                edge_id=edge_id, camera=camera, hca=hca, pipeline=city.pipeline(hca.pipeline_id),
+                networks=edges[edge_id].networks, timezone=city.timezone, config_version=version,
+                data_dir=settings.data_dir, weights_dir=settings.weights_dir, credentials=own,
+                files_live_since_s=settings.files_live_since_s, parent_pid=os.getpid(),
+            )
+        )  # fmt: skip
+    return tuple(jobs)
+
+
+class Worker:
+    """The running parts of one edge."""
+
+    def __init__(self, edge_id: str, jobs: tuple[CameraJob, ...], settings: EdgeSettings, city: City) -> None:
+        self._edge_id, self._started_at = edge_id, datetime.now(UTC)
+        self._version = _version()
+        self._config_version = settings.config_version or config_version(city)
+        path = outbox_path(settings.data_dir)
+        self._outbox = SqliteOutbox(path)
+        store = EvidenceStore(evidence_dir(settings.data_dir))
+        store.sweep(self._outbox.evidence_names())
+        self._supervisor = Supervisor(jobs)
+        self._publisher = Publisher(
+            edge_id,
+            MqttAccess(
+                host=settings.mqtt_host, port=settings.mqtt_port, user=settings.mqtt_user,
+                password=settings.mqtt_password,
+                tls_ca=Path(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
+            ),
+            lambda: SqliteOutbox(path),
+        )  # fmt: skip
+        self._uploader = Uploader(
+            edge_id,
+            httpx.Client(base_url=settings.centre_url, timeout=TIMEOUT_S, trust_env=False,
+                         headers={"Authorization": f"Bearer {settings.edge_token}"}),
+            store.folder, lambda: SqliteOutbox(path), busy=lambda: self._publisher.busy,
+        )  # fmt: skip
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop: care for the cameras, tell the status."""
+        log.info("edge_started", edge=self._edge_id, epoch=self._outbox.epoch, version=self._version)
+        self._supervisor.poll(0.0)  # children first: they are made before there are threads
+        self._publisher.start()
+        self._uploader.start()
+        next_status_s = 0.0
+        try:
+            while not stop.is_set():
+                changed = self._supervisor.poll(POLL_S)
+                if changed or time.monotonic() >= next_status_s:
+                    next_status_s = time.monotonic() + STATUS_S
+                    self._publisher.status(encode(self.status()))
+        finally:
+            self._supervisor.stop()
+            self._uploader.stop()
+            self._publisher.status(encode(self.status()))
+            self._publisher.stop()
+            self._outbox.close()
+            log.info("edge_stopped", edge=self._edge_id)
+
+    def status(self) -> EdgeStatus:
+        """How things are."""
+        summary = self._outbox.summary()
+        return EdgeStatus(
+            edge_id=self._edge_id, epoch=summary.epoch, at=datetime.now(UTC), started_at=self._started_at,
+            version=self._version, config_version=self._config_version, queue_depth=summary.unreceipted,
+            last_seq=summary.last_seq, evidence_pending=summary.evidence_pending,
+            detector=self._supervisor.detector(), cameras=self._supervisor.statuses(),
+        )  # fmt: skip
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("hcawatch")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
