@@ -1,0 +1,226 @@
+"""The loop's threads against a real database: at once, at least once, never twice, and through restarts."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from alerts import replay
+from alerts.courier import Courier
+from alerts.engine import AlertEngine
+from alerts.lifecycle import AlertKind, State
+from alerts.postgres_book import PostgresAlertBook
+from alerts.reasons import Health
+from alerts.values import Confirmation, Dispatch
+from alerts.worker import WORK_CHANNEL, AlertWorker
+from monitor.domain.levels import Level
+from monitor.store.pool import make_pool
+from tests.doubles.alert_seeds import SeededPostgresBook
+from tests.doubles.alert_story import CITY, NOON, at_metres, event, uid
+
+
+class Inbox:
+    """A broker that remembers; `refuse` makes it fail."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[str, bytes]] = []
+        self.refuse = False
+        self._arrived = threading.Condition()
+
+    def publish(self, topic: str, payload: bytes, retain: bool) -> None:
+        if self.refuse:
+            raise ConnectionError("no broker")
+        with self._arrived:
+            self.got.append((topic, payload))
+            self._arrived.notify_all()
+
+    def wait_for(self, count: int, timeout_s: float = 20.0) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.got) >= count, timeout_s), self.got
+
+
+def eventually(true: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Polls a condition of another thread or process."""
+    end_s = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < end_s, "did not become true in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def book(postgres_dsn: str) -> Iterator[SeededPostgresBook]:
+    with make_pool(postgres_dsn, "test", min_size=1, max_size=24) as pool:
+        yield SeededPostgresBook(pool)
+
+
+@pytest.fixture
+def engine(book: SeededPostgresBook) -> AlertEngine:
+    return AlertEngine(book, CITY)
+
+
+def put(book: SeededPostgresBook, **changes: object) -> None:
+    """As ingest does: the event, and NOTIFY."""
+    book.add_event(event(**changes), datetime.now(UTC))
+    book.run(f"NOTIFY {WORK_CHANNEL}")
+
+
+def test_python_and_database_know_the_same_words(book: SeededPostgresBook) -> None:
+    """States, kinds, levels and confirmations are the same enums on both sides."""
+    for type_, values in (
+        ("alert_state", State),
+        ("alert_kind", AlertKind),
+        ("risk_level", Level),
+        ("confirmation", Confirmation),
+    ):
+        rows = book.run("SELECT unnest(enum_range(NULL::" + type_ + "))::text AS value")
+        assert {row["value"] for row in rows} == {str(value) for value in values}
+
+
+def test_an_event_becomes_a_message_at_once(
+    book: SeededPostgresBook, engine: AlertEngine, postgres_dsn: str
+) -> None:
+    """NOTIFY wakes the worker: the dispatch is with the broker well before the next tick would come."""
+    inbox = Inbox()
+    with AlertWorker(engine, Courier(book, {"mqtt": inbox.publish}, engine), postgres_dsn) as worker:
+        eventually(
+            lambda: bool(book.run("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%%listener'"))
+        )
+        put(book)
+        inbox.wait_for(1)
+        assert worker.healthy()
+        topic, payload = inbox.got[0]
+    assert topic == "hcawatch/v1/dispatch/near"
+    assert b'"what":"dispatch"' in payload
+    (row,) = book.run(
+        "SELECT extract(epoch FROM d.dispatched_at - w.created_at) AS s FROM dispatch d, alert_work w"
+    )
+    assert row["s"] < 0.5
+
+
+def test_the_worker_survives_a_database_that_drops_everybody(
+    book: SeededPostgresBook, engine: AlertEngine, postgres_dsn: str
+) -> None:
+    """All connections are killed, twice; what comes afterwards is done, and once."""
+    inbox = Inbox()
+    with AlertWorker(engine, Courier(book, {"mqtt": inbox.publish}, engine), postgres_dsn) as worker:
+        for n in range(3):
+            put(book, episode=f"e{n}", position=at_metres(200.0 * n, 3), event_id=uid(f"event{n}"))
+            inbox.wait_for(n + 1)
+            with psycopg.connect(postgres_dsn, autocommit=True) as conn:
+                conn.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        eventually(worker.healthy)
+    assert len(inbox.got) == len(set(inbox.got)) == 3
+
+
+def test_twenty_writers_at_one_place_open_one_alert(book: SeededPostgresBook, engine: AlertEngine) -> None:
+    """Twenty workers take twenty episodes of one place at the same moment: one alert, one dispatch."""
+    for n in range(20):
+        book.add_event(event(episode=f"e{n}", position=at_metres(n % 5, 3), after_s=n), NOON)
+    start = threading.Barrier(20)
+
+    def work(_: int) -> int:
+        start.wait()
+        return engine.take_work(NOON)
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(work, range(20))) == 20
+    (row,) = engine.list_alerts()
+    view = engine.view(row.alert.alert_id)
+    assert len(view.events) == 20
+    assert len(view.dispatches) == 1
+    assert [t.n for t in view.transitions] == list(range(1, len(view.transitions) + 1))
+    with book.pool.connection() as conn:
+        assert replay.check(conn) == []
+
+
+def test_alerts_at_once_do_not_take_the_same_free_officer(
+    book: SeededPostgresBook, engine: AlertEngine
+) -> None:
+    """Three places at the same moment, three officers: each is sent to one of them."""
+    for n in range(3):
+        book.add_event(event(episode=f"e{n}", position=at_metres(500.0 * n, 3), site_id="s1"), NOON)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: engine.take_work(NOON), range(3)))
+    assert sorted(view.dispatch.officer for view in engine.dispatches_for(None)) == ["ann", "bo", "cai"]
+
+
+def test_a_message_that_was_not_marked_is_sent_again_under_its_key(
+    book: SeededPostgresBook, engine: AlertEngine
+) -> None:
+    """A death after the broker took it and before the commit: twice on the wire, one key."""
+
+    class Died(BaseException):
+        pass
+
+    inbox = Inbox()
+
+    def publish_and_die(topic: str, payload: bytes, retain: bool) -> None:
+        inbox.publish(topic, payload, retain)
+        raise Died
+
+    book.add_event(event(), NOON)
+    engine.take_work(NOON)
+    with pytest.raises(Died):
+        Courier(book, {"mqtt": publish_and_die}, engine).deliver(NOON)
+    courier = Courier(book, {"mqtt": inbox.publish}, engine)
+    assert courier.deliver(NOON) == 1
+    assert courier.deliver(NOON) == 0
+    assert len(inbox.got) == 2
+    assert len(set(inbox.got)) == 1
+
+
+def test_a_message_nobody_takes_becomes_a_health_alert_and_clears(
+    book: SeededPostgresBook, engine: AlertEngine
+) -> None:
+    """Ten failures in a row are said to the room; the next delivery takes it back."""
+    inbox = Inbox()
+    inbox.refuse = True
+    courier = Courier(book, {"mqtt": inbox.publish}, engine, jitter=lambda: 0.0)
+    book.add_event(event(), NOON)
+    engine.take_work(NOON)
+    at = NOON
+    for n in range(1, 11):
+        assert courier.deliver(at) == 1, f"attempt {n}"
+        assert courier.deliver(at) == 0, "backs off"
+        assert bool(engine.list_alerts(kind=AlertKind.HEALTH)) == (n == 10)
+        at += timedelta(minutes=5)
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.health == Health.UNDELIVERABLE
+    inbox.refuse = False
+    courier.deliver(at)
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.state is State.CLEARED
+    assert len(inbox.got) == 1
+
+
+def test_couriers_side_by_side_send_each_message_once(book: SeededPostgresBook, engine: AlertEngine) -> None:
+    """Two couriers pass over what the other one holds."""
+    inbox = Inbox()
+    for n in range(10):
+        book.add_event(event(episode=f"e{n}", position=at_metres(200.0 * n, 3)), NOON)
+    engine.take_work(NOON)
+    couriers = [Courier(book, {"mqtt": inbox.publish}, engine) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda courier: courier.deliver(NOON), couriers)) == 10
+    assert len(set(inbox.got)) == len(inbox.got) == 10
+
+
+def test_the_database_allows_one_running_dispatch(book: SeededPostgresBook, engine: AlertEngine) -> None:
+    """Even a fault of ours could not send two officers to one alert."""
+    from alerts.errors import Conflict
+
+    book.add_event(event(), NOON)
+    engine.take_work(NOON)
+    second = Dispatch(dispatch_id=uid("d2"), alert_id=engine.list_alerts()[0].alert.alert_id, team_id="near",
+                      officer="bo", dispatched_at=NOON)  # fmt: skip
+    with pytest.raises(Conflict), PostgresAlertBook(book.pool).begin() as tx:
+        tx.add_dispatch(second)
