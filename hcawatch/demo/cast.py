@@ -13,7 +13,7 @@ from hcawatch.stack import Stack
 from monitor.child import Child
 
 #: seconds between an officer's steps: long enough to watch, short enough for the story
-PHONE_PAUSE_S = 3.5
+PHONE_PAUSE_S = 6.0
 
 
 class Cast:

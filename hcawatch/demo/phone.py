@@ -53,7 +53,7 @@ class Phone:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._pause_s, self._clock_s = api, pause_s, clock_s
-        self._not_before_s: dict[str, float] = {}
+        self._first_seen_s: dict[str, float] = {}
 
     def run(self, stopping: threading.Event) -> None:
         """Answer dispatches until told to stop; a centre that is away is asked again, less and less often."""
@@ -74,7 +74,7 @@ class Phone:
         taken = 0
         for dispatch in self._api.dispatches():
             step = NEXT_STEP.get(dispatch["state"])
-            if step is None or self._clock_s() < self._pause_until_s(dispatch, step):
+            if step is None or not self._paused_enough(dispatch, step):
                 continue
             try:
                 self._answer(dispatch, step)
@@ -86,10 +86,11 @@ class Phone:
             taken += 1
         return taken
 
-    def _pause_until_s(self, dispatch: dict[str, Any], step: str) -> float:
-        """When this step may be taken; its pause begins when it is first seen as the next."""
-        key = f"{dispatch['dispatch_id']}:{step}"
-        return self._not_before_s.setdefault(key, self._clock_s() + self._pause_s)
+    def _paused_enough(self, dispatch: dict[str, Any], step: str) -> bool:
+        """Whether this step was the next one for the length of a pause."""
+        now_s = self._clock_s()
+        first_seen_s = self._first_seen_s.setdefault(f"{dispatch['dispatch_id']}:{step}", now_s)
+        return now_s >= first_seen_s + self._pause_s
 
     def _answer(self, dispatch: dict[str, Any], step: str) -> None:
         alert_id, dispatch_id = dispatch["alert_id"], dispatch["dispatch_id"]

@@ -15,13 +15,14 @@ SELECT
 SELECT stored_through, ranges, last_seq FROM edge_receipt WHERE epoch = %(epoch)s;
 
 -- alerts --
--- Counts of the loop. Twice: more than one alert of a site and violation, or dispatch of an alert.
+-- Counts of the loop. Twice: two alerts of one site and violation at the same time, two dispatches of an alert.
 SELECT
     count(*) FILTER (WHERE kind = 'violation')                                                  AS violations,
     count(*) FILTER (WHERE kind = 'health')                                                     AS health,
     count(*) FILTER (WHERE kind = 'violation' AND state = 'verified')                           AS verified,
-    count(*) FILTER (WHERE kind = 'violation')
-      - count(DISTINCT (site_id, violation)) FILTER (WHERE kind = 'violation')                  AS alerts_twice,
+    (SELECT count(*) FROM alert a JOIN alert b ON a.number < b.number AND a.kind = 'violation' AND b.kind = 'violation'
+       AND (a.site_id, a.violation) = (b.site_id, b.violation)
+       AND b.opened_at < coalesce(a.closed_at, 'infinity'))                                     AS alerts_twice,
     (SELECT count(DISTINCT alert_id) FROM dispatch)                                             AS dispatched,
     (SELECT count(*) - count(DISTINCT alert_id) FROM dispatch)                                  AS dispatches_twice
 FROM alert;
@@ -75,7 +76,8 @@ WHERE t.at > %(after)s ORDER BY t.at, t.alert_id, t.n LIMIT 200;
 -- story --
 -- Where the level I alert of one camera stands.
 SELECT a.alert_id::text AS alert_id, a.number, a.state::text AS state, a.level::text AS level, a.onset_at,
-       a.condition_ended_at IS NOT NULL AS condition_ended,
+       EXISTS (SELECT FROM risk_event r JOIN alert_episode p USING (episode_id)
+               WHERE p.alert_id = a.alert_id AND r.phase = 'end') AS condition_ended,
        (SELECT count(*) FROM evidence e JOIN alert_episode p USING (episode_id)
         WHERE p.alert_id = a.alert_id AND e.stored_at IS NOT NULL) AS stored,
        (SELECT count(*) FROM evidence e JOIN alert_episode p USING (episode_id)

@@ -74,7 +74,7 @@ class RoomPerson:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api, self._script, self._pause_s, self._clock_s = api, script, pause_s, clock_s
-        self._not_before_s: dict[str, float] = {}
+        self._first_seen_s: dict[str, float] = {}
         self._refused: set[str] = set()
 
     def run(self, stopping: threading.Event) -> None:
@@ -102,8 +102,9 @@ class RoomPerson:
             # the version makes a step after a reopening another one
             key = f"{self._api.user}:{name}:{alert['version']}"
             known = f"{alert['alert_id']}:{key}"
-            first_seen_s = self._not_before_s.setdefault(known, self._clock_s())
-            if known in self._refused or self._clock_s() < first_seen_s + self._pause_s:
+            now_s = self._clock_s()
+            first_seen_s = self._first_seen_s.setdefault(known, now_s)
+            if known in self._refused or now_s < first_seen_s + self._pause_s:
                 continue
             taken += self._take(alert, name, key, known, body)
         return taken

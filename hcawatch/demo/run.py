@@ -32,7 +32,7 @@ from monitor.store.pool import make_pool
 #: the run without a person ends by then, whatever happened
 ONCE_LIMIT_S = 105.0
 #: the excavator has left and its end is reported some seconds later; then the story is over
-STORY_OVER_S = clips.STORY.gone_s + 14.0
+STORY_OVER_S = clips.STORY.gone_s + 6.0
 #: half-way, the tree line's camera loses its stream
 TREES_LOST_S = 26.0
 #: with a person watching, that camera comes back for a while each time
