@@ -81,8 +81,8 @@ class PostgresIngestStore:
                 decision = gaps.decide(missing, known, now, limit_s)
                 if decision.gaps != tuple(known):
                     conn.execute(QUERIES["forget_gaps"], source)
-                    for gap in decision.gaps:
-                        conn.execute(QUERIES["insert_gap"], {**source, **msgspec.structs.asdict(gap)})
+                    standing = [{**source, **msgspec.structs.asdict(gap)} for gap in decision.gaps]
+                    conn.cursor().executemany(QUERIES["insert_gap"], standing)
                 if decision.report is not None:
                     leave_work(conn, "number_gap", {**source, "missing": decision.report}, now)
                     reports.append(GapReport(missing=decision.report, **source))
