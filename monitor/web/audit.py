@@ -46,11 +46,22 @@ def _alert_of(conn: Conn, search: str) -> tuple[str, int | None]:
     if search.isdecimal() and int(search) <= _BIGINT:
         row = conn.execute(QUERIES["alert_by_number"], {"number": int(search)}).fetchone()
     else:
-        try:
-            row = conn.execute(QUERIES["alert_by_id"], {"alert": UUID(search)}).fetchone()
-        except ValueError:
-            row = None
+        row = conn.execute(QUERIES["alert_by_id"], {"alert": search}).fetchone() if _is_uuid(search) else None
     return (str(row["alert_id"]), row["number"]) if row else (search, None)
+
+
+def _numbers_of(conn: Conn, subjects: list[str]) -> dict[str, int]:
+    ids = [subject for subject in subjects if _is_uuid(subject)]
+    rows = conn.execute(QUERIES["numbers_of_alerts"], {"ids": ids}).fetchall()
+    return {row["alert_id"]: row["number"] for row in rows}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 @router.get("/audit")
@@ -74,6 +85,7 @@ def audit_page(
             "head": newest_head(conn),
             "waiting": waiting["waiting"] if waiting else 0,
             "names": names_of(conn, [entry["actor"] for entry in entries]),
+            "numbers": _numbers_of(conn, [entry["subject"] for entry in entries]),
         }
     here = request.url.remove_query_params("before").replace(scheme="", netloc="")
     older = str(here.include_query_params(before=entries[-1]["entry_id"])) if len(found) > PAGE else None

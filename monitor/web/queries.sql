@@ -110,6 +110,10 @@ SELECT alert_id, number FROM alert WHERE number = %(number)s
 -- alert_by_id --
 SELECT alert_id, number FROM alert WHERE alert_id = %(alert)s
 
+-- numbers_of_alerts --
+-- which of these subjects are alerts, and what people call them
+SELECT alert_id::text AS alert_id, number FROM alert WHERE alert_id = ANY(%(ids)s::uuid[])
+
 -- newest_head --
 -- the newest signed tree head
 SELECT size, encode(root, 'hex') AS root, checkpoint, signed_at FROM audit_head ORDER BY size DESC LIMIT 1

@@ -30,6 +30,7 @@ def environment() -> Environment:
     )
     env.filters["iso"] = lambda at: at.isoformat() if isinstance(at, datetime) else ""
     env.filters["chainage"] = format_chainage
+    env.filters["cap"] = lambda text: text[:1].upper() + text[1:]
     return env
 
 

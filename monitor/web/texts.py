@@ -92,6 +92,17 @@ class Texts:
         """The texts whose key begins so, for scripts."""
         return {key: text for key, text in self._catalogue.items() if key.startswith(prefix)}
 
+    def article(self, number: str) -> str:
+        """An article as a lawyer of that language writes it.
+
+        >>> Texts("zh").article("30(2)"), Texts("en").article("30(2)")
+        ('第30条第2项', 'Article 30(2)')
+        """
+        head, _, item = number.partition("(")
+        if self.language == "zh":
+            return f"第{head}条" + (f"第{item.rstrip(')')}项" if item else "")
+        return self("law.article", article=number)
+
     def time(self, at: datetime | None, *, date: bool = True) -> str:
         """A time in the city's zone, to the second."""
         if at is None:

@@ -53,27 +53,26 @@ const element = document.getElementById("detail-map");
 const map = element && create(element);
 let layers = null;
 let lastPlace = "";
+const NEAR_M = 12;
+const FAR_M = 120; // without a fix the camera's surroundings are shown
 
 async function drawMap() {
   if (!map) return;
   try {
     const answer = await fetch(`/api/v1/alerts/${alertId}`);
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const { around } = await answer.json();
+    const { around, offset_m: offset } = await answer.json();
     const place = around.features.find((feature) => feature.properties.kind === "place");
     if (!place) return note(element, t("map_empty"));
     const where = JSON.stringify(place);
     if (where === lastPlace) return;
     const [lon, lat] = place.geometry.coordinates;
-    if (layers) {
-      map.eachLayer((layer) => layer !== map && layer.options?.pane !== "grid" && !(layer instanceof L.LayerGroup) && map.removeLayer(layer));
-    } else {
-      map.setView([lat, lon], 18, { animate: false });
-    }
+    if (layers) layers.remove();
+    else map.fitBounds(L.latLng(lat, lon).toBounds(2 * Math.max(NEAR_M, 1.5 * Math.abs(offset ?? FAR_M))), { animate: false });
     lastPlace = where;
-    layers = drawLines(map, around.features);
-    for (const feature of around.features) if (feature.properties.kind === "camera") cameraMarker({ ...feature, properties: { ...feature.properties, watching: true } }).addTo(map);
-    placeMarker(place).addTo(map);
+    layers = drawLines(map, around.features, { detail: true });
+    for (const feature of around.features) if (feature.properties.kind === "camera") cameraMarker(feature).addTo(layers);
+    placeMarker(place).addTo(layers);
   } catch (error) {
     console.warn("map failed", error);
     if (!layers) note(element, t("map_failed"));

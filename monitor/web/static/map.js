@@ -77,14 +77,16 @@ function drawArrows(map, lines, layer) {
   }
 }
 
-export function drawLines(map, features) {
+export function drawLines(map, features, { detail = false } = {}) {
   const group = L.featureGroup().addTo(map);
   const lines = [];
   for (const feature of features) {
     const { kind, name, grade, band_m: band } = feature.properties;
     if (kind === "band") {
-      L.geoJSON(feature, { pane: "bands", style: { className: `band band-${band}` }, interactive: false }).addTo(map);
-    } else if (kind === "hca") {
+      L.geoJSON(feature, { pane: "bands", style: { className: `band band-${band}` } })
+        .bindTooltip(textNode(t("map_band", { n: band })), { sticky: true })
+        .addTo(group);
+    } else if (kind === "hca" && !detail) {
       L.polyline(latLngs(feature), { pane: "hcas", className: `hca hca-${grade}` })
         .bindTooltip(textNode(t("map_hca", { grade, name: nameOf(name) })), { sticky: true })
         .addTo(group);
@@ -93,13 +95,17 @@ export function drawLines(map, features) {
       L.polyline(latLngs(feature), { pane: "pipelines", className: "pipeline" })
         .bindTooltip(textNode(nameOf(name)), { sticky: true })
         .addTo(group);
+      if (!detail) {
+        const label = L.tooltip({ permanent: true, direction: "top", className: "line-name", interactive: false });
+        label.setLatLng(latLngs(feature)[0]).setContent(textNode(nameOf(name))).addTo(group);
+      }
     } else if (kind === "sigma") {
       const n = feature.properties.accuracy_m.toFixed(1);
-      L.geoJSON(feature, { pane: "alerts", style: { className: "sigma" } }).bindTooltip(textNode(t("map_sigma", { n }))).addTo(map);
+      L.geoJSON(feature, { pane: "alerts", style: { className: "sigma" } }).bindTooltip(textNode(t("map_sigma", { n }))).addTo(group);
     }
   }
-  const arrows = L.layerGroup().addTo(map);
-  map.on("zoomend", () => drawArrows(map, lines, arrows));
+  const arrows = L.layerGroup().addTo(group);
+  map.on("zoomend", () => map.hasLayer(arrows) && drawArrows(map, lines, arrows));
   map.whenReady(() => drawArrows(map, lines, arrows));
   return group;
 }
@@ -112,7 +118,7 @@ function badge(className, text) {
 }
 
 export function cameraMarker(feature, stateText) {
-  const { name, watching, surveyed, id } = feature.properties;
+  const { name, watching = true, surveyed, id } = feature.properties;
   const [lon, lat] = feature.geometry.coordinates;
   const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-camera ${watching ? "is-watching" : "is-blind"}`, ""), iconSize: [18, 18] });
   let text = stateText ? t("map_camera", { name: nameOf(name), state: stateText }) : nameOf(name);
@@ -135,5 +141,5 @@ export function alertMarker(feature, onOpen) {
 
 export function placeMarker(feature) {
   const [lon, lat] = feature.geometry.coordinates;
-  return L.circleMarker([lat, lon], { pane: "alerts", radius: 7, className: `place level-fill-${feature.properties.level}` }).bindTooltip(textNode(t("map_place")));
+  return L.circleMarker([lat, lon], { pane: "alerts", radius: 4, className: `place level-fill-${feature.properties.level}` }).bindTooltip(textNode(t("map_place")));
 }
