@@ -84,7 +84,7 @@ class MqttConnection:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker let us in and the connection stands."""
+        """Whether the broker let us in, took our subscriptions, and the connection stands."""
         return self._connected.is_set()
 
     @property
@@ -111,7 +111,7 @@ class MqttConnection:
         """Acknowledges, in order of arrival; those of an earlier connection will be sent again by the broker."""
         with self._lock:
             for delivery in deliveries:
-                if delivery.generation == self._generation and self.connected:
+                if delivery.generation == self._generation:
                     self._client.ack(delivery.mid, 1)
 
     def send(self, topic: str, payload: bytes, *, retain: bool) -> None:
@@ -168,6 +168,7 @@ class MqttConnection:
         client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
         client.on_socket_open = _without_delay
         client.on_connect = self._note_connect
+        client.on_subscribe = self._note_subscribe
         client.on_disconnect = self._note_disconnect
         client.on_message = self._note_message
         client.on_publish = self._note_published
@@ -203,13 +204,20 @@ class MqttConnection:
                 "mqtt.refused", broker=self._settings.host, user=self._settings.user, reason=str(reason)
             )
             return
+        with self._lock:
+            self._generation += 1
         # always: a broker that lost its memory has lost our subscriptions too
         result, _mid = client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._topics])
         if result != MQTTErrorCode.MQTT_ERR_SUCCESS:
             log.warning("mqtt.subscribe_failed", error=paho.error_string(result))
-        with self._lock:
-            self._generation += 1
-            self._connected.set()
+
+    def _note_subscribe(
+        self, _client: paho.Client, _data: Any, _mid: int, reasons: Sequence[ReasonCode], _properties: Any
+    ) -> None:
+        if refused := [str(reason) for reason in reasons if reason.is_failure]:
+            log.error("mqtt.subscriptions_refused", reasons=refused, remedy="check the broker's access list")
+            return
+        self._connected.set()
         log.info("mqtt.connected", broker=self._settings.host, port=self._settings.port)
         self._on_connected()
 
