@@ -3,7 +3,7 @@
 # Debian 12 root with python3, python3-venv, make, git and ca-certificates alone, once as root and
 # once as a plain user. Prints a line per combination; exits non-zero if any failed.
 #
-#   deploy/clean-machine/run.sh [--only setup|test|demo] [--as root|user] [--keep]
+#   deploy/clean-machine/run.sh [--only setup|test|demo] [--as root|user] [--run COMMAND] [--keep]
 #
 # Needs root (mounts, chroot) and debootstrap. What the commands read of the machine's own settings
 # for apt, pip, npm and certificates is taken over at run time, so that registries are reached the
@@ -17,12 +17,14 @@ cache="${CLEAN_MACHINE_CACHE:-/var/tmp/hcawatch-clean-machine}"
 commands="test demo"
 accounts="root user"
 keep=""
+other=""
 while [ $# -gt 0 ]; do
     case "$1" in
         --only) commands="$2"; shift 2 ;;
         --as) accounts="$2"; shift 2 ;;
+        --run) commands="other" other="$2"; shift 2 ;;
         --keep) keep=1; shift ;;
-        *) echo "clean-machine: what is $1? (--only setup|test|demo, --as root|user, --keep)" >&2; exit 2 ;;
+        *) echo "clean-machine: what is $1? The head of this file lists the options." >&2; exit 2 ;;
     esac
 done
 if [ "$(id -u)" != 0 ]; then
@@ -37,6 +39,7 @@ fi
 # our processes, in a process namespace of their own.
 if [ -z "${CLEAN_MACHINE_INSIDE:-}" ]; then
     args=(--only "$commands" --as "$accounts")
+    [ -n "$other" ] && args+=(--run "$other")
     [ -n "$keep" ] && args+=(--keep)
     CLEAN_MACHINE_INSIDE=1 exec unshare --mount --pid --fork --kill-child --propagation private \
         bash "$0" "${args[@]}"
@@ -154,6 +157,7 @@ for account in $accounts; do
             setup) line="make setup" ;;
             test) line="make test" ;;
             demo) line='make demo ARGS="--once"' ;;
+            other) line="$other" ;;
         esac
         log="$log_dir/$command-$account.log"
         began=$SECONDS
