@@ -1,0 +1,144 @@
+"""Every panel's query runs on the migrated schema, gives the columns that its panel expects, and right figures."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from monitor.grafana.check import check_panels, run_panel
+from monitor.grafana.dashboards import BOARDS, QUERIES
+from monitor.grafana.errors import PanelBroken
+from monitor.grafana.panels import Panel, Type, columns
+from tests.integration.grafana_rows import SINCE, UNTIL, fill
+
+PANELS = {panel.query: panel for board in BOARDS for panel in board.panels}
+
+
+@pytest.fixture
+def empty(postgres_dsn: str) -> Iterator[psycopg.Connection]:
+    """A migrated database without rows."""
+    with psycopg.connect(postgres_dsn, prepare_threshold=None) as conn:
+        yield conn
+
+
+@pytest.fixture
+def filled(empty: psycopg.Connection) -> psycopg.Connection:
+    """A migrated database with a day of rows."""
+    fill(empty)
+    return empty
+
+
+def rows_of(conn: psycopg.Connection, query: str) -> list[dict[str, Any]]:
+    """The rows of a panel, by column name."""
+    panel = PANELS[query]
+    names = [column.name for column in panel.columns]
+    return [dict(zip(names, row, strict=True)) for row in run_panel(conn, panel, since=SINCE, until=UNTIL)]
+
+
+def test_every_query_runs_on_an_empty_database(empty: psycopg.Connection) -> None:
+    """A fresh installation shows empty panels, not errors, and each has the columns of its row."""
+    assert len(list(check_panels(empty, since=SINCE, until=UNTIL))) == len(PANELS)
+
+
+def test_every_panel_shows_rows_where_there_are_some(filled: psycopg.Connection) -> None:
+    """No panel stays empty over a day in which everything happened."""
+    empty = [found.query for found in check_panels(filled, since=SINCE, until=UNTIL) if found.rows == 0]
+    assert empty == []
+
+
+def test_every_query_belongs_to_one_panel() -> None:
+    """queries.sql holds nothing that is not shown, and no panel shares a query."""
+    assert set(QUERIES) == set(PANELS)
+    assert sum(len(board.panels) for board in BOARDS) == len(PANELS)
+
+
+def test_wrong_column_is_named(empty: psycopg.Connection) -> None:
+    """A panel whose row promises other columns is found out."""
+    right = PANELS["running_by_level"]
+    wrong = Panel(query=right.query, kind=right.kind, title=right.title, about=right.about,
+                  columns=columns(level=Type.TEXT, alerts=Type.TEXT))  # fmt: skip
+    with pytest.raises(PanelBroken, match="running_by_level gives"):
+        run_panel(empty, wrong, since=SINCE, until=UNTIL)
+
+
+def test_levels_without_alerts_are_shown(filled: psycopg.Connection) -> None:
+    """Only running violations count, and a level without any is a zero."""
+    found = {row["level"]: row["alerts"] for row in rows_of(filled, "running_by_level")}
+    assert found == {"I": 0, "II": 1, "III": 1, "IV": 0}
+
+
+def test_stale_and_chattering(filled: psycopg.Connection) -> None:
+    """An alert of two days is stale; three within 40 s are chattering."""
+    assert rows_of(filled, "standing_stale") == [{"standing": 3, "stale": 1}]
+    assert [(row["subject"], row["times"]) for row in rows_of(filled, "chattering")] == [("cam-1", 1)]
+
+
+def test_rate_counts_empty_periods(filled: psycopg.Connection) -> None:
+    """A day has 145 ten-minute periods that begin in it; all opened alerts are in one of them."""
+    rows = rows_of(filled, "alert_rate_10min")
+    assert len(rows) in (145, 146)
+    assert sum(row["alerts"] for row in rows) == 7
+    assert rows_of(filled, "flood_share") == [{"flood_share": 0.0}]
+
+
+def test_priority_split_sums_to_one(filled: psycopg.Connection) -> None:
+    """High, medium and low beside the benchmark."""
+    rows = {row["priority"]: row for row in rows_of(filled, "priority_split")}
+    assert [rows[p]["alerts"] for p in ("high", "medium", "low")] == [3, 1, 2]
+    assert sum(row["share"] for row in rows.values()) == pytest.approx(1.0)
+    assert sum(row["benchmark"] for row in rows.values()) == pytest.approx(1.0)
+
+
+def test_times_to_each_step(filled: psycopg.Connection) -> None:
+    """p50 of dispatching is the middle of 10, 20, 30 and 60 s; steps that nobody took count nothing."""
+    rows = {row["step"]: row for row in rows_of(filled, "times_to")}
+    assert rows["dispatch"]["alerts"] == 4
+    assert rows["dispatch"]["p50"] == pytest.approx(25.0)
+    assert rows["acknowledge"]["p95"] == pytest.approx(5.0)
+    assert rows["resolve"]["p50"] == pytest.approx(1200.0)
+
+
+def test_onset_to_dispatch_begins_at_the_picture(filled: psycopg.Connection) -> None:
+    """The second between picture and opening is part of it."""
+    rows = rows_of(filled, "onset_to_dispatch")
+    assert max(row["p95"] for row in rows) > 31.0
+
+
+def test_receipts_count_what_is_missing(filled: psycopg.Connection) -> None:
+    """Of 115 numbers 100 + 8 + 1 are stored."""
+    (row,) = rows_of(filled, "receipts")
+    assert (row["numbered"], row["stored"], row["missing"]) == (115, 109, 6)
+
+
+def test_unwatched_minutes_say_why(filled: psycopg.Connection) -> None:
+    """A stalled camera and a missing record are told apart; a watched minute is not listed."""
+    rows = {row["camera_id"]: row for row in rows_of(filled, "unwatched_minutes")}
+    assert set(rows) == {"cam-2", "cam-3"}
+    assert (rows["cam-2"]["unwatched_s"], rows["cam-2"]["why"]) == (45.0, "stalled")
+    assert rows["cam-3"]["why"] == "no record came"
+
+
+def test_watched_share(filled: psycopg.Connection) -> None:
+    """A quarter of a minute is a quarter; no record is nothing."""
+    shares = {row["metric"]: row["watched_share"] for row in rows_of(filled, "watched_share")}
+    assert shares == {"cam-1": 1.0, "cam-2": 0.25, "cam-3": 0.0}
+
+
+def test_camera_states_begin_with_the_state_before(filled: psycopg.Connection) -> None:
+    """The state that held before the time shown is moved to its beginning."""
+    rows = [row for row in rows_of(filled, "camera_states") if row["camera_id"] == "cam-2"]
+    assert [row["state"] for row in rows] == ["starting", "stalled"]
+    assert abs((rows[0]["time"] - SINCE).total_seconds()) < 1
+
+
+def test_evidence_and_visits(filled: psycopg.Connection) -> None:
+    """Announced, stored, lost and waiting; joins, permits and dismissals without a dispatch."""
+    assert [tuple(row.values())[1:] for row in rows_of(filled, "evidence_flow")] == [(3.0, 1.0, 1.0, 1.0)]
+    assert rows_of(filled, "visits_avoided") == [{"joined": 3, "permitted": 1, "dismissed": 1}]
+
+
+def test_false_alarms_per_month(filled: psycopg.Connection) -> None:
+    """The refuted alert is in the list, with the share of its camera's alerts."""
+    (row,) = rows_of(filled, "false_alarms")
+    assert (row["camera_id"], row["false_alarms"], row["alerts"], row["share"]) == ("cam-3", 1, 1, 1.0)
