@@ -253,8 +253,8 @@ class Stack:
         if self._postgres is not None:
             self._postgres.stop()
             self._postgres = None
-        self._runtime_path.unlink(missing_ok=True)
-        if self._lock is not None:
+        if self._lock is not None:  # without it the folder is another's
+            self._runtime_path.unlink(missing_ok=True)
             self._lock.release()
             self._lock = None
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hcawatch.commands.common import ConfigFile, with_examples
+from hcawatch.commands.common import ConfigOption, ServiceConfig, one_config, with_examples
 
 RuntimeFile = Annotated[
     Path | None,
@@ -17,7 +17,9 @@ RuntimeFile = Annotated[
 
 
 @with_examples("HCAWATCH_DATABASE_URL=postgresql://… hcawatch centre hcawatch.yaml")
-def centre(config: ConfigFile, runtime: RuntimeFile = None) -> None:
+def centre(
+    config: ServiceConfig = None, config_option: ConfigOption = None, runtime: RuntimeFile = None
+) -> None:
     """Run the centre alone, as a service: ingest, alerts, audit log, console and API.
 
     Where database and broker are comes from HCAWATCH_DATABASE_URL, HCAWATCH_MQTT_HOST, HCAWATCH_MQTT_USER,
@@ -29,6 +31,7 @@ def centre(config: ConfigFile, runtime: RuntimeFile = None) -> None:
     from hcawatch.config import load
     from hcawatch.runtime import Runtime, from_environment
 
+    config = one_config(config, config_option)
     loaded = load(config)
     edges = tuple(edge.edge_id for edge in loaded.city.edges)
     access = Runtime.load(runtime) if runtime is not None else from_environment(os.environ, edges)

@@ -27,6 +27,13 @@ class Lang(StrEnum):
 ConfigFile = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="The YAML configuration.", show_default=False)
 ]
+#: services take it either way: `hcawatch up my.yaml`, `hcawatch up --config my.yaml`
+ServiceConfig = Annotated[
+    Path | None, typer.Argument(metavar="[CONFIG]", help="The YAML configuration.", show_default=False)
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="CONFIG", help="The same as an option.", show_default=False)
+]
 DatabaseUrl = Annotated[
     str | None,
     typer.Option(
@@ -42,6 +49,18 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Language = Annotated[
     Lang | None, typer.Option("--lang", help="Language of messages; else that of LANG.", show_default=False)
 ]
+
+
+def one_config(argument: Path | None, option: Path | None) -> Path:
+    """The configuration, however it was named; CommandError if it was not, or twice."""
+    if argument is not None and option is not None and argument != option:
+        raise CommandError(f"two configurations are named, {argument} and {option}: name one")
+    named = argument or option
+    if named is None:
+        raise CommandError(
+            "no configuration is named: give CONFIG or --config CONFIG (`hcawatch config example` writes one)"
+        )
+    return named
 
 
 def examples(*lines: str) -> str:

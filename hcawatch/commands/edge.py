@@ -5,17 +5,18 @@ from typing import Annotated
 import typer
 
 from hcawatch.commands.centre import RuntimeFile
-from hcawatch.commands.common import CommandError, ConfigFile, with_examples
+from hcawatch.commands.common import CommandError, ConfigOption, ServiceConfig, one_config, with_examples
 
 
 @with_examples("hcawatch edge hcawatch.yaml --edge north-1")
 def edge(
-    config: ConfigFile,
     edge_id: Annotated[
         str,
         typer.Option("--edge", metavar="ID", envvar="HCAWATCH_EDGE_ID", help="Which edge of the configuration this is.",
                      show_default=False),
     ],
+    config: ServiceConfig = None,
+    config_option: ConfigOption = None,
     runtime: RuntimeFile = None,
 ) -> None:  # fmt: skip
     """Run one edge worker beside its cameras, as a service.
@@ -25,6 +26,7 @@ def edge(
     from hcawatch import edge_worker
     from hcawatch.config import load
 
+    config = one_config(config, config_option)
     loaded = load(config)
     known = [known.edge_id for known in loaded.city.edges]
     if edge_id not in known:

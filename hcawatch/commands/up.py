@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hcawatch.commands.common import CommandError, ConfigFile, with_examples
+from hcawatch.commands.common import CommandError, ConfigOption, ServiceConfig, one_config, with_examples
 
 Port = Annotated[
     int | None,
@@ -19,7 +19,8 @@ Port = Annotated[
     "hcawatch up examples/city.yaml", "hcawatch up my.yaml --credentials cameras.secret --port 8500"
 )
 def up(
-    config: ConfigFile,
+    config: ServiceConfig = None,
+    config_option: ConfigOption = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where everything is kept; else the configuration's.", show_default=False)
     ] = None,
@@ -43,6 +44,7 @@ def up(
     from hcawatch.config.credentials import read_credentials
     from hcawatch.runtime import MqttAccess
 
+    config = one_config(config, config_option)
     loaded = load(config)
     settings = loaded.settings
     found = read_credentials(credentials) if credentials is not None else {}
