@@ -12,6 +12,7 @@ from hcawatch.commands import (
     edge,
     grafana,
     models,
+    people,
     up,
 )
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check.check)
     app.command("centre")(centre.centre)
     app.command("edge")(edge.edge)
+    app.command("people")(people.people)
     app.add_typer(config.app, name="config")
     app.add_typer(db.app, name="db")
     app.add_typer(audit.app, name="audit")

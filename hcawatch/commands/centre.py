@@ -33,6 +33,5 @@ def centre(
 
     config = one_config(config, config_option)
     loaded = load(config)
-    edges = tuple(edge.edge_id for edge in loaded.city.edges)
-    access = Runtime.load(runtime) if runtime is not None else from_environment(os.environ, edges)
-    raise typer.Exit(parts.run(loaded, access) or 0)
+    access = Runtime.load(runtime) if runtime is not None else from_environment(os.environ)
+    raise typer.Exit(parts.run(loaded, access))

@@ -39,25 +39,23 @@ def status(database: DatabaseUrl = None, data_dir: DataDir = None, as_json: AsJs
 @app.command()
 @with_examples("hcawatch db replay --check --data-dir data")
 def replay(
-    check: bool = typer.Option(
-        False, "--check", help="Compare with the stored states instead of printing them."
-    ),
+    check: bool = typer.Option(False, "--check", help="Exit status 1 if one differs."),
     database: DatabaseUrl = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild the state of every alert from its history. With --check, exit status 1 if one differs."""
+    """Rebuild every alert from the audit log and say where the stored one differs."""
     import psycopg
 
     from alerts import replay as history
-    from hcawatch.commands.common import CommandError
     from hcawatch.commands.shown import plain
 
     with psycopg.connect(database_url(database, data_dir), prepare_threshold=None) as conn:
-        found = plain(history.check(conn))
-    differing = (
-        found if isinstance(found, list) else found.get("differences", []) if isinstance(found, dict) else []
-    )
-    typer.echo(json.dumps(found, ensure_ascii=False, indent=None if as_json else 1))
-    if check and differing:
-        raise CommandError(f"{len(differing)} alerts differ from their history; see the list")
+        differences = history.check(conn)
+    if as_json:
+        typer.echo(json.dumps({"differences": [plain(found) for found in differences]}, ensure_ascii=False))
+    else:
+        for found in differences:
+            typer.echo(f"{found.alert_id}: {found.what}: the log has {found.log}, the table {found.table}")
+        typer.echo(f"{len(differences)} differences between the audit log and the alerts")
+    raise typer.Exit(1 if check and differences else 0)

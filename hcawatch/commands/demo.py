@@ -11,7 +11,7 @@ from hcawatch.commands.common import AsJson, with_examples
 @with_examples("hcawatch demo", "hcawatch demo --once", "hcawatch demo --footage street.mp4 --port 8500")
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Do it without a person, end by itself, print one JSON line.")] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept; else .demo.", show_default=False)] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept; else the user's data folder.", show_default=False)] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the console.", show_default=False)] = None,
     footage: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Your own video instead of the street scene.", show_default=False)

@@ -62,6 +62,7 @@ def apply(
 def check(database: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Run every panel's query on the database, and say how many rows each gives."""
     import psycopg
+
     from monitor.grafana.check import check_panels
 
     with psycopg.connect(database_url(database, data_dir), prepare_threshold=None) as conn:
