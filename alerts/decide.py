@@ -72,7 +72,7 @@ def on_event(
             return (*_episode(event, nearby), Touch(alert=seen(holder, event)))
         why_new = again
     fresh = graded(None)
-    for alert in sorted(nearby.alerts, key=lambda alert: alert.last_seen_at, reverse=True):
+    for alert in sorted(nearby.alerts, key=_newest, reverse=True):
         # lawful work joins its supervised record only, so that a permit never mutes a neighbour's violation
         joinable = alert.state is State.SUPERVISED if fresh.lawful_by else alert.closed_at is None
         if joinable and (why := belongs(event, alert, policy)):
@@ -94,7 +94,12 @@ def _why_after_closing(closed: Alert, event: RiskEvent, graded: Graded) -> Why |
 
 def _closed_here(event: RiskEvent, nearby: Nearby, policy: Policy) -> Alert | None:
     closed = [a for a in nearby.alerts if a.closed_at is not None and belongs(event, a, policy)]
-    return max(closed, key=lambda alert: alert.last_seen_at, default=None)
+    return max(closed, key=_newest, default=None)
+
+
+def _newest(alert: Alert) -> tuple[datetime, str]:
+    # the id too, so that a book's order never decides
+    return alert.last_seen_at, alert.alert_id
 
 
 # ---------------------------------------------------------------- open, join, follow

@@ -66,6 +66,7 @@ def grade_event(
     if row is None:
         reason = Reason(key="not_in_catalogue", points=0, detail=event.violation)
         return Graded(level=event.risk_edge, reasons=(reason,), weights_version=policy.weights.version)
+    permits = tuple(sorted(permits, key=lambda permit: permit.permit_number))
     permit = covering(event, permits)
     hca_grade, extra = _hca_grade(event.site_id, city)
     risk = grade(

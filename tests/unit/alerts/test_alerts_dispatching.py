@@ -1,0 +1,83 @@
+"""Who is sent, and how long a courier waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.courier import LONGEST_WAIT_S, wait_s
+from alerts.dispatching import Chosen, Crew, Nobody, choose_officer
+from alerts.policy import Policy
+from alerts.reasons import Choice
+from alerts.values import Dispatch
+from tests.doubles.alert_story import CITY, NOON, PLACE, uid
+
+
+def choose(site_id: str = "s1", city: Any = CITY, **crew: Any) -> Chosen | Nobody:
+    return choose_officer(site_id, PLACE, city, Crew(**crew), Policy())
+
+
+def earlier(officer: str, why: str) -> Dispatch:
+    return Dispatch(dispatch_id=uid(officer), alert_id=uid("x"), team_id="near", officer=officer,
+                    dispatched_at=NOON, ended_at=NOON, end_reason=why)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("crew", "officer", "choice"),
+    [
+        ({}, "ann", Choice.NEAREST_FREE),
+        ({"running": {"ann": 1}}, "bo", Choice.NEAREST_FREE),
+        ({"running": {"ann": 1, "bo": 1}}, "cai", Choice.NEAREST_FREE),  # far but free
+        ({"running": {"ann": 2, "bo": 1, "cai": 1}}, "bo", Choice.LEAST_LOADED),
+        ({"earlier": (earlier("ann", "declined"),)}, "bo", Choice.NEAREST_FREE),
+        ({"earlier": (earlier("ann", "went_dark"),)}, "bo", Choice.NEAREST_FREE),
+        ({"earlier": (earlier("ann", "recalled"),)}, "ann", Choice.NEAREST_FREE),
+        (
+            {"earlier": tuple(earlier(user, "went_dark") for user in ("ann", "bo", "cai"))},
+            "ann",
+            Choice.ASKED_AGAIN,
+        ),
+    ],
+)
+def test_the_best_officer(crew: dict[str, Any], officer: str, choice: Choice) -> None:
+    """Free before busy, near before far; who declined is spared, who did not answer comes last."""
+    chosen = choose(**crew)
+    assert isinstance(chosen, Chosen)
+    assert (chosen.officer, chosen.choice) == (officer, choice)
+
+
+def test_a_team_covers_its_sites_only() -> None:
+    """The near team does not go to s2; a team without sites covers all."""
+    chosen = choose(site_id="s2")
+    assert isinstance(chosen, Chosen)
+    assert chosen.officer == "cai"
+
+
+@pytest.mark.parametrize(
+    ("city", "crew", "choice"),
+    [
+        (msgspec.structs.replace(CITY, teams=()), {}, Choice.NOBODY_COVERS),
+        (CITY, {"running": {"ann": 5, "bo": 5, "cai": 5}}, Choice.ALL_AT_LIMIT),
+        (CITY, {"earlier": tuple(earlier(u, "declined") for u in ("ann", "bo", "cai"))}, Choice.ALL_DECLINED),
+    ],
+)
+def test_nobody_says_why(city: Any, crew: dict[str, Any], choice: Choice) -> None:
+    """When nobody can be sent the reason is a value, not an exception."""
+    nobody = choose(city=city, **crew)
+    assert isinstance(nobody, Nobody)
+    assert nobody.choice == choice
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_waiting_is_bounded_and_never_zero(attempts: int, jitter: float) -> None:
+    """However often it failed: between half a second and five minutes."""
+    assert 0.5 <= wait_s(attempts, jitter) <= LONGEST_WAIT_S
+
+
+def test_waiting_doubles() -> None:
+    """1, 2, 4 … seconds at full jitter's end, half of it at its beginning."""
+    assert [wait_s(n, 0.0) for n in (1, 2, 3)] == [0.5, 1.0, 2.0]
