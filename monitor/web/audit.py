@@ -46,22 +46,21 @@ def _alert_of(conn: Conn, search: str) -> tuple[str, int | None]:
     if search.isdecimal() and int(search) <= _BIGINT:
         row = conn.execute(QUERIES["alert_by_number"], {"number": int(search)}).fetchone()
     else:
-        row = conn.execute(QUERIES["alert_by_id"], {"alert": search}).fetchone() if _is_uuid(search) else None
+        row = conn.execute(QUERIES["alert_by_id"], {"alert": _uuid(search)}).fetchone()
     return (str(row["alert_id"]), row["number"]) if row else (search, None)
 
 
 def _numbers_of(conn: Conn, subjects: list[str]) -> dict[str, int]:
-    ids = [subject for subject in subjects if _is_uuid(subject)]
+    ids = [found for subject in subjects if (found := _uuid(subject)) is not None]
     rows = conn.execute(QUERIES["numbers_of_alerts"], {"ids": ids}).fetchall()
     return {row["alert_id"]: row["number"] for row in rows}
 
 
-def _is_uuid(text: str) -> bool:
+def _uuid(text: str) -> UUID | None:
     try:
-        UUID(text)
+        return UUID(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 @router.get("/audit")
