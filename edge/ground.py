@@ -26,6 +26,10 @@ Box = tuple[float, float, float, float]
 #: 1-sigma error of a box's bottom edge: a constant, and a share of the box's height.
 FOOT_SIGMA_PX: Final = 2.0
 FOOT_SIGMA_SHARE: Final = 0.02
+#: A box cut off by the side of the picture: how far its middle may be off, as a share of its height.
+CUT_SIGMA_SHARE: Final = 0.35
+#: Boxes end this close to the picture's border when they are cut off by it.
+CUT_PX: Final = 2.0
 #: The surveyed hull is enlarged by this share of its size (square root of its area) in the picture.
 HULL_MARGIN: Final = 0.25
 #: Centreline is sampled this finely when asking which part of it is seen, and no further than this.
@@ -105,20 +109,25 @@ class Ground:
             return NoFix.NOT_CALIBRATED
         x1, y1, x2, y2 = (value * scale for value in xyxy)
         x_px, y_px = (x1 + x2) / 2, y2
+        width_px, height_px = frame_size_px[0] * scale, frame_size_px[1] * scale
+        if y2 > height_px - CUT_PX:  # its foot is below the picture
+            return NoFix.OUTSIDE_SURVEY
         if self._plane.scale_w(x_px, y_px) <= HORIZON_W:
             return NoFix.ABOVE_HORIZON
         if not self._hull.contains(Point(x_px, y_px)):
             return NoFix.OUTSIDE_SURVEY
         sigma_px = FOOT_SIGMA_PX + FOOT_SIGMA_SHARE * (y2 - y1)
-        near, cov = self._plane.ground(x_px, y_px, np.eye(2) * sigma_px**2)
+        cut = x1 < CUT_PX or x2 > width_px - CUT_PX
+        sigma_x_px = max(sigma_px, CUT_SIGMA_SHARE * (y2 - y1)) if cut else sigma_px
+        near, cov = self._plane.ground(x_px, y_px, np.diag([sigma_x_px**2, sigma_px**2]))
         return self._pushed(near, cov, self._away(near, x_px, y_px), class_name)
 
     def _pushed(self, near: Array, cov: Array, away: Array, class_name: str) -> GroundFix:
         footprint = FOOTPRINTS.get(class_name)
         if footprint is not None:
             near = near + away * footprint.half_depth_m
-            # the side that is turned to the camera is unknown: evenly between broadside and end-on
-            cov = cov + np.outer(away, away) * footprint.spread_m**2 / 3
+            # the side that is turned to the camera is unknown
+            cov = cov + np.outer(away, away) * footprint.spread_m**2
         east_m, north_m = float(near[0]), float(near[1])
         return GroundFix(east_m=east_m, north_m=north_m, lonlat=self.frame.to_lonlat((east_m, north_m)),
                          cov_m2=(float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1])))  # fmt: skip

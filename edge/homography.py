@@ -21,6 +21,8 @@ CLICK_SIGMA_PX: Final = 1.0
 #: Scale w (1 at the middle of the surveyed points) below which a pixel counts as at the horizon.
 HORIZON_W: Final = 0.02
 _ROUNDS: Final = 6
+#: Points spread less than this across than along count as lying on one line.
+LEAST_SPREAD: Final = 0.02
 
 
 class Homography:
@@ -38,6 +40,8 @@ class Homography:
         """
         if len(pixels) < 4:
             raise CalibrationVoid(f"a ground plane needs at least 4 surveyed points, there are {len(pixels)}")
+        _check_spread(pixels)
+        _check_spread(ground_m)
         self._to_unit, self._unit_px = _normaliser(pixels)
         self._ground_scale = max(float(np.ptp(ground_m, axis=0).max()), 1e-6)
         self._ground_middle = ground_m.mean(axis=0)
@@ -69,26 +73,32 @@ class Homography:
         click = CLICK_SIGMA_PX / self._unit_px
         cov = np.full((8, 8), np.nan)
         for _ in range(_ROUNDS):
-            residual, design, weights = [], [], []
-            for (x, y), wanted in zip(unit, target, strict=True):
-                point, by_params, by_pixel = _project(params, x, y)
-                spread = np.eye(2) * sigma**2 + by_pixel @ by_pixel.T * click**2
-                residual.append(wanted - point)
-                design.append(by_params)
-                weights.append(np.linalg.inv(spread))
-            normal = np.sum([d.T @ w @ d for d, w in zip(design, weights, strict=True)], axis=0)
-            pull = np.sum([d.T @ w @ r for d, w, r in zip(design, weights, residual, strict=True)], axis=0)
             try:
+                normal, pull = self._equations(params, unit, target, sigma, click)
                 cov = np.linalg.inv(normal)
             except np.linalg.LinAlgError as exc:
                 raise CalibrationVoid(
-                    "the surveyed points lie on one line; survey points around the area"
+                    "the surveyed points don't determine a plane; no three of four may lie on one line"
                 ) from exc
             step = cov @ pull
             params = params + step
             if np.abs(step).max() < 1e-10:
                 break
         return np.append(params, 1.0).reshape(3, 3), np.asarray(cov)
+
+    @staticmethod
+    def _equations(
+        params: Array, unit: Array, target: Array, sigma: float, click: float
+    ) -> tuple[Array, Array]:
+        """Normal matrix (8, 8) and right side (8,) of one Gauss-Newton step."""
+        normal, pull = np.zeros((8, 8)), np.zeros(8)
+        for (x, y), wanted in zip(unit, target, strict=True):
+            point, by_params, by_pixel = _project(params, x, y)
+            spread = np.eye(2) * sigma**2 + by_pixel @ by_pixel.T * click**2
+            weighted = by_params.T @ np.linalg.inv(spread)
+            normal += weighted @ by_params
+            pull += weighted @ (wanted - point)
+        return normal, pull
 
     def scale_w(self, x_px: float, y_px: float) -> float:
         """Positive below the horizon, 0 on it; 1 at the middle of the surveyed points."""
@@ -124,9 +134,16 @@ class Homography:
 def _normaliser(points: Array) -> tuple[Array, float]:
     middle = points.mean(axis=0)
     spread = float(np.sqrt(((points - middle) ** 2).sum(axis=1)).mean()) / np.sqrt(2)
-    if spread < 1e-6:
-        raise CalibrationVoid("all surveyed points are the same pixel")
     return middle, spread
+
+
+def _check_spread(points: Array) -> None:
+    """CalibrationVoid if the points are (nearly) one point or lie on one line."""
+    _, spread, _ = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
+    if spread[0] < 1e-6:
+        raise CalibrationVoid("all surveyed points are the same pixel or place")
+    if spread[1] < LEAST_SPREAD * spread[0]:
+        raise CalibrationVoid("the surveyed points lie on one line; survey points around the area")
 
 
 def _dlt(unit: Array, target: Array) -> Array:

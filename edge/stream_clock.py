@@ -15,7 +15,7 @@ import msgspec
 #: A step of the stream's own time beyond this against the arrival's is a restart or a splice.
 JUMP_S: Final = 3.0
 #: Share of a packet's lateness that moves the smoothed anchor; a packet can't arrive early.
-LATE_SHARE: Final = 0.02
+LATE_SHARE: Final = 0.002
 #: The wall clock was set when it moved by more than this against the monotonic clock.
 CLOCK_STEP_S: Final = 1.0
 #: For so long after the wall clock was set, times are marked uncertain.

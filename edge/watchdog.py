@@ -31,8 +31,10 @@ COLLAPSE: Final = 0.35
 COLLAPSED_SHARE: Final = 0.7
 #: Mean gradient (grey levels a pixel) below which a block never had anything to see.
 BLOCK_DETAIL_MIN: Final = 1.0
-#: A whole picture below it shows nothing from the start.
+#: A whole picture below it shows nothing from the start; so does one that is flat and has little more than noise.
 DETAIL_MIN: Final = 0.6
+NOISE_DETAIL: Final = 1.6
+NOISE_SPREAD: Final = 6.0
 #: Hysteresis: seconds that a suspicion must hold, and must be gone.
 ENTER_S: Final = 4.0
 LEAVE_S: Final = 3.0
@@ -154,7 +156,8 @@ def _suspicion(
 
 
 def _covered(health: Health, figures: Figures) -> tuple[CameraState, str]:
-    if sum(figures.detail) / len(figures.detail) < DETAIL_MIN:
+    detail = sum(figures.detail) / len(figures.detail)
+    if detail < DETAIL_MIN or (detail < NOISE_DETAIL and figures.spread < NOISE_SPREAD):
         return CameraState.OBSCURED, "nothing can be made out in the picture"
     with_detail = [
         (d, r) for d, r in zip(figures.detail, health.reference, strict=True) if r >= BLOCK_DETAIL_MIN

@@ -34,6 +34,8 @@ LOOKED_GAP_S: Final = 3.0
 FORGET_S: Final = 12.0
 #: Weight of the newest look in a track's score.
 SCORE_SHARE: Final = 0.25
+#: A look that scores less than this share of its track shows a part of the object: it does not move its place.
+TRUST_SHARE: Final = 0.7
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,8 @@ class TrackMemory(msgspec.Struct, frozen=True, kw_only=True):
     samples: tuple[Sample, ...]
     activity: Activity = "passing"
     holds: tuple[Hold, ...] = ()
+    #: the last look whose box was good enough to say where the object stands
+    trusted: Sighting | None = None
     last_seen_s: float
 
 
@@ -162,14 +166,37 @@ def _follow(setup: Setup, track: TrackMemory | None, seen: Seen, look: Look) -> 
     recent = [s for s in (track.samples if track else ()) if s.media_s > look.media_s - activity.WINDOW_S]
     samples = (*recent, sample)
     doing = activity.judge(samples, track.activity if track else "passing")
+    sighting = _sighting(
+        setup, track, seen, look, samples=samples, object_class=object_class, score=score, doing=doing
+    )
+    trusted = sighting if track is None or seen.score >= TRUST_SHARE * track.score else track.trusted
     after = TrackMemory(
         track_id=seen.track_id, votes=tuple(votes.items()), score=score, samples=samples, activity=doing,
-        holds=track.holds if track else (), last_seen_s=look.media_s,
+        holds=track.holds if track else (), trusted=trusted, last_seen_s=look.media_s,
     )  # fmt: skip
+    return after, sighting
+
+
+def _sighting(
+    setup: Setup,
+    track: TrackMemory | None,
+    seen: Seen,
+    look: Look,
+    *,
+    samples: tuple[Sample, ...],
+    object_class: str,
+    score: float,
+    doing: Activity,
+) -> Sighting:
+    """The object as it stands now; its place is the last trusted one if this look shows only a part of it."""
+    if track is not None and track.trusted is not None and seen.score < TRUST_SHARE * track.score:
+        return msgspec.structs.replace(
+            track.trusted, xyxy=seen.xyxy, score=score, activity=doing, object_class=object_class
+        )
     body = seen.xyxy if doing == "passing" else _body(samples)
     fix = setup.ground.locate(body, object_class, look.frame_size_px) if setup.ground else None
     fields = beside(fix, setup.place)
-    return after, Sighting(
+    return Sighting(
         track_id=seen.track_id, object_class=object_class, score=score, xyxy=seen.xyxy,
         frame_size_px=look.frame_size_px, activity=doing, **fields,  # type: ignore[arg-type]
     )  # fmt: skip

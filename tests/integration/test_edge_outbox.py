@@ -33,6 +33,11 @@ def put(outbox: Outbox, phase: str = "update", **more: Any) -> int:
     return outbox.append(lambda epoch, seq: event(seq, epoch, phase), **more).seq
 
 
+def fill(outbox: Outbox) -> None:
+    while True:
+        put(outbox)
+
+
 def receipt(outbox: Outbox, through: int, *ranges: tuple[int, int], epoch: str | None = None) -> Receipt:
     return Receipt(edge_id="edge-1", epoch=epoch or outbox.epoch, stored_through=through, ranges=ranges)
 
@@ -137,11 +142,19 @@ def test_the_summary_outlives_receipts(outbox: Outbox) -> None:
         put(outbox)
     outbox.apply_receipt(receipt(outbox, 3))
     summary = outbox.summary()
-    assert (summary.last_seq, summary.unreceipted, summary.numbered) == (3, 0, {"event": 3, "watch": 0, "loss": 0})
+    assert (summary.last_seq, summary.unreceipted, summary.numbered) == (
+        3,
+        0,
+        {"event": 3, "watch": 0, "loss": 0},
+    )
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(st.sampled_from(["onset", "update"]), st.tuples(st.integers(0, 12), st.integers(0, 12)))))
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(["onset", "update"]), st.tuples(st.integers(0, 12), st.integers(0, 12)))
+    )
+)
 def test_sqlite_and_memory_agree(tmp_path_factory: pytest.TempPathFactory, steps: list[Any]) -> None:
     """Whatever is appended and receipted, in any order, both hold the same messages in the same order."""
     real, double = SqliteOutbox(tmp_path_factory.mktemp("o") / "o.sqlite"), MemoryOutbox()
@@ -165,11 +178,10 @@ def test_what_a_full_disk_refused_is_told_once_it_can_be(tmp_path: Path) -> None
     losses = LossCounter(outbox, "edge-1", lambda: NOON)
     (pages,) = outbox._db.execute("PRAGMA page_count").fetchone()
     outbox._db.execute(f"PRAGMA max_page_count = {pages + 1}")  # what a full disk answers: SQLITE_FULL
-    numbered = 0
     with pytest.raises(OutboxRefused, match="full"):
-        while True:
-            put(outbox)
-            numbered += 1
+        fill(outbox)
+    numbered = outbox.summary().last_seq
+    assert numbered > 0
     losses.refuse()
     losses.refuse()
     outbox._db.execute(f"PRAGMA max_page_count = {pages + 100}")

@@ -1,0 +1,148 @@
+"""The camera watchdog and the motion gate, on pictures made here; time is moved by the test."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge import gate, watchdog
+from edge.reader import LinkStatus
+from edge.watchdog import Health, assess, measure
+from monitor.domain.events import CameraState
+
+OPEN = LinkStatus(link="open")
+RNG = np.random.default_rng(5)
+STREET = np.kron(np.random.default_rng(1).integers(30, 220, (18, 32)), np.ones((10, 10))).astype(np.uint8)
+
+
+def noisy(picture: np.ndarray, sigma: float = 3.0) -> np.ndarray:
+    return np.clip(picture + RNG.normal(0, sigma, picture.shape), 0, 255).astype(np.uint8)
+
+
+class Day:
+    """Shows a watchdog pictures, five a second, and tells its states."""
+
+    def __init__(self) -> None:
+        self.health, self.now_s, self.before = Health(), 0.0, None
+        self.states: list[tuple[float, CameraState]] = []
+
+    def show(self, picture, seconds: float, link: LinkStatus = OPEN) -> Day:
+        for _ in range(round(seconds * 5)):
+            self.now_s += 0.2
+            figures = None
+            if picture is not None:
+                shown = picture() if callable(picture) else picture
+                figures, self.before = measure(shown, self.before), shown
+            was = self.health.state
+            self.health = assess(self.health, self.now_s, link, figures)
+            if self.health.state is not was:
+                self.states.append((self.now_s, self.health.state))
+        return self
+
+
+def test_a_live_picture_streams() -> None:
+    """The first picture is enough; minutes of noise raise nothing."""
+    day = Day().show(lambda: noisy(STREET), 120)
+    assert day.states == [(0.2, CameraState.STREAMING)]
+
+
+@pytest.mark.parametrize(
+    ("picture", "state"),
+    [
+        (lambda: noisy(np.full_like(STREET, 4), 1.0), CameraState.DARK),
+        (lambda: noisy(np.full_like(STREET, 252), 1.0), CameraState.OBSCURED),
+        (lambda: noisy(np.full_like(STREET, 120), 2.0), CameraState.OBSCURED),
+        (lambda: noisy(cv2.GaussianBlur(STREET, (0, 0), 9), 1.0), CameraState.OBSCURED),
+    ],
+    ids=["black", "white", "hand on the lens", "out of focus"],
+)
+def test_what_spoils_the_picture_is_found_and_has_its_way_back(picture, state: CameraState) -> None:
+    """Found within ten seconds, gone within ten after it is over, and not before its seconds of patience."""
+    day = Day().show(lambda: noisy(STREET), 30)
+    at_s = day.now_s
+    day.show(picture, 20).show(lambda: noisy(STREET), 20)
+    assert [s for _, s in day.states] == [CameraState.STREAMING, state, CameraState.STREAMING]
+    assert watchdog.ENTER_S <= day.states[1][0] - at_s < 10
+    assert watchdog.LEAVE_S <= day.states[2][0] - at_s - 20 < 10
+
+
+def test_a_short_cover_is_no_state() -> None:
+    """A lorry that stands before the lens for three seconds raises nothing."""
+    day = Day().show(lambda: noisy(STREET), 30)
+    for _ in range(5):
+        day.show(lambda: noisy(np.full_like(STREET, 90)), 3).show(lambda: noisy(STREET), 5)
+    assert [s for _, s in day.states] == [CameraState.STREAMING]
+
+
+def test_half_a_cover_is_no_cover() -> None:
+    """A machine that fills half of the picture does not end the watching."""
+    half = STREET.copy()
+    half[:, :160] = 90
+    day = Day().show(lambda: noisy(STREET), 30).show(lambda: noisy(half), 60)
+    assert [s for _, s in day.states] == [CameraState.STREAMING]
+
+
+def test_covered_from_the_start_is_not_streaming() -> None:
+    """A lens that was covered before the first picture has no reference, and is found all the same."""
+    day = Day().show(lambda: noisy(np.full_like(STREET, 60), 0.4), 20)
+    assert day.health.state is CameraState.OBSCURED
+
+
+def test_dusk_is_followed() -> None:
+    """Light and contrast that go down over an hour are no cover."""
+    day = Day()
+    for minute in range(60):
+        light = 1.0 - 0.8 * minute / 60
+        day.show(lambda light=light: noisy(STREET * light, 1.5), 12)
+    assert [s for _, s in day.states] == [CameraState.STREAMING]
+
+
+def test_the_same_pixels_are_a_frozen_picture() -> None:
+    """Frames keep coming, but nothing in them lives."""
+    still = noisy(STREET)
+    day = Day().show(lambda: noisy(STREET), 10).show(still, 14)
+    assert [s for _, s in day.states] == [CameraState.STREAMING]
+    day.show(still, 4).show(lambda: noisy(STREET), 10)
+    assert [s for _, s in day.states] == [CameraState.STREAMING, CameraState.FROZEN, CameraState.STREAMING]
+
+
+def test_no_frames_is_stalled_and_the_links_word_counts_at_once() -> None:
+    """Silence is stalled after five seconds; unreachable, blocked and ended are the link's own words."""
+    day = Day().show(lambda: noisy(STREET), 10).show(None, 4.8)
+    assert day.health.state is CameraState.STREAMING
+    day.show(None, 1)
+    assert day.health.state is CameraState.STALLED
+    for link, state in (("unreachable", CameraState.UNREACHABLE), ("blocked", CameraState.BLOCKED),
+                        ("ended", CameraState.ENDED)):  # fmt: skip
+        day.show(None, 0.2, LinkStatus(link=link, reason="why"))
+        assert (day.health.state, day.health.reason) == (state, "why")
+    day.show(lambda: noisy(STREET), 0.2)
+    assert day.health.state is CameraState.STREAMING
+
+
+def test_the_gate_lets_motion_through_and_has_a_floor() -> None:
+    """Nothing moves: a look every two seconds. Something moves: every look, and a second longer."""
+    state, ran = gate.GateState(), []
+    for i in range(100):
+        media_s = i / 5
+        moving_px = 50 if 10.0 <= media_s < 12.0 else 0
+        state, run = gate.decide(state, moving_px, media_s)
+        ran.append((media_s, run))
+    idle = [s for s, run in ran if run and s < 10]
+    assert idle == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert all(run for s, run in ran if 10 <= s <= 12.8)
+    assert not any(run for s, run in ran if 13.0 < s < 14.6)
+
+
+def test_the_meter_sees_a_person_far_away_and_no_noise() -> None:
+    """A figure of 4 x 12 pixels that walks is motion; sensor noise and a slow cloud are not."""
+    meter = gate.MotionMeter()
+    for i in range(60):
+        assert meter.measure(noisy(STREET * (1 + 0.001 * i), 3.0)) < gate.MOVING_PX or i < 3
+    found = 0
+    for i in range(20):
+        picture = noisy(STREET)
+        picture[80:92, 40 + 6 * i : 44 + 6 * i] = 250
+        found += meter.measure(picture) >= gate.MOVING_PX
+    assert found >= 18
