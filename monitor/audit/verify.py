@@ -3,7 +3,9 @@
 Needs nothing but the bundle and, to know who signed, the key from outside. Never raises for what it finds.
 """
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -18,10 +20,16 @@ from monitor.audit.entries import read
 from monitor.audit.errors import AuditError, NoteError
 from monitor.audit.heads import Published
 from monitor.audit.log import QUERIES
-from monitor.audit.note import Checkpoint, VerifierKey, open_checkpoint
+from monitor.audit.note import Checkpoint, VerifierKey, open_checkpoint, read_checkpoint
 from monitor.audit.replay import Leaf, replay
 from monitor.audit.sequencer import signing_keys
 from monitor.audit.verdict import Report, Verdict
+
+#: what zipfile and zlib raise for damaged or strange archives
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, KeyError, RuntimeError,
+    NotImplementedError,
+)  # fmt: skip
 
 #: a line of entries.jsonl that is longer is no entry of ours
 LINE_MAX_BYTES = 8 * 1024 * 1024
@@ -40,7 +48,7 @@ def verify_bundle(
     try:
         archive = zipfile.ZipFile(path)
         names = set(archive.namelist())
-    except (OSError, zipfile.BadZipFile) as exc:
+    except DAMAGE as exc:
         report.note("bundle", False, f"{path} is no bundle: {exc}")
         return Verdict(steps=tuple(report.steps))
     with archive:
@@ -51,7 +59,7 @@ def verify_bundle(
         report.note("bundle", True, f"{len(names)} files")
         try:
             return _verify_archive(archive, report, trusted_key, known_checkpoints)
-        except (zipfile.BadZipFile, OSError, EOFError, UnicodeDecodeError, ValueError) as exc:
+        except DAMAGE as exc:
             report.note("bundle_readable", False, f"the bundle is damaged: {exc}")
             return Verdict(steps=tuple(report.steps))
 
@@ -82,6 +90,9 @@ def verify_database(
         rows = cursor.execute(QUERIES["all_heads"], {"size": 2**62}).fetchall()
         if not report.note("log", bool(rows), f"{len(rows)} signed heads in the database"):
             return Verdict(steps=tuple(report.steps))
+        # 2. its heads' columns say what was signed (the rest as for a bundle)
+        fault = next((fault for row in rows if (fault := _contradicted_head(row))), "")
+        report.note("head_rows", not fault, fault or "each says what its signed note says")
         notes = [row["checkpoint"] for row in rows]
         try:
             keys = [str(one) for one in signing_keys(conn)]
@@ -110,7 +121,7 @@ class _Log(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _verify(log: _Log, report: Report, trusted_key: VerifierKey | str | None) -> Verdict:
-    # 2. which keys may have signed
+    # a. which keys may have signed
     try:
         trusted = VerifierKey.parse(trusted_key) if isinstance(trusted_key, str) else trusted_key
         named = [VerifierKey.parse(text) for text in log.keys]
@@ -121,17 +132,17 @@ def _verify(log: _Log, report: Report, trusted_key: VerifierKey | str | None) ->
         f"the given key {trusted}" if trusted else "no key was given: the log's own, so who signed stays open"
     )
     report.note("keys", True, said)
-    # 3. the newest checkpoint is signed by the trusted key (or, without one, by a key that the log names)
+    # b. the newest checkpoint is signed by the trusted key (or, without one, by a key that the log names)
     try:
         newest, signer = open_checkpoint(log.checkpoint, [trusted] if trusted else named)
     except NoteError as exc:
         report.note("checkpoint_signature", False, str(exc))
         return Verdict(steps=tuple(report.steps))
     report.note("checkpoint_signature", True, f"{newest.size} entries, signed by {signer.name}")
-    # 4. every other head is signed too
+    # c. every other head is signed too
     heads, fault = _open_heads(log.heads, [*named, *([trusted] if trusted else [])])
     report.note("head_signatures", not fault, fault or f"{len(heads)} heads")
-    # 5. to 8. from one walk over all leaves
+    # d. to g. from one walk over all leaves: order, leaves, root, earlier heads
     found = replay(log.leaves, sorted({*heads, newest}, key=lambda head: (head.size, head.root)))
     report.note("order", not found.order_fault, found.order_fault or "no index is missing")
     report.note(
@@ -187,6 +198,17 @@ def _leaves_of_files(entries: IO[bytes], hashes: IO[bytes]) -> Iterator[Leaf]:
             listed_hash = b""
         yield Leaf(index=index, body=body.removesuffix(b"\n"), listed_hash=listed_hash)
         index += 1
+
+
+def _contradicted_head(row: DictRow) -> str:
+    """What a head's columns say otherwise than its note, or ''."""
+    try:
+        signed = read_checkpoint(row["checkpoint"])
+    except NoteError as exc:
+        return f"the head of {row['size']} entries: {exc}"
+    if (signed.size, signed.root) == (row["size"], bytes(row["root"])):
+        return ""
+    return f"the head of {row['size']} entries has columns that differ from its signed note of {signed.size}"
 
 
 def _leaf_of_row(row: DictRow) -> Leaf:
