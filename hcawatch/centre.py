@@ -70,7 +70,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
             server_header=False,
             timeout_graceful_shutdown=3,
             lifespan="on",
-        )  # fmt: skip
+        )
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))

@@ -25,6 +25,7 @@ import msgspec
 
 from hcawatch.people import ensure_edges, ensure_people
 from hcawatch.runtime import MqttAccess, Runtime
+from hcawatch.texts import text
 from hcawatch.vault import Vault
 from monitor.child import Child, FolderInUse, FolderLock, free_loopback_port
 from monitor.domain.assets import City
@@ -148,10 +149,10 @@ class Stack:
 
     def _start_database(self) -> str:
         if self._database_url is not None:
-            self._say("database: the one you named")
+            self._say(text("database_named"))
             url = self._database_url
         else:
-            self._say("database: embedded PostgreSQL")
+            self._say(text("database_embedded"))
             self._postgres = EmbeddedPostgres(self.data_dir)
             url = self._postgres.start()
         migrate(url)
@@ -160,10 +161,10 @@ class Stack:
     def _start_broker(self) -> dict[str, MqttAccess]:
         edges = [edge.edge_id for edge in self.city.edges]
         if self._outside_broker is not None:
-            self._say("broker: the one you named")
+            self._say(text("broker_named"))
             return {CENTRE: self._outside_broker, **dict.fromkeys(edges, self._outside_broker)}
         self._broker = EmbeddedBroker(self.data_dir, edges)
-        self._say(f"broker: embedded {self._broker.kind}")
+        self._say(text("broker_embedded", kind=self._broker.kind))
         port = self._broker.start()
         return {
             user: MqttAccess(
@@ -173,7 +174,7 @@ class Stack:
         }
 
     def _start_centre(self) -> None:
-        self._say("centre: ingest, alerts, audit, web")
+        self._say(text("centre"))
         self._spawn("centre", "centre")
         deadline_s = time.monotonic() + CENTRE_READY_S
         while not _answers(f"{self.url}/readyz"):

@@ -4,14 +4,17 @@ A part that ends by itself is started again, later and later if it keeps ending;
 log's end is said once each time.
 """
 
+import logging
 import os
 import signal
 import threading
 import time
 from pathlib import Path
 
+from hcawatch.logs import set_up_logs
 from hcawatch.runtime import MqttAccess
 from hcawatch.stack import Say, Stack
+from hcawatch.texts import text
 from monitor.domain.assets import City
 
 _LATEST_RESTART_S = 60.0
@@ -29,24 +32,23 @@ def run(
     credentials: dict[str, str] | None = None,
 ) -> int:
     """Start all parts and keep them running until SIGINT or SIGTERM; returns the exit status."""
+    set_up_logs(logging.WARNING)
     stop = stop_event()
     with Stack(
         config=config, city=city, data_dir=data_dir, say=say, http_port=http_port,
         database_url=database_url, broker=broker, credentials=credentials,
     ) as stack:  # fmt: skip
         for edge in city.edges:
-            say(f"edge {edge.edge_id}: {sum(c.edge_id == edge.edge_id for c in city.cameras)} cameras")
+            count = sum(camera.edge_id == edge.edge_id for camera in city.cameras)
+            say(text("edge_cameras", edge=edge.edge_id, count=count))
             stack.start_edge(edge.edge_id)
         say("")
-        say(f"console  {stack.url}/")
-        say(f"field    {stack.url}/field")
-        say(f"audit    {stack.url}/audit")
-        say(
-            f"log in as {', '.join(stack.passwords)}; passwords are in {stack.data_dir / 'secrets'} (password-NAME)"
-        )
-        say("Ctrl-C ends all parts; what was numbered stays.")
+        for page, path in (("console", "/"), ("field", "/field"), ("audit", "/audit")):
+            say(text("page_at", page=text(page), url=f"{stack.url}{path}"))
+        say(text("log_in_list", users=", ".join(stack.passwords), folder=stack.data_dir / "secrets"))
+        say(text("ctrl_c"))
         _keep_running(stack, stop, say)
-        say("ending …")
+        say(text("ending"))
     return 0
 
 
@@ -74,7 +76,8 @@ def _keep_running(stack: Stack, stop: threading.Event, say: Say) -> None:
                 wait_s = min(_LATEST_RESTART_S, 2.0 ** ended_times[name])
                 again_at_s[name] = time.monotonic() + wait_s
                 last = (stack.children[name].log_tail(1) or "no log").strip()
-                say(f"{name} ended ({stack.children[name].exit_code()}): {last} – again in {wait_s:.0f} s")
+                status = stack.children[name].exit_code()
+                say(text("ended_restart", name=name, status=status, last=last, seconds=wait_s))
             elif time.monotonic() >= again_at_s[name]:
                 del again_at_s[name]
                 stack.restart(name)

@@ -10,6 +10,7 @@ from types import TracebackType
 from hcawatch.demo.commentary import Say
 from hcawatch.demo.setting import OFFICERS
 from hcawatch.stack import Stack
+from hcawatch.texts import text
 from monitor.child import Child
 
 #: seconds between an officer's steps: long enough to watch, short enough for the story
@@ -28,7 +29,7 @@ class Cast:
             self._begin("hcawatch.demo.phone", officer, "--pause", str(PHONE_PAUSE_S))
         for user in ("operator", "supervisor"):
             self._begin("hcawatch.demo.room", user)
-        self._say(f"simulated people: {', '.join(OFFICERS)} (phones), operator, supervisor")
+        self._say(text("people", officers=", ".join(OFFICERS)))
         return self
 
     def _begin(self, module: str, user: str, *arguments: str) -> None:

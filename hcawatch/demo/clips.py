@@ -14,6 +14,7 @@ from typing import Any
 import av
 import msgspec
 
+from hcawatch.texts import text
 from models.scenes.clip import render_demo_clip
 from models.scenes.story import Story
 
@@ -55,9 +56,7 @@ def rendered(cache: Path, progress: Progress) -> tuple[Path, Truth]:
     recipe = hashlib.sha256(repr(STORY).encode() + _sources_of_renderer()).hexdigest()[:12]
     clip, truth = cache / f"excavator-{recipe}.mp4", cache / f"excavator-{recipe}.json"
     if not (clip.exists() and truth.exists()):
-        render_demo_clip(
-            clip, truth, STORY, lambda done, total: progress("rendering the excavator", done / total)
-        )
+        render_demo_clip(clip, truth, STORY, lambda done, total: progress(text("rendering"), done / total))
     return clip, msgspec.convert(json.loads(truth.read_text()), Truth)
 
 
@@ -79,7 +78,9 @@ def for_rtsp(source: Path, cache: Path, progress: Progress, *, begin_s: float = 
         return target
     part = target.with_name(f".{target.stem}.part.mp4")
     try:
-        _encode(source, part, begin_s, times, lambda share: progress(f"preparing {source.name}", share))
+        _encode(
+            source, part, begin_s, times, lambda share: progress(text("preparing", file=source.name), share)
+        )
         part.replace(target)
     except (av.FFmpegError, OSError) as exc:
         raise ClipBroken(f"{source} cannot be read as video: {exc}") from exc

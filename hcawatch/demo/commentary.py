@@ -5,6 +5,7 @@ import time
 from datetime import datetime
 
 from hcawatch.demo.report import QUERIES
+from hcawatch.texts import sentence
 from monitor.store.pool import Pool
 
 
@@ -55,7 +56,7 @@ class Commentary:
         with self._pool.connection() as conn:
             for row in conn.execute(QUERIES["transitions"], {"after": self._after}).fetchall():
                 self._after = max(self._after, row["at"])
-                self._say(_sentence(row))
+                self._say(sentence(row))
             self._story = conn.execute(QUERIES["story"], {"camera_id": self._camera_id}).fetchone()
 
     def mid_story(self) -> bool:
@@ -67,10 +68,3 @@ class Commentary:
         """The level I alert is verified and its condition has ended."""
         story = self._story
         return story is not None and story["state"] == "verified" and bool(story["condition_ended"])
-
-
-def _sentence(row: dict[str, object]) -> str:
-    what = row["violation"] or row["health"]
-    about = f"alert {row['number']} ({row['level']}, {what}, {row['subject']})"
-    who = "" if row["role"] == "system" else f" by {row['actor']}"
-    return f"{about}: {row['step']}{who} – {row['reason']}"

@@ -6,6 +6,7 @@ ends with the report.
 """
 
 import contextlib
+import logging
 import shutil
 import sys
 import threading
@@ -25,7 +26,9 @@ from hcawatch.demo.commentary import Commentary, Say
 from hcawatch.demo.footage import FootageUnavailable, fetch_clip
 from hcawatch.demo.rtsp import RtspServer
 from hcawatch.demo.setting import EDGE, FIELD, DemoSetting, base_city_file, write_setting
+from hcawatch.logs import set_up_logs
 from hcawatch.stack import Stack
+from hcawatch.texts import text
 from hcawatch.up import stop_event
 from monitor.store.pool import make_pool
 
@@ -56,6 +59,7 @@ def main(
     as_json: bool = False,
 ) -> int:
     """Run the demo; returns the exit status (0 only if every step of the chain happened)."""
+    set_up_logs(logging.WARNING)
     stop = stop_event()
     say = Say(started_s=time.monotonic())
     base = (data_dir or platformdirs.user_data_path("hcawatch") / "demo").expanduser().absolute()
@@ -122,7 +126,7 @@ class Props:
     def _prepare(self) -> None:
         say, cache = self._say, self._cache
         try:
-            say("real footage: vtest.avi and tree.avi of Debian's package opencv-doc")
+            say(text("real_footage") if self._footage is None else text("own_footage", file=self._footage))
             path_source = self._footage or fetch_clip("vtest.avi", cache, say.detail)
             trees_source = (
                 fetch_clip("tree.avi", cache, say.detail) if self._footage is None else self._footage
@@ -134,7 +138,7 @@ class Props:
         begin_s = PATH_BEGIN_S if self._footage is None else 0.0
         path_clip = clips.for_rtsp(path_source, cache, say.share, begin_s=begin_s)
         trees_clip = clips.for_rtsp(trees_source, cache, say.share)
-        say(f"simulated footage: {clips.STORY.duration_s:.0f} s of an excavator, rendered here")
+        say(text("simulated_footage", seconds=clips.STORY.duration_s))
         self.field_clip, self.truth = clips.rendered(cache, say.share)
         self.path_camera, path_url = self._camera("path", path_clip)
         self.trees_camera, trees_url = self._camera("trees", trees_clip)
@@ -184,25 +188,25 @@ class Story:
                 self._restart_what_ended()
                 if not self._props.trees_camera.is_alive() and time.monotonic() - away_since_s > TREES_AWAY_S:
                     self._props.trees_camera.start()
-            self._say("ending …")
+            self._say(text("ending"))
         return 0
 
     def play_once(self, as_json: bool) -> int:
         """The whole story with a kill in the middle; prints the report."""
         restarts = 0
         with self._on_stage() as commentary:
-            self._say(f"console {self._stack.url}/ (passwords in {self._stack.data_dir / 'secrets'})")
+            self._say(text("console_at", url=self._stack.url, folder=self._stack.data_dir / "secrets"))
             began_s = time.monotonic()
             trees_lost = False
             while not self._stop.wait(0.2) and time.monotonic() - began_s < ONCE_LIMIT_S:
                 commentary.tell()
                 at_s = time.monotonic() - began_s
                 if not trees_lost and at_s > TREES_LOST_S:
-                    self._say("the tree line's camera loses its stream")
+                    self._say(text("stream_lost"))
                     self._props.trees_camera.kill()
                     trees_lost = True
                 if restarts == 0 and commentary.mid_story():
-                    self._say("kill -9 of the edge worker, in mid-story")
+                    self._say(text("kill"))
                     self._stack.kill_edge(EDGE)
                     self._stack.start_edge(EDGE)
                     restarts = 1
@@ -210,11 +214,11 @@ class Story:
                     break
             if self._stop.is_set():
                 return 130
-            self._say("stopping the edge in order; waiting for its last receipts")
+            self._say(text("settling"))
             self._stack.stop_edge(EDGE, timeout_s=20.0)
         found = self._report(restarts)
         for sentence in (failed := report.judge(found, kills=1)):
-            self._say(f"DID NOT HAPPEN: {sentence}")
+            self._say(text("did_not_happen", what=sentence))
         print(found.as_json(), flush=True)
         return 1 if failed else 0
 
@@ -225,7 +229,7 @@ class Story:
         """Edge, people and commentary, from the first frame to the last word."""
         self._stack.start_file_clock()
         self._stack.start_edge(EDGE)
-        self._say(f"edge {EDGE}: 3 cameras (2 real over RTSP, 1 simulated from a file)")
+        self._say(text("edge", edge=EDGE))
         with (
             Cast(self._stack, self._say) as _cast,
             make_pool(self._stack.database_url, "demo", max_size=2) as pool,
@@ -239,7 +243,7 @@ class Story:
 
     def _restart_what_ended(self) -> None:
         for name in self._stack.ended():
-            self._say(f"{name} ended; starting it again")
+            self._say(text("ended_again", name=name))
             self._stack.restart(name)
 
     def _report(self, restarts: int) -> report.Report:
@@ -256,13 +260,13 @@ class Story:
         url, passwords = self._stack.url, self._stack.passwords
         self._say("")
         for page, path, users in (
-            ("console 控制台", "/", ("operator", "supervisor")),
-            ("field 现场", "/field", tuple(u for u in passwords if u.startswith("officer"))),
-            ("audit 审计", "/audit", ("auditor",)),
+            (text("console"), "/", ("operator", "supervisor")),
+            (text("field"), "/field", tuple(u for u in passwords if u.startswith("officer"))),
+            (text("audit"), "/audit", ("auditor",)),
         ):
-            self._say(f"  {page:<14} {url}{path}")
+            self._say("  " + text("page_at", page=page, url=f"{url}{path}"))
             for user in users:
-                self._say(f"  {'':<14} log in as {user} / {passwords[user]}")
+                self._say("    " + text("log_in_as", user=user, password=passwords[user]))
         self._say("")
-        self._say("Officers' phones and the room's people are simulated. Ctrl-C ends everything.")
+        self._say(text("simulated_people"))
         sys.stdout.flush()

@@ -63,9 +63,9 @@ def write_setting(
 ) -> DemoSetting:
     """Write the demo's YAML to `target`; `base` is the parsed examples/city.yaml."""
     gas = next(p for p in base["pipelines"] if p["medium"] == "gas")
-    worst = next(h for h in base["hcas"] if h["pipeline"] == gas["id"] and h["grade"] == "III")
-    mild = next(h for h in base["hcas"] if h["grade"] == "I")
-    other = next(h for h in base["hcas"] if h["grade"] == "II")
+    worst = _middle([h for h in base["hcas"] if h["pipeline"] == gas["id"] and h["grade"] == "III"])
+    mild = _middle([h for h in base["hcas"] if h["grade"] == "I"])
+    other = _middle([h for h in base["hcas"] if h["grade"] == "II"])
     placement = _splice(gas, truth, (worst["from_m"] + worst["to_m"]) / 2)
     document = {
         **base,
@@ -147,6 +147,11 @@ def _field_camera(truth: Truth, placement: Placement, site: str, clip: Path, loo
             for point in truth.ground_points
         ],
     }  # fmt: skip
+
+
+def _middle(hcas: list[dict[str, Any]]) -> dict[str, Any]:
+    """One from the middle of the map, where nothing hides it."""
+    return hcas[len(hcas) // 2]
 
 
 def _beside(base: dict[str, Any], hca: dict[str, Any]) -> list[float]:
