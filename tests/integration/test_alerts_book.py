@@ -299,6 +299,38 @@ def test_an_officer_who_does_not_answer_is_replaced(book: Book, engine: AlertEng
     ]  # fmt: skip
 
 
+def test_an_old_dispatchs_timer_does_not_hurry_the_next_officer(book: Book, engine: AlertEngine) -> None:
+    """Ann declines after nine minutes; Bo has ten minutes of his own."""
+    take(book, engine, event())
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.DECLINE, officer("ann"), NOON + timedelta(minutes=9))
+    engine.run_due(NOON + timedelta(minutes=18, seconds=59))
+    assert [d.officer for d in engine.view(alert_id).dispatches] == ["ann", "bo"]
+    engine.run_due(NOON + timedelta(minutes=19))
+    assert [d.officer for d in engine.view(alert_id).dispatches] == ["ann", "bo", "cai"]
+
+
+def test_whom_the_room_recalled_no_timer_sends_again(book: Book, engine: AlertEngine) -> None:
+    """Level II, confirmed, dispatched and recalled within two minutes: the timer keeps its hands off."""
+    take(book, engine, event(activity="stopped"))
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.CONFIRM, OPERATOR, NOON + timedelta(seconds=10))
+    engine.step(alert_id, Step.RECALL, OPERATOR, NOON + timedelta(seconds=20))
+    engine.run_due(NOON + timedelta(seconds=130))
+    assert the_alert(engine).state is State.OPEN
+
+
+def test_many_dead_letters_are_one_alert_with_a_short_history(book: Book, engine: AlertEngine) -> None:
+    """A flood of unusable messages does not flood the alert's history."""
+    for n in range(3):
+        body = {"dead_letter_id": n, "edge_id": "e1", "topic": "t", "reason": f"reason {n}"}
+        book.add_work("dead_letter", body, NOON + timedelta(seconds=n))
+    engine.take_work(NOON)
+    (row,) = engine.list_alerts()
+    assert len(engine.view(row.alert.alert_id).transitions) == 1
+    assert row.alert.last_seen_at == NOON + timedelta(seconds=2)
+
+
 def test_who_accepted_in_time_is_left_alone(book: Book, engine: AlertEngine) -> None:
     """The timer of an accepted dispatch does nothing."""
     on_the_way(book, engine, until=Step.ACCEPT)

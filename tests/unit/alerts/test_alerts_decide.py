@@ -179,6 +179,12 @@ def test_no_look_lowers_or_raises_a_level_by_itself(one: RiskEvent) -> None:
     assert steps(decide(one, held(opened(event(), condition_ended_at=NOON)))) == []
 
 
+def test_an_end_raises_no_level() -> None:
+    """The long dwell of an ended episode sends nobody to a place where nothing is any more."""
+    alert = opened(event(activity="stopped"), condition_ended_at=NOON)
+    assert steps(decide(event(phase="end", after_s=5), held(alert, ended_at=NOON))) == []
+
+
 # ---------------------------------------------------------------- permits
 def permit(**changes: Any) -> Permit:
     values: dict[str, Any] = {
