@@ -325,7 +325,7 @@ def test_a_port_that_is_taken_meanwhile_is_replaced(
     """Another listener on the port is never mistaken for our broker."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        threading.Thread(target=_hang_up_on_all, args=(other,), daemon=True).start()
+        threading.Thread(target=_answer_nonsense, args=(other,), daemon=True).start()
         honest = embedded_broker.free_loopback_port
         ports = iter([taken])
         monkeypatch.setattr(embedded_broker, "free_loopback_port", lambda: next(ports, None) or honest())
@@ -335,11 +335,16 @@ def test_a_port_that_is_taken_meanwhile_is_replaced(
         EmbeddedBroker(tmp_path, [EDGE], kind=kind, port=other.getsockname()[1]).start()
 
 
-def _hang_up_on_all(listener: socket.socket) -> None:
+def _answer_nonsense(listener: socket.socket) -> None:
+    """A program that talks to whoever comes, but not MQTT."""
+    kept = []
     while True:
         try:
-            listener.accept()[0].close()
+            kept.append(listener.accept()[0])
+            kept[-1].sendall(b"220 another service")
         except OSError:
+            for connection in kept:
+                connection.close()
             return
 
 

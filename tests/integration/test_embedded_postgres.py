@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from monitor.account import own_account
 from monitor.child import is_alive
 from monitor.store import embedded
 from monitor.store.embedded import (
@@ -156,7 +157,8 @@ def test_a_pid_file_whose_number_another_program_has_got_is_no_obstacle(folder: 
     """PostgreSQL alone would refuse: 'lock file already exists'."""
     with EmbeddedPostgres(folder) as server:
         write_rows(server.dsn, 1)
-    stranger = subprocess.Popen(["sleep", "60"])
+    account = own_account()  # of another user's process PostgreSQL would not be afraid
+    stranger = subprocess.Popen(["sleep", "60"], user=account.uid if account else None)
     try:
         lines = [str(stranger.pid), str(folder / "postgres"), "1", "5432", "", "127.0.0.1", "1 2", "ready"]
         (folder / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
