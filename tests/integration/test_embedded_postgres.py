@@ -260,6 +260,42 @@ def test_a_disk_that_fills_during_initdb_is_named(folder: Path, monkeypatch: pyt
     assert not (folder / "postgres").exists()
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 170 MB, in memory."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=170m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("only root can make a small disk")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_disk_that_fills_while_rows_come_loses_no_committed_row(small_disk: Path) -> None:
+    """The writer is told; a start on the full disk is refused with a word; with room all is back."""
+    server = EmbeddedPostgres(small_disk / "data")
+    server.start()
+    committed = 0
+    with (
+        pytest.raises(psycopg.errors.DiskFull),
+        psycopg.connect(server.dsn, autocommit=True) as connection,
+    ):
+        connection.execute("CREATE TABLE kept (n text)")
+        while committed < 1_000_000:
+            connection.execute(
+                "INSERT INTO kept SELECT repeat(md5(random()::text), 30) FROM generate_series(1, 2000)"
+            )
+            committed += 2000
+    (small_disk / "filler").write_bytes(b"x" * shutil.disk_usage(small_disk).free)
+    server.stop()
+    with pytest.raises(DiskFull):
+        server.start()
+    subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
+    with server:
+        assert count_rows(server.dsn) == committed
+
+
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server(
     holder: tuple[subprocess.Popen[str], int, str],
 ) -> None:
