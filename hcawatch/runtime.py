@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from hcawatch.config.credentials import CredentialsRefused, read_credentials
+
 
 class RuntimeIncomplete(Exception):
     """The runtime's file or environment lacks something; the message says what and where."""
@@ -98,13 +100,25 @@ def from_environment(env: Mapping[str, str], edge_ids: tuple[str, ...] = ()) -> 
         http_host=need("HCAWATCH_HTTP_HOST", "0.0.0.0"),  # noqa: S104 - inside a container; a proxy stands before it
         http_port=_number(need("HCAWATCH_HTTP_PORT", "8420"), missing),
         mqtt={edge_id or "centre": mqtt},
-        edge_tokens={e: need(f"HCAWATCH_EDGE_TOKEN_{e.upper().replace('-', '_')}")
-                     for e in (edge_ids if edge_id is None else (edge_id,))},
+        edge_tokens={e: need(f"HCAWATCH_EDGE_TOKEN_{e.upper().replace('-', '_')}") for e in edge_ids}
+        if edge_id is None else {edge_id: need("HCAWATCH_EDGE_TOKEN")},
+        credentials=_credentials(env.get("HCAWATCH_CREDENTIALS_FILE"), missing),
         public_url=env.get("HCAWATCH_PUBLIC_URL"),
     )  # fmt: skip
     if missing:
         raise RuntimeIncomplete("the environment lacks: " + "; ".join(missing))
     return runtime
+
+
+def _credentials(file: str | None, missing: list[str]) -> dict[str, str]:
+    """The cameras' credentials; an edge without any needs no file."""
+    if not file:
+        return {}
+    try:
+        return read_credentials(Path(file))
+    except CredentialsRefused as exc:
+        missing.append(f"cameras' credentials: {exc}")
+        return {}
 
 
 def _number(text: str, missing: list[str]) -> int:

@@ -32,6 +32,6 @@ def centre(
     from hcawatch.runtime import Runtime, from_environment
 
     config = one_config(config, config_option)
-    loaded = load(config)
+    loaded = load(config, part="centre")
     access = Runtime.load(runtime) if runtime is not None else from_environment(os.environ)
     raise typer.Exit(parts.run(loaded, access))

@@ -59,7 +59,7 @@ def diff(config: ConfigFile, database: DatabaseUrl = None, data_dir: DataDir = N
     """Show what applying CONFIG would change. Exit status 1 if it would change something."""
     from hcawatch.config import load, versions
 
-    loaded = load(config)
+    loaded = load(config, part="nobody")
     with versions.connect(database_url(database, data_dir)) as conn:
         changes = versions.changes(versions.newest(conn), loaded)
     _print_changes(changes)
@@ -89,7 +89,7 @@ def apply(
 
     from hcawatch.config import load, versions
 
-    loaded = load(config)
+    loaded = load(config, part="nobody")
     with versions.connect(database_url(database, data_dir)) as conn:
         newest = versions.newest(conn)
         changes = versions.changes(newest, loaded)

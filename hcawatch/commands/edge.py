@@ -27,7 +27,7 @@ def edge(
     from hcawatch.config import load
 
     config = one_config(config, config_option)
-    loaded = load(config)
+    loaded = load(config, part=f"edge:{edge_id}")
     known = [known.edge_id for known in loaded.city.edges]
     if edge_id not in known:
         raise CommandError(f"{config} has no edge '{edge_id}'; use one of: {', '.join(known)}")

@@ -58,6 +58,23 @@ def apply(
 
 
 @app.command()
+@with_examples("HCAWATCH_DATABASE_URL=postgresql://… hcawatch grafana grant grafana")
+def grant(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The database role of Grafana's data source.", show_default=False)],
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
+) -> None:  # fmt: skip
+    """Let a database role read the tables that the dashboards show, and no others. Safe to run again."""
+    import psycopg
+
+    from monitor.grafana.grants import TABLES, grant_reading
+
+    with psycopg.connect(database_url(database, data_dir), prepare_threshold=None) as conn:
+        grant_reading(conn, role)
+    typer.echo(f"{role} may read: {', '.join(TABLES)}")
+
+
+@app.command()
 @with_examples("hcawatch grafana check --data-dir data")
 def check(database: DatabaseUrl = None, data_dir: DataDir = None) -> None:
     """Run every panel's query on the database, and say how many rows each gives."""

@@ -140,6 +140,8 @@ def _zone(zone: ZoneSection) -> PictureZone:
 
 
 def _secret(env: str | None, file: str | None, around: Surroundings) -> str | None:
+    if not around.has_secrets:
+        return None
     if env is not None:
         return around.env[env]
     if file is not None:

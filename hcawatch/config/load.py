@@ -57,16 +57,22 @@ class Report:
 
 
 def load(
-    path: Path | str, *, env: Mapping[str, str] | None = None, now: datetime | None = None
+    path: Path | str, *, env: Mapping[str, str] | None = None, now: datetime | None = None, part: str = "all"
 ) -> LoadedConfig:
-    """The configuration in `path`; ConfigFaulty carries all its faults."""
-    report = check(path, env=env, now=now)
+    """The configuration in `path`; ConfigFaulty carries all its faults.
+
+    `part` says which process reads it, as each has only its own secrets and files: 'all', 'centre',
+    'edge:<id>', or 'nobody' where it is only compared or stored.
+    """
+    report = check(path, env=env, now=now, part=part)
     if report.config is None:
         raise ConfigFaulty(str(path), report.faults)
     return report.config
 
 
-def check(path: Path | str, *, env: Mapping[str, str] | None = None, now: datetime | None = None) -> Report:
+def check(
+    path: Path | str, *, env: Mapping[str, str] | None = None, now: datetime | None = None, part: str = "all"
+) -> Report:
     """Every fault of the file in `path`. Never raises for what the file holds.
 
     `env` and `now` are the process's own unless given.
@@ -76,6 +82,7 @@ def check(path: Path | str, *, env: Mapping[str, str] | None = None, now: dateti
         folder=path.absolute().parent,
         env=os.environ if env is None else env,
         now=now or datetime.now(UTC),
+        part=part,
     )
     text = _read(path)
     if isinstance(text, Fault):

@@ -9,6 +9,7 @@ import pytest
 from monitor.grafana.check import check_panels, run_panel
 from monitor.grafana.dashboards import BOARDS, QUERIES
 from monitor.grafana.errors import PanelBroken
+from monitor.grafana.grants import grant_reading
 from monitor.grafana.panels import Panel, Type, columns
 from tests.integration.grafana_rows import SINCE, UNTIL, fill
 
@@ -142,3 +143,21 @@ def test_false_alarms_per_month(filled: psycopg.Connection) -> None:
     """The refuted alert is in the list, with the share of its camera's alerts."""
     (row,) = rows_of(filled, "false_alarms")
     assert (row["camera_id"], row["false_alarms"], row["alerts"], row["share"]) == ("cam-3", 1, 1, 1.0)
+
+
+def test_granted_role_reads_what_is_shown_and_nothing_else(
+    filled: psycopg.Connection, postgres_dsn: str
+) -> None:
+    """With `hcawatch grafana grant` every panel works, and passwords and sessions can't be read."""
+    filled.execute(
+        "DO $$ BEGIN CREATE ROLE hcawatch_test_grafana; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    filled.execute("GRANT SELECT ON app_user TO hcawatch_test_grafana")  # an older, wider right is taken back
+    grant_reading(filled, "hcawatch_test_grafana")
+    filled.commit()
+    filled.execute("SET ROLE hcawatch_test_grafana")
+    assert all(found.rows for found in check_panels(filled, since=SINCE, until=UNTIL))
+    for table in ("app_user", "app_session", "edge_credential", "audit_entry"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), filled.transaction():
+            filled.execute(f"SELECT * FROM {table}")
+    filled.rollback()

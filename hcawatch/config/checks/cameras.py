@@ -72,7 +72,7 @@ def _source(look: Look, index: int, networks: list[IPv4Network | IPv6Network] | 
             yield look.fault("source_incomplete", *path)
     elif scheme in ("", "file"):
         file = look.around.resolve(file_of(camera.source))
-        if look.ok(*path) and not _exists(file):
+        if look.around.has_sources_of(camera.edge) and look.ok(*path) and not _exists(file):
             yield look.fault("source_missing", *path, file=file)
     else:
         yield look.fault("source_scheme", *path, scheme=scheme)

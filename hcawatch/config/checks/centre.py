@@ -33,7 +33,11 @@ def _database(look: Look, database: DatabaseSection) -> Iterator[Fault]:
 def _mqtt(look: Look, mqtt: MqttSection) -> Iterator[Fault]:
     path = ("centre", "mqtt")
     yield from _secret(look, path, mqtt.password_env, mqtt.password_file, "password_env", "password_file")
-    if mqtt.ca_file is not None and (reason := _why_unreadable(look, mqtt.ca_file)):
+    if (
+        mqtt.ca_file is not None
+        and look.around.has_secrets
+        and (reason := _why_unreadable(look, mqtt.ca_file))
+    ):
         yield look.fault("secret_file_unreadable", *path, "ca_file", file=mqtt.ca_file, reason=reason)
     if not mqtt.tls and not _is_loopback(mqtt.host):
         yield look.fault("mqtt_plain", *path, host=mqtt.host)
@@ -51,6 +55,8 @@ def _secret(
 ) -> Iterator[Fault]:
     if env is not None and file is not None:
         yield look.fault("secret_twice", *path, file_key, one=env_key, other=file_key)
+    if not look.around.has_secrets:
+        return
     if env is not None and not look.around.env.get(env):
         yield look.fault("env_not_set", *path, env_key, name=env)
     if file is None:

@@ -22,6 +22,17 @@ class Surroundings:
     folder: FilePath
     env: Mapping[str, str]
     now: datetime
+    #: which process reads it: 'all' (everything on this machine), 'centre', 'edge:<id>', or 'nobody'
+    part: str = "all"
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether the centre's secrets must be here: not on an edge, nor where a file is only compared."""
+        return self.part in ("all", "centre")
+
+    def has_sources_of(self, edge_id: str) -> bool:
+        """Whether that edge's files must be here."""
+        return self.part in ("all", f"edge:{edge_id}")
 
     def resolve(self, path: str) -> FilePath:
         """A path of the file, made absolute."""
