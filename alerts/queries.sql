@@ -247,10 +247,15 @@ WHERE (%(state)s::alert_state IS NULL OR state = %(state)s::alert_state)
 ORDER BY number DESC
 LIMIT %(limit)s
 
--- all_alerts --
--- Every alert, for comparing with the log.
-SELECT * FROM alert ORDER BY number
+-- alerts_with_entries --
+-- Every alert with the loop's entries about it: one statement, so that both are of the same moment.
+SELECT alert.*, ARRAY(
+    SELECT body FROM audit_entry WHERE audit_entry.subject = alert.alert_id::text AND audit_entry.kind LIKE 'alert.%%' ORDER BY entry_id
+) AS entries
+FROM alert ORDER BY number
 
--- alert_entries --
--- The loop's entries of the audit log, in the order in which they were written.
-SELECT body FROM audit_entry WHERE kind LIKE 'alert.%%' ORDER BY entry_id
+-- entries_without_alert --
+-- The loop's entries whose alert is not in the table.
+SELECT body FROM audit_entry
+WHERE kind LIKE 'alert.%%' AND NOT EXISTS (SELECT FROM alert WHERE alert.alert_id::text = audit_entry.subject)
+ORDER BY entry_id

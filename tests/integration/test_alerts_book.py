@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from alerts import replay
@@ -14,6 +15,8 @@ from alerts.errors import Conflict, NotFound
 from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, State, Step
 from alerts.reasons import Health, Why
 from alerts.values import Alert, EvidenceItem, LastWord, Permit
+from monitor.audit.entries import read
+from monitor.audit.log import append
 from monitor.domain.events import EvidenceRef
 from monitor.domain.levels import Level
 from monitor.store.pool import make_pool
@@ -340,8 +343,6 @@ def test_who_accepted_in_time_is_left_alone(book: Book, engine: AlertEngine) -> 
 
 def test_nobody_to_dispatch_is_an_alert_and_is_tried_again(book: Book) -> None:
     """A city without teams: the alert stays open, says so, and is sent as soon as there is a team."""
-    import msgspec
-
     empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
     take(book, empty, event())
     assert the_alert(empty).state is State.OPEN
@@ -356,8 +357,6 @@ def test_nobody_to_dispatch_is_an_alert_and_is_tried_again(book: Book) -> None:
 
 def test_a_room_that_asks_for_nobody_is_refused(book: Book) -> None:
     """An operator's dispatch with no team covering the site is refused with what is missing."""
-    import msgspec
-
     empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
     take(book, empty, mild())
     with pytest.raises(Incomplete, match="nobody can be sent"):
@@ -527,6 +526,10 @@ def test_the_log_alone_rebuilds_every_alert(book: Book, engine: AlertEngine) -> 
     with book.pool.connection() as conn:
         assert replay.check(conn) == []
         conn.execute("UPDATE alert SET level = 'IV' WHERE alert_id = %s", (alert_id,))
-        conn.commit()
         (difference,) = replay.check(conn)
-    assert (difference.alert_id, difference.what, difference.log) == (alert_id, "level", "I")
+        assert (difference.alert_id, difference.what, difference.log) == (alert_id, "level", "I")
+        conn.rollback()
+        (row,) = conn.execute("SELECT body FROM audit_entry WHERE kind = 'alert.open' LIMIT 1").fetchall()
+        stray = msgspec.structs.replace(read(bytes(row["body"])), subject=uid("gone"))
+        append(conn, stray)
+        assert [(d.alert_id, d.what) for d in replay.check(conn)] == [(uid("gone"), "not in the table")]
