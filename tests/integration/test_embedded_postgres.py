@@ -72,6 +72,17 @@ def write_rows(dsn: str, count: int) -> None:
             connection.execute("INSERT INTO kept VALUES (%s)", (n,))
 
 
+def write_until_it_fails(dsn: str, committed: list[int]) -> None:
+    """Notes the number of rows of each statement that was committed."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (n text)")
+        while sum(committed) < 1_000_000:
+            connection.execute(
+                "INSERT INTO kept SELECT repeat(md5(random()::text), 30) FROM generate_series(1, 2000)"
+            )
+            committed.append(2000)
+
+
 def count_rows(dsn: str) -> int:
     with psycopg.connect(dsn) as connection:
         row = connection.execute("SELECT count(*) FROM kept").fetchone()
@@ -276,24 +287,16 @@ def test_a_disk_that_fills_while_rows_come_loses_no_committed_row(small_disk: Pa
     """The writer is told; a start on the full disk is refused with a word; with room all is back."""
     server = EmbeddedPostgres(small_disk / "data")
     server.start()
-    committed = 0
-    with (
-        pytest.raises(psycopg.errors.DiskFull),
-        psycopg.connect(server.dsn, autocommit=True) as connection,
-    ):
-        connection.execute("CREATE TABLE kept (n text)")
-        while committed < 1_000_000:
-            connection.execute(
-                "INSERT INTO kept SELECT repeat(md5(random()::text), 30) FROM generate_series(1, 2000)"
-            )
-            committed += 2000
+    committed: list[int] = []
+    with pytest.raises(psycopg.errors.DiskFull):
+        write_until_it_fails(server.dsn, committed)
     (small_disk / "filler").write_bytes(b"x" * shutil.disk_usage(small_disk).free)
     server.stop()
     with pytest.raises(DiskFull):
         server.start()
     subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk)], check=True)
     with server:
-        assert count_rows(server.dsn) == committed
+        assert count_rows(server.dsn) == sum(committed)
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server(
