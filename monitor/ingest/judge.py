@@ -216,9 +216,11 @@ def _impossible(message: Numbered) -> str:
         case WatchRecord():
             return _impossible_watch(message)
         case LossRecord():
-            times = (("from_at", message.from_at), ("to_at", message.to_at))
             return _first(
-                *(_time(name, at) for name, at in times), _within("count", message.count, 0, MAX_SEQ)
+                _time("from_at", message.from_at),
+                _time("to_at", message.to_at),
+                _within("count", message.count, 0, MAX_SEQ),
+                _hash("sha256", message.sha256) if message.sha256 is not None else "",
             )
 
 
@@ -229,6 +231,8 @@ def _impossible_event(event: RiskEvent) -> str:
         _time("published_at", event.published_at) if event.published_at else "",
         _uuid("event_id", event.event_id),
         _uuid("episode_id", event.episode_id),
+        *(_short(name, getattr(event, name)) for name in ("site_id", "camera_id", "violation", "rule_id")),
+        *(_hash(f"evidence[{n}].sha256", item.sha256) for n, item in enumerate(event.evidence)),
         _within("confidence", event.confidence, 0, 1),
         _within("within_band", event.within_band or 0, 0, 1),
         _within("dwell_s", event.dwell_s, 0, 1e9),
@@ -253,6 +257,7 @@ def _impossible_watch(record: WatchRecord) -> str:
     minute = record.minute
     return _first(
         _time("minute", minute),
+        _short("camera_id", record.camera_id),
         "minute must be the start of a minute" if minute.second or minute.microsecond else "",
         *(_within(name, getattr(record, name), 0, MAX_SEQ) for name in counts),
         *(_within(name, getattr(record, name), 0, 120) for name in seconds),
@@ -271,6 +276,14 @@ def _time(name: str, at: datetime) -> str:
 
 def _within(name: str, value: float, low: float, high: float) -> str:
     return "" if low <= value <= high else f"{name} must be {low} to {high}, got {value}"
+
+
+def _short(name: str, value: str) -> str:
+    return "" if 0 < len(value) <= MAX_NAME_LENGTH else f"{name} must have 1 to {MAX_NAME_LENGTH} characters"
+
+
+def _hash(name: str, value: str) -> str:
+    return "" if _SHA256.fullmatch(value) else f"{name} is no SHA-256 in lower-case hex: {value[:80]!r}"
 
 
 def _uuid(name: str, value: str) -> str:

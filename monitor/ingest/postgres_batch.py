@@ -29,7 +29,16 @@ log = structlog.get_logger(__name__)
 QUERIES = Queries("monitor.ingest")
 
 #: faults of one message, not of the connection or the server: those are tried again
-POISON = (psycopg.DataError, psycopg.IntegrityError, AuditError, ValueError, OverflowError)
+POISON = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    # a name too long for an index, JSON too deep: psycopg counts these among the operational errors
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+    AuditError,
+    ValueError,
+    OverflowError,
+)
 
 Number = tuple[str, str, int]  # edge, epoch, seq
 
@@ -109,7 +118,7 @@ def _write_all(
         with conn.transaction():
             return _write(conn, items, before, now)
     except POISON as exc:
-        log.warning("ingest.batch_refused", error=str(exc).strip(), messages=len(items))
+        log.warning("ingest.batch_refused", error=_first_line(exc), messages=len(items))
     outcomes: list[Outcome] = []
     for item in items:
         try:
@@ -117,8 +126,13 @@ def _write_all(
                 outcomes += _write(conn, [item], before, now)
         except POISON as exc:
             with conn.transaction():
-                outcomes += _write(conn, [item.refused(str(exc).strip())], before, now)
+                outcomes += _write(conn, [item.refused(_first_line(exc))], before, now)
     return outcomes
+
+
+def _first_line(exc: Exception) -> str:
+    """What was refused, without the row itself."""
+    return next(iter(str(exc).splitlines()), type(exc).__name__)
 
 
 def _write(conn: Conn, items: Sequence[Item], before: dict[Source, Stored], now: datetime) -> list[Outcome]:

@@ -313,3 +313,45 @@ def test_what_an_edge_says_and_is_not_understood_is_kept_once(both: Both) -> Non
     for _ in range(2):
         store.keep_dead_letter(broken, DeadReason.UNREADABLE, "why", NOW)
     assert [body["reason"] for body in look.work("dead_letter")] == ["unreadable"]
+
+
+def test_a_message_that_only_the_database_refuses_keeps_nobody_back(postgres_dsn: str) -> None:
+    """The batch is tried one by one, the refused one becomes a dead letter and counts; deep JSON is no obstacle."""
+    look = LookIntoPostgres(postgres_dsn)
+    look.conn.execute("ALTER TABLE risk_event ADD CHECK (camera_id <> 'refused')")
+    look.conn.execute("CREATE INDEX ON risk_event ((body->>'reason'))")
+    long = "".join(hex(hash((n, "x")))[2:] for n in range(3000))  # no compression makes it fit into an index
+    deep = encode(event(5)).replace(b"{", b'{"new":' + b"[" * 700 + b"]" * 700 + b",", 1)
+    first = arrived(event(1))
+    batch = [
+        first, arrived(event(2, camera_id="refused")), arrived(event(3)), arrived(event(4, reason=long)),
+        arrived(event(5), deep), first, arrived(watch(6)),
+    ]  # fmt: skip
+    with make_pool(postgres_dsn, "test") as pool, look.conn:
+        result = PostgresIngestStore(pool).store(batch, NOW)
+        assert [outcome.verdict for outcome in result.outcomes] == [
+            STORED, DEAD, STORED, DEAD, STORED, DUPLICATE, STORED,
+        ]  # fmt: skip
+        assert result.receipts == {SOURCE: Stored(6)}
+        assert look.event_seqs() == [1, 3, 5]
+        assert [row["reason"] for row in look.dead_letters()] == ["refused_by_store"] * 2
+        assert look.entry_kinds().count("event.accepted") == 3
+
+
+def test_nothing_is_kept_of_a_batch_that_failed_half_way(postgres_dsn: str) -> None:
+    """The server goes away in the middle: the caller gets the error, and the whole batch can be tried again."""
+    look = LookIntoPostgres(postgres_dsn)
+    look.conn.execute(
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;"
+        " CREATE TRIGGER die BEFORE INSERT ON alert_work FOR EACH ROW EXECUTE FUNCTION die()"
+    )
+    batch = [arrived(event(1)), arrived(watch(2))]
+    with make_pool(postgres_dsn, "test") as pool, look.conn:
+        store = PostgresIngestStore(pool)
+        with pytest.raises(psycopg.OperationalError):
+            store.store(batch, NOW)
+        assert look.rows("SELECT 1 FROM edge_number") == []
+        assert look.event_seqs() == []
+        look.conn.execute("DROP TRIGGER die ON alert_work")
+        assert verdicts(store, *batch) == [STORED, STORED]

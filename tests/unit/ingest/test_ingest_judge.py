@@ -18,7 +18,7 @@ from monitor.ingest.judge import (
     judge,
     read_topic,
 )
-from tests.doubles.ingest_messages import NOW, arrived, event, loss, properties, watch
+from tests.doubles.ingest_messages import NOW, arrived, event, evidence, loss, properties, watch
 
 TOPIC = topic("event", "edge-1", "cam-1")  # type: ignore[arg-type]
 PAIRS = properties(event(1), encode(event(1))).as_pairs()
@@ -134,6 +134,11 @@ def test_size_is_limited(bytes_: int, reason: str) -> None:
         (event(1, event_id="no uuid"), "event_id"),
         (event(1, episode_id=""), "episode_id"),
         (event(1, track_id=2**63), "track_id"),
+        (event(1, camera_id="c" * 129), "camera_id"),
+        (event(1, site_id=""), "site_id"),
+        (event(1, evidence=(evidence("X"),)), "sha256"),
+        (watch(1, camera_id="c" * 129), "camera_id"),
+        (loss(1, sha256="../etc/passwd"), "sha256"),
         (event(1, captured_at=datetime(2026, 1, 1)), "time zone"),  # noqa: DTZ001 - that is the fault
         (event(1, captured_at=NOW.replace(year=1969)), "1969"),
         (event(1, captured_at=NOW.replace(year=9999)), "9999"),
@@ -158,6 +163,14 @@ def test_numbers_that_are_none_are_unreadable() -> None:
         found = judged(event(1), encode(event(1, dwell_s=4.25)).replace(b"4.25", bad))
         assert isinstance(found, DeadLetter)
         assert found.reason is DeadReason.UNREADABLE
+
+
+@pytest.mark.parametrize("depth", [500, 5_000, 50_000])
+def test_deep_json_is_judged(depth: int) -> None:
+    """In a field that we do not know: read, or a dead letter, and never an end of the process."""
+    nested = b'{"new":' + b"[" * depth + b"]" * depth + b","
+    found = judged(event(1), encode(event(1)).replace(b"{", nested, 1))
+    assert isinstance(found, Accepted) == (depth == 500)
 
 
 def test_an_odd_clock_is_a_flag() -> None:
