@@ -42,7 +42,9 @@ MOST_TRIES = 8
 MOST_AT_ONCE = 100
 
 #: what no retry can mend: the facts themselves cannot be read or written
-_HOPELESS = (ValueError, KeyError, TypeError, AlertsError, AuditError)
+_HOPELESS = (
+    ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, AlertsError, AuditError,
+)  # fmt: skip
 
 
 def new_uuid7() -> str:
@@ -156,6 +158,8 @@ class AlertEngine:
         except Conflict:
             raise
         except _HOPELESS as exc:
+            if not taken:
+                raise
             work = taken[0]
             self._give_up(
                 f"work:{work.kind}",
@@ -188,7 +192,7 @@ class AlertEngine:
             facts = TimerFacts(
                 running=tx.running_dispatch(alert.alert_id),
                 sent_before=bool(tx.dispatches(alert.alert_id)),
-                waiting=tx.waiting_evidence(alert.alert_id) if timer.what is TimerKind.EVIDENCE_OVERDUE else (),
+                waiting=tx.waiting_evidence(alert.alert_id) if timer.what == TimerKind.EVIDENCE_OVERDUE else (),
             )  # fmt: skip
             self._performer(tx, now).perform(on_timer(timer, alert, facts, self._policy, now))
             return True
@@ -198,6 +202,8 @@ class AlertEngine:
         except Conflict:
             raise
         except _HOPELESS as exc:
+            if not taken:
+                raise
             timer = taken[0]
             self._give_up(f"timer:{timer.what}", f"{timer.alert_id}: {exc}", now,
                           lambda tx: tx.finish_timer(timer.timer_id, now))  # fmt: skip

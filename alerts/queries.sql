@@ -42,13 +42,15 @@ WHERE NOT (%(once)s AND EXISTS (
 
 -- alerts_near --
 -- Alerts of one site and violation that run or were seen lately, and the one that holds the episode.
-SELECT * FROM alert
-WHERE site_id = %(site_id)s AND violation = %(violation)s AND closed_at IS NULL AND kind = 'violation'
-UNION
-SELECT * FROM alert
-WHERE site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s AND kind = 'violation'
-UNION
-SELECT alert.* FROM alert JOIN alert_episode USING (alert_id) WHERE episode_id = %(episode_id)s
+SELECT * FROM alert WHERE alert_id IN (
+    SELECT alert_id FROM alert
+    WHERE site_id = %(site_id)s AND violation = %(violation)s AND closed_at IS NULL AND kind = 'violation'
+    UNION
+    SELECT alert_id FROM alert
+    WHERE site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s AND kind = 'violation'
+    UNION
+    SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s
+)
 
 -- episodes_of_holder --
 -- All episodes of the alert that holds this one.

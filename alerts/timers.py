@@ -38,6 +38,7 @@ def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now:
             return _accept_overdue(timer, alert, facts, now)
         case TimerKind.EVIDENCE_OVERDUE:
             return _evidence_overdue(alert, facts, policy, now)
+    raise ValueError(f"unknown timer {timer.what!r}: was it written by another release?")
 
 
 def _may_be_sent(alert: Alert) -> bool:

@@ -139,7 +139,8 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
 
     timer_id: int = 0
     alert_id: str
-    what: TimerKind
+    #: a TimerKind; text, so that one of another release does not block the others
+    what: str
     due_at: datetime
     dispatch_id: str | None = None
 
@@ -149,7 +150,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     work_id: int
     kind: str
-    body: dict[str, Any]
+    body: Any
     created_at: datetime
 
 

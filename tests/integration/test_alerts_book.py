@@ -14,7 +14,7 @@ from alerts.engine import AlertEngine
 from alerts.errors import Conflict, NotFound
 from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, State, Step
 from alerts.reasons import Health, Why
-from alerts.values import Alert, EvidenceItem, LastWord, Permit
+from alerts.values import Alert, EvidenceItem, LastWord, Permit, Timer
 from monitor.audit.entries import read
 from monitor.audit.log import append
 from monitor.domain.events import EvidenceRef
@@ -428,6 +428,7 @@ def test_a_late_report_does_not_blind_a_camera_that_streams(book: Book, engine: 
         ("loss", {"edge_id": "e1", "what": "evidence", "count": 1, "reason": "disk"}, Health.LOSS),
         ("same_number_other_hash", {"edge_id": "e1", "epoch": "x", "seq": 4}, Health.SAME_NUMBER_OTHER_HASH),
         ("event", {"schema": "hcawatch.event/1", "nonsense": True}, Health.WORK_FAILED),
+        ("event", ["not", "an", "object"], Health.WORK_FAILED),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_the_watching_is_an_alert(
@@ -466,6 +467,18 @@ def test_evidence_that_does_not_arrive_is_an_alert(book: Book, engine: AlertEngi
     engine.run_due(NOON + timedelta(seconds=900))
     (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
     assert row.alert.state is State.CLEARED
+
+
+def test_a_timer_of_another_release_does_not_block_the_others(book: Book, engine: AlertEngine) -> None:
+    """What this release cannot handle is said; what is due beside it still happens."""
+    take(book, engine, event(activity="stopped"))
+    with book.begin() as tx:
+        strange = Timer(alert_id=the_alert(engine).alert_id, what="from_the_future", due_at=NOON)
+        tx.add_timer(strange, once=False)
+    assert engine.run_due(NOON + timedelta(minutes=2)) == 2
+    assert the_alert(engine).state is State.DISPATCHED
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.health == Health.WORK_FAILED
 
 
 # ---------------------------------------------------------------- transactions

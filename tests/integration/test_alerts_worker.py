@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -138,6 +142,42 @@ def test_twenty_writers_at_one_place_open_one_alert(book: SeededPostgresBook, en
     assert len(view.events) == 20
     assert len(view.dispatches) == 1
     assert [t.n for t in view.transitions] == list(range(1, len(view.transitions) + 1))
+    with book.pool.connection() as conn:
+        assert replay.check(conn) == []
+
+
+# A process that takes one piece of work and is killed just before (or after) it says that it is done.
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from alerts import postgres_book
+from alerts.engine import AlertEngine
+from monitor.store.pool import make_pool
+from tests.doubles.alert_story import CITY, NOON
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(postgres_book.PostgresAlertTx, sys.argv[2], die)
+with make_pool(sys.argv[1], "killed", max_size=1) as pool:
+    AlertEngine(postgres_book.PostgresAlertBook(pool), CITY).take_work(NOON)
+"""
+
+
+@pytest.mark.parametrize("where", ["insert_alert", "audit", "add_dispatch", "add_outgoing", "finish_work"])
+def test_killed_in_mid_work_it_is_done_again_and_once(
+    book: SeededPostgresBook, engine: AlertEngine, postgres_dsn: str, repository: Path, where: str
+) -> None:
+    """kill -9 at any write: the next worker opens one alert, with one dispatch and one message."""
+    book.add_event(event(), NOON)
+    killed = subprocess.run([sys.executable, "-c", KILLED, postgres_dsn, where], cwd=repository, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    eventually(lambda: engine.take_work(NOON) == 1)
+    (row,) = engine.list_alerts()
+    assert row.alert.state is State.DISPATCHED
+    assert (
+        len(book.run("SELECT 1 AS one FROM dispatch")) == len(book.run("SELECT 1 AS one FROM outgoing")) == 1
+    )
     with book.pool.connection() as conn:
         assert replay.check(conn) == []
 
