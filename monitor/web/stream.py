@@ -148,7 +148,8 @@ class Hub:
             # whatever happened while nobody listened
             self._tell(lambda _: [RESYNC])
             while not self._stop.is_set():
-                for notify in conn.notifies(timeout=0.5, stop_after=1):
+                # The generator holds the connection's lock: let it end before asking on the same connection.
+                for notify in list(conn.notifies(timeout=0.5, stop_after=1)):
                     self._pass_on(conn, notify.payload)
 
     def _pass_on(self, conn: psycopg.Connection[Any], change: str) -> None:
