@@ -1,5 +1,6 @@
 """An edge's side of the wire for tests of ingest: publishes what it is given and collects its receipts."""
 
+import socket
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,9 @@ class EdgeSide:
         self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"test-{edge_id}", protocol=paho.MQTTv5)
         self._client.username_pw_set(edge_id, broker.passwords[edge_id])
         self._client.max_inflight_messages_set(100)
+        self._client.on_socket_open = lambda _c, _d, one: one.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )
         self._client.on_message = self._note
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_connect = lambda client, *_: client.subscribe(topic("receipt", edge_id), 1)
