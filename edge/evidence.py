@@ -25,6 +25,9 @@ POST_S: Final = 10.0
 #: A partial file this old belongs to a process that died.
 STALE_S: Final = 120.0
 
+#: Containers for clips, in the order in which they are tried: the first that takes the camera's codec.
+CONTAINERS: Final = ((".mp4", "video/mp4"), (".mkv", "video/x-matroska"), (".avi", "video/x-msvideo"))
+
 Kept = tuple[EvidenceRef, str]
 """What was written: its reference, and its file name."""
 
@@ -54,13 +57,13 @@ class EvidenceStore:
 
     def keep_clip(self, ring: PacketRing, from_s: float, to_s: float) -> Kept | None:
         """Write the packets of that time as a clip; None if there are none, or they fit no container."""
-        packets = ring.between(from_s, to_s)
-        if not packets or ring.template is None:
+        packets, template = ring.cut(from_s, to_s)
+        if not packets or template is None:
             return None
-        for suffix, content_type in ((".mp4", "video/mp4"), (".mkv", "video/x-matroska")):
+        for suffix, content_type in CONTAINERS:
             part = self._part("clip", suffix)
             try:
-                _mux(part, ring.template, packets)
+                _mux(part, template[1], packets)
             except (av.FFmpegError, ValueError):
                 part.unlink(missing_ok=True)
                 continue

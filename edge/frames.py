@@ -6,12 +6,15 @@ ring of packets for clips, bounded in seconds and bytes. Decides nothing about w
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections import deque
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final, Protocol
 
+import av
 import cv2
 import msgspec
 import numpy as np
@@ -99,6 +102,10 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True):
     media_s: float
 
 
+Template = tuple[Any, Any]
+"""A container that is never written, and in it a stream with a camera's parameters."""
+
+
 class PacketRing:
     """The last seconds of encoded packets, for clips that need no re-encoding. Thread-safe."""
 
@@ -107,8 +114,7 @@ class PacketRing:
         self._packets: deque[Packet] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
-        #: what a muxer needs to write these packets: the stream they came from
-        self.template: Any = None
+        self._template: Template | None = None
 
     def add(self, packet: Packet) -> None:
         """One more packet; the oldest go."""
@@ -120,21 +126,34 @@ class PacketRing:
             ):
                 self._bytes -= len(self._packets.popleft().data)
 
-    def between(self, from_s: float, to_s: float) -> tuple[Packet, ...]:
-        """Packets from the last key frame at or before `from_s` (or the first after it) up to `to_s`."""
-        with self._lock:
-            packets = [p for p in self._packets if p.media_s <= to_s]
-        keys = [i for i, p in enumerate(packets) if p.keyframe]
-        before = [i for i in keys if packets[i].media_s <= from_s]
-        if not keys:
-            return ()
-        return tuple(packets[before[-1] if before else keys[0] :])
+    def cut(self, from_s: float, to_s: float) -> tuple[tuple[Packet, ...], Template | None]:
+        """Packets from the last key frame at or before `from_s` (or the first after it) up to `to_s`.
 
-    def clear(self) -> None:
-        """A new stream begins: packets of two streams never share a clip."""
+        With what a muxer needs to write them; keep the whole template while it is used.
+        """
+        with self._lock:
+            packets, template = [p for p in self._packets if p.media_s <= to_s], self._template
+        keys = [i for i, p in enumerate(packets) if p.keyframe]
+        if not keys:
+            return (), template
+        before = [i for i in keys if packets[i].media_s <= from_s]
+        return tuple(packets[before[-1] if before else keys[0] :]), template
+
+    def begin(self, stream: Any) -> None:
+        """A new stream begins: packets of two streams never share a clip.
+
+        A copy of its parameters is kept, in a container that is never written: the stream itself must not
+        be touched once its source is closed (PyAV 18 crashes the process).
+        """
+        template = None
+        if stream is not None:
+            with contextlib.suppress(av.FFmpegError, ValueError):
+                keeper = av.open(os.devnull, "w", format="null")
+                template = (keeper, keeper.add_stream_from_template(stream))
         with self._lock:
             self._packets.clear()
             self._bytes = 0
+            self._template = template
 
 
 class Slot:

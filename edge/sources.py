@@ -138,8 +138,7 @@ class Stream:
                 )
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
-            self._ring.clear()
-            self._ring.template = stream
+            self._ring.begin(stream)
             first_s = _seconds(stream.start_time, stream.time_base) if not live else None
             pace = None if live else _Pace(self._clocks.monotonic() - self._start_s, self._wait, self._clocks)
             if pace is not None and self._start_s > 0:
@@ -196,8 +195,7 @@ class Stream:
                      time_uncertain=times.time_uncertain)  # fmt: skip
 
     def _folder(self, folder: Path) -> Iterator[Frame]:
-        self._ring.clear()
-        self._ring.template = None
+        self._ring.begin(None)
         pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
         if not pictures:
             raise SourceUnreachable(self.camera.camera_id, f"there are no pictures in {folder}")

@@ -45,7 +45,7 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     mqtt_port: int
     mqtt_user: str | None = None
     mqtt_password: str | None = None
-    mqtt_tls_ca: Path | str | None = None
+    mqtt_tls_ca: str | None = None
     centre_url: str
     edge_token: str
     #: cameras' credentials by name: "user:password"
