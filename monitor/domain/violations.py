@@ -139,3 +139,17 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 """Shipped rules. Fire and smoke are in the catalogue, but no rule uses the classes until the detector's
 figures for them are good enough (models/weights/*/MODEL_CARD.md)."""
+
+
+def graded_as(violation: str, rule_id: str, *, may_lie_within: bool) -> str:
+    """The violation whose severity counts for the grade.
+
+    An event that only may lie within a band names the outer band's article but is graded as the inner one,
+    that of the rule that it matched (design.md, 'Bands and errors').
+
+    >>> graded_as("works_50m", "dig-5m", may_lie_within=True)
+    'excavation_5m'
+    """
+    if not may_lie_within:
+        return violation
+    return next((rule.violation for rule in RULES if rule.rule_id == rule_id), violation)
