@@ -10,7 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Id = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="lower-case letters, digits, - and _; used once"
+    ),
+]
 Words = Annotated[str, Field(min_length=1, max_length=200)]
 LonLat = Annotated[
     list[float], Field(min_length=2, max_length=2, description="[longitude, latitude] in degrees WGS84")
@@ -41,33 +46,41 @@ def _shape(value: Any) -> str:
     return "table" if isinstance(value, dict | Section) else "word"
 
 
-Name = Annotated[Annotated[Words, Tag("word")] | Annotated[ByLanguage, Tag("table")], Discriminator(_shape)]
+Name = Annotated[
+    Annotated[Words, Tag("word")] | Annotated[ByLanguage, Tag("table")],
+    Discriminator(_shape),
+    Field(description="plain text, or {en: …, zh: …}"),
+]
 """A text for people: plain, or {en: …, zh: …}."""
 
 
 class CitySection(Section):
     name: Name
-    timezone: Words = "Asia/Shanghai"
+    timezone: Words = Field(
+        default="Asia/Shanghai", description="name of the IANA list; days and permits follow it"
+    )
     made_up: bool = Field(default=False, description="a made-up city says so wherever its name is shown")
 
 
 class PipelineSection(Section):
     id: Id
     name: Name
-    medium: Literal["gas", "oil", "product"] = "gas"
+    medium: Literal["gas", "oil", "product"] = Field(default="gas", description="what flows in it")
     regime: Literal["transmission", "urban_gas", "plant"] = Field(
         default="transmission",
         description="only 'transmission' falls under the Pipeline Protection Law (Art 2)",
     )
-    diameter_mm: float | None = Field(default=None, gt=0, le=3000)
-    pressure_mpa: float | None = Field(default=None, gt=0, le=50)
-    origin_chainage_m: Chainage = 0.0
+    diameter_mm: float | None = Field(default=None, gt=0, le=3000, description="outer diameter")
+    pressure_mpa: float | None = Field(
+        default=None, gt=0, le=50, description="maximum allowable operating pressure"
+    )
+    origin_chainage_m: Chainage = Field(default=0.0, description="chainage of the first vertex, metres")
     centreline: list[LonLat] = Field(max_length=100_000, description="vertices in order of chainage")
 
 
 class HcaSection(Section):
     id: Id
-    pipeline: Words
+    pipeline: Words = Field(description="id of its pipeline")
     name: Name
     grade: Literal["I", "II", "III"] = Field(description="by GB 32167; III is the worst")
     from_m: Chainage
@@ -90,14 +103,16 @@ class GroundPointSection(Section):
 
 class ZoneSection(Section):
     id: Id
-    kind: Literal["on_pipe", "valve", "patrol_track", "marker", "crossing", "ignore"]
-    name: Name | None = None
-    polygon_px: list[Pixel] = Field(max_length=1000)
+    kind: Literal["on_pipe", "valve", "patrol_track", "marker", "crossing", "ignore"] = Field(
+        description="which rules look at it; what is inside an 'ignore' zone is left out"
+    )
+    name: Name | None = Field(default=None, description="plain text, or {en: …, zh: …}")
+    polygon_px: list[Pixel] = Field(max_length=1000, description="at least 3 corners [x, y] in order")
 
 
 class CameraSection(Section):
     id: Id
-    edge: Words
+    edge: Words = Field(description="id of the edge that reads it")
     site: Words = Field(description="id of the HCA that it watches")
     name: Name
     source: Words = Field(
@@ -105,8 +120,10 @@ class CameraSection(Section):
         description="rtsp://, rtsps://, http(s)://, a file or folder (relative to this file), or webcam:0; never with a password",
     )  # fmt: skip
     credential: Id | None = Field(default=None, description="name in the edge's own secrets file")
-    footage: Literal["real", "simulated"] = "real"
-    position: LonLat | None = None
+    footage: Literal["real", "simulated"] = Field(
+        default="real", description="'simulated' is said wherever its picture is shown"
+    )
+    position: LonLat | None = Field(default=None, description="where it stands: [longitude, latitude]")
     frame_size_px: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
         default=None, description="[width, height] of the picture that pixels refer to"
     )
@@ -114,29 +131,31 @@ class CameraSection(Section):
         default=[], max_length=1000, description="surveyed points: at least 4, or none"
     )
     survey_sigma_m: float = Field(default=0.1, gt=0, le=100, description="1-sigma error of the survey")
-    zones: list[ZoneSection] = Field(default=[], max_length=100)
+    zones: list[ZoneSection] = Field(
+        default=[], max_length=100, description="polygons in the picture, for rules that need no distance"
+    )
     looks_per_s: float = Field(
         default=5.0, gt=0, le=30, description="analysed pictures per second while something moves"
     )
-    min_score: float = Field(default=0.4, gt=0, lt=1)
+    min_score: float = Field(default=0.4, gt=0, lt=1, description="boxes that score less are not tracked")
     loop: bool = Field(default=False, description="play a file again and again")
 
 
 class MemberSection(Section):
-    user: Id
+    user: Id = Field(description="login; in one team only")
     name: Name
-    role: Literal["officer", "patrol"]
-    phone: Words | None = None
+    role: Literal["officer", "patrol"] = Field(description="of the authority, or of the operator")
+    phone: Words | None = Field(default=None, description="shown to the control room")
 
 
 class TeamSection(Section):
     id: Id
     name: Name
-    members: list[MemberSection] = Field(max_length=1000)
+    members: list[MemberSection] = Field(max_length=1000, description="who can be sent; at least one")
     sites: list[Words] = Field(
         default=[], max_length=10_000, description="HCAs that it covers; all if left out"
     )
-    base: LonLat | None = None
+    base: LonLat | None = Field(default=None, description="where it starts from: [longitude, latitude]")
 
 
 def _moment(value: Any) -> Any:
@@ -153,70 +172,78 @@ Moment = Annotated[
 
 
 class PermitSection(Section):
-    number: Words
+    number: Words = Field(description="as the approval names it")
     violation: Words = Field(description="code of the catalogue's row that it makes lawful")
-    pipeline: Words
+    pipeline: Words = Field(description="id of its pipeline")
     from_m: Chainage
     to_m: Chainage
     valid_from: Moment
     valid_to: Moment
-    company: Words
-    machines: str = Field(default="", max_length=500)
+    company: Words = Field(description="who works")
+    machines: str = Field(default="", max_length=500, description="with what")
 
 
 Points = Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class HcaPoints(Section):
-    I: Points | None = None  # noqa: E741 - the standard's own numeral
-    II: Points | None = None
-    III: Points | None = None
+    I: Points | None = Field(default=None, description="for I")  # noqa: E741 - the standard's own numeral
+    II: Points | None = Field(default=None, description="for II")
+    III: Points | None = Field(default=None, description="for III")
 
 
 class ActivityPoints(Section):
-    passing: Points | None = None
-    stopped: Points | None = None
-    working: Points | None = None
+    passing: Points | None = Field(default=None, description="while passing")
+    stopped: Points | None = Field(default=None, description="while stopped")
+    working: Points | None = Field(default=None, description="while working")
 
 
 class RiskSection(Section):
     """Overrides of monitor.domain.risk.Weights; what is left out keeps its shipped value."""
 
     version: Words = Field(description="recorded with each grade; change it when you change a number")
-    within_band: Points | None = None
-    hca: HcaPoints = HcaPoints()
-    activity: ActivityPoints = ActivityPoints()
-    long_dwell: Points | None = None
-    long_dwell_s: float | None = Field(default=None, gt=0, le=86_400)
-    night: Points | None = None
-    repeat: Points | None = None
-    repeat_most: Points | None = None
-    permit: Annotated[int, Field(ge=-1000, le=0)] | None = None
+    within_band: Points | None = Field(
+        default=None, description="points for lying within the article's distance"
+    )
+    hca: HcaPoints = Field(default=HcaPoints(), description="points for each HCA grade")
+    activity: ActivityPoints = Field(default=ActivityPoints(), description="points for what the machine does")
+    long_dwell: Points | None = Field(default=None, description="points for a long stay")
+    long_dwell_s: float | None = Field(default=None, gt=0, le=86_400, description="a long stay, seconds")
+    night: Points | None = Field(default=None, description="points at night")
+    repeat: Points | None = Field(default=None, description="points for each earlier occurrence")
+    repeat_most: Points | None = Field(default=None, description="most points for repetition")
+    permit: Annotated[int, Field(ge=-1000, le=0)] | None = Field(
+        default=None, description="points that a permit takes away"
+    )
     level_from: HcaPoints = Field(
         default=HcaPoints(), description="points from which levels I, II, III begin"
     )
 
 
 class HttpSection(Section):
-    host: Words = "127.0.0.1"
+    host: Words = Field(default="127.0.0.1", description="address to listen on")
     port: Port | None = Field(default=None, description="left out: 8420, or a free one if that is taken")
 
 
 class DatabaseSection(Section):
     """Address of PostgreSQL or TimescaleDB, with its password: from the environment or a file."""
 
-    url_env: EnvName | None = None
-    url_file: FilePath | None = None
+    url_env: EnvName | None = Field(
+        default=None, description="environment variable that holds postgresql://…"
+    )
+    url_file: FilePath | None = Field(default=None, description="file that holds it, mode 600")
 
 
 class MqttSection(Section):
-    host: Words
-    port: Port = 1883
-    tls: bool = False
+    host: Words = Field(description="name or address; with TLS as in its certificate")
+    port: Port = Field(default=1883, description="usually 8883 with TLS")
+    tls: bool = Field(default=False, description="needed outside this machine")
     ca_file: FilePath | None = Field(default=None, description="certificate authority, if not the system's")
-    user: Words | None = None
-    password_env: EnvName | None = None
-    password_file: FilePath | None = None
+    user: Words | None = Field(default=None, description="login at the broker")
+    password_env: EnvName | None = Field(
+        default=None, description="environment variable that holds its password"
+    )
+    password_file: FilePath | None = Field(default=None, description="file that holds it, mode 600")
 
 
 Database = Annotated[
@@ -230,10 +257,10 @@ Mqtt = Annotated[
 
 
 class CentreSection(Section):
-    http: HttpSection = HttpSection()
-    database: Database = "embedded"
-    mqtt: Mqtt = "embedded"
-    data_dir: FilePath = "data"
+    http: HttpSection = Field(default=HttpSection(), description="where the console listens")
+    database: Database = Field(default="embedded", description="'embedded', or where its address comes from")
+    mqtt: Mqtt = Field(default="embedded", description="'embedded', or another broker")
+    data_dir: FilePath = Field(default="data", description="database, evidence, heads; relative to this file")
 
 
 SUPPORTED_VERSION = 1
@@ -242,16 +269,28 @@ SUPPORTED_VERSION = 1
 class Document(Section):
     """hcawatch.yaml: everything that one installation watches, and how it runs."""
 
-    version: Literal[1]
-    city: CitySection
-    pipelines: list[PipelineSection] = Field(min_length=1, max_length=1000)
-    hcas: list[HcaSection] = Field(min_length=1, max_length=10_000)
-    edges: list[EdgeSection] = Field(min_length=1, max_length=10_000)
-    cameras: list[CameraSection] = Field(min_length=1, max_length=10_000)
-    teams: list[TeamSection] = Field(min_length=1, max_length=1000)
-    permits: list[PermitSection] = Field(default=[], max_length=10_000)
-    risk: RiskSection | None = None
-    centre: CentreSection = CentreSection()
+    version: Literal[1] = Field(description="of this file's format")
+    city: CitySection = Field(description="the place as a whole")
+    pipelines: list[PipelineSection] = Field(
+        min_length=1, max_length=1000, description="with their centrelines"
+    )
+    hcas: list[HcaSection] = Field(
+        min_length=1,
+        max_length=10_000,
+        description="high-consequence areas: ranges of chainage that don't overlap",
+    )
+    edges: list[EdgeSection] = Field(min_length=1, max_length=10_000, description="boxes beside the cameras")
+    cameras: list[CameraSection] = Field(
+        min_length=1, max_length=10_000, description="what is watched with what"
+    )
+    teams: list[TeamSection] = Field(min_length=1, max_length=1000, description="who is sent")
+    permits: list[PermitSection] = Field(
+        default=[],
+        max_length=10_000,
+        description="lawful work: lowers a level where the law knows a permit, never mutes",
+    )
+    risk: RiskSection | None = Field(default=None, description="overrides of the shipped points")
+    centre: CentreSection = Field(default=CentreSection(), description="how the centre runs")
 
 
 def text_of(name: str | ByLanguage | None) -> dict[str, str]:
