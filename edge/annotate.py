@@ -6,6 +6,7 @@ simulated picture says so across its head. Decides nothing; values come from the
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -29,6 +30,8 @@ _COLOURS_BGR: Final = {
 }  # fmt: skip
 _FONT: Final = "sans"
 JPEG_QUALITY: Final = 88
+#: Smaller pictures are enlarged, so that the text can be read.
+LEAST_WIDTH_PX: Final = 960
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +58,7 @@ def lines(label: Label) -> tuple[str, ...]:
     row = CATALOGUE[label.violation]
     local = label.captured_at.astimezone(ZoneInfo(label.timezone))
     may = " (may lie within / 可能位于范围内)" if label.may_lie_within else ""
-    head = f"{label.level} 级  {row.title['zh']} / {row.title['en']}{may}  Art {row.article}"
+    head = f"{label.level} 级  疑似 {row.title['zh']} / suspected: {row.title['en']}{may}  Art {row.article}"
     when = f"{local:%Y-%m-%d %H:%M:%S %z}  ({label.captured_at:%H:%M:%S} UTC)"
     names = (label.camera_name, label.site_name)
     who = "  ·  ".join(" ".join(dict.fromkeys(filter(None, (n.get("zh"), n.get("en"))))) for n in names)
@@ -73,12 +76,14 @@ def _where(label: Label) -> str:
 
 
 def draw(bgr: Bgr, box: tuple[float, float, float, float], label: Label) -> Bgr:
-    """A copy of the picture with all of it; the input is left alone."""
-    picture = bgr.copy()
+    """A copy of the picture with all of it, enlarged if it is small; the input is left alone."""
+    scale = max(1, math.ceil(LEAST_WIDTH_PX / bgr.shape[1]))
+    size = (bgr.shape[1] * scale, bgr.shape[0] * scale)
+    picture = np.asarray(cv2.resize(bgr, size), dtype=np.uint8) if scale > 1 else bgr.copy()
     width_px = picture.shape[1]
     size_px = max(12, round(width_px / 55))
     colour = _COLOURS_BGR[label.level]
-    x1, y1, x2, y2 = (round(v) for v in box)
+    x1, y1, x2, y2 = (round(v * scale) for v in box)
     cv2.rectangle(picture, (x1, y1), (x2, y2), colour, max(2, width_px // 400))
     tag = f"{_CLASS_ZH.get(label.object_class, '')} {label.object_class} {label.confidence:.2f}".strip()
     _write(picture, tag, (x1, max(size_px + 4, y1 - size_px // 3)), size_px, colour)

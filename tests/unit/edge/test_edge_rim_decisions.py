@@ -42,10 +42,7 @@ def test_jitter_of_arrival_is_smoothed_by_the_streams_own_spacing() -> None:
     """Packets that arrive up to 200 ms late are stamped on the stream's own even spacing."""
     rng = Random(1)
     stamps = play([(i / 25, 100 + i / 25 + rng.uniform(0, 0.2)) for i in range(500)])
-    gaps = [
-        (b.captured_at - a.captured_at).total_seconds()
-        for a, b in pairwise(stamps[100:])
-    ]
+    gaps = [(b.captured_at - a.captured_at).total_seconds() for a, b in pairwise(stamps[100:])]
     assert all(abs(gap - 0.04) < 0.015 for gap in gaps)
     assert [round(s.media_s, 6) for s in stamps[:3]] == [0.0, 0.04, 0.08]
 
