@@ -1,8 +1,8 @@
 """A broker in memory with the edge's bad line to it: what MQTT 5 at QoS 1 promises, and not a bit more.
 
 Promised: what the broker acknowledged reaches the centre at least once, as long as the broker lives. Not
-promised: that an acknowledgement arrives, that a message comes once or in order, that a broker that died
-still knows anything. Retained messages, sessions and last wills are as a broker keeps them.
+promised: that an acknowledgement arrives, that a message comes once, that a broker that died
+still knows anything. Numbered messages even overtake each other here. Retained messages, sessions and last wills are as a broker keeps them.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Broker:
         self._for_centre: dict[int, Message] = {}
         self._for_edge: dict[int, Message] = {}
         self._retained: dict[str, Message] = {}
+        self._last_spoken_s: dict[str, float] = {}
         self.phones: list[Callable[[str, bytes], None]] = []
         #: never forget a receipt: what an honest test must not do, mutations do (test_checks.py)
         self.lose_receipts = False
@@ -156,8 +157,18 @@ class Broker:
         line = self._line
         copies = 2 if self._rng.random() < self._plan.duplicated else 1
         for _ in range(copies):
-            self._agenda.after(self._late_s(), lambda: self._arrive(message, line))
+            self._agenda.after(
+                self._in_order_s("edge", message, self._late_s()), lambda: self._arrive(message, line)
+            )
         return message.mid
+
+    def _in_order_s(self, leg: str, message: Message, wait_s: float) -> float:
+        """What an edge says of itself keeps its order, as MQTT promises; numbers may overtake each other."""
+        if message.topic not in _SPOKEN:
+            return wait_s
+        when_s = max(self._agenda.now_s + wait_s, self._last_spoken_s.get(leg, 0.0))
+        self._last_spoken_s[leg] = when_s
+        return when_s - self._agenda.now_s
 
     def _late_s(self) -> float:
         return 0.005 + self._plan.late_s * self._rng.random() ** 3
@@ -217,7 +228,8 @@ class Broker:
         line = self._centre_line
         copies = 2 if self._rng.random() < self._plan.duplicated else 1
         for _ in range(copies):
-            self._agenda.after(0.002 * (1 + self._rng.random()), lambda: self._at_centre(key, message, line))
+            wait_s = self._in_order_s("centre", message, 0.002 * (1 + self._rng.random()))
+            self._agenda.after(wait_s, lambda: self._at_centre(key, message, line))
 
     def _at_centre(self, key: int, message: Message, line: int) -> None:
         if line == self._centre_line and self._centre is not None and self._alive:

@@ -140,7 +140,7 @@ class SimEdge:
     def _kill(self, kill: Kill) -> None:
         if not self.alive or (kill.camera_id is not None and kill.camera_id not in self._cameras):
             return
-        self._armed = kill
+        self._armed, self.outbox.dies = kill, None
         if kill.when == "now":
             self._carry_out()
         else:

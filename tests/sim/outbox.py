@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from edge.outbox import Make, PendingEvidence, Row, SavedEpisode
+from monitor.domain.events import RiskEvent
 from tests.doubles.outbox import MemoryOutbox
 
 
@@ -24,6 +25,8 @@ class MortalOutbox(MemoryOutbox):
         #: every number that was ever given, with the hash of its bytes; not the edge's to read
         self.given: dict[int, str] = {}
         self.numbered_at_s: dict[int, float] = {}
+        #: when an event was refused because the disk was full
+        self.refused_at_s: list[float] = []
 
     def append(
         self,
@@ -33,6 +36,8 @@ class MortalOutbox(MemoryOutbox):
         evidence: Sequence[PendingEvidence] = (),
         close_minute: tuple[str, datetime] | None = None,
     ) -> Row:
+        if self.full and isinstance(make(self.epoch, self.last_seq + 1), RiskEvent):
+            self.refused_at_s.append(self._now_s())
         dies, self.dies = self.dies, None
         if dies == "before_commit":
             raise Killed

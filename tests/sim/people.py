@@ -27,6 +27,7 @@ from tests.sim.database import Database
 from tests.sim.plan import Plan
 
 AGAIN_S = 3.0
+_ON_THE_WAY = (State.DISPATCHED, State.ACCEPTED, State.EN_ROUTE)
 POLL_S = 60.0
 OPERATOR = Actor(user="olga", role=Role.OPERATOR)
 SUPERVISOR = Actor(user="sun", role=Role.SUPERVISOR)
@@ -130,7 +131,7 @@ class People:
                 if alert.health in _BY_HAND and age_s > 300 and self.once("clear", alert):
                     self.step(alert.alert_id, Step.CLEAR, OPERATOR)
                 continue
-            if alert.state in (State.RESOLVED,):
+            if alert.state is State.RESOLVED:
                 continue
             if (
                 alert.acknowledged_at is None
@@ -138,9 +139,24 @@ class People:
                 and self.once("ack", alert)
             ):
                 self.step(alert.alert_id, Step.ACKNOWLEDGE, OPERATOR)
+            if alert.state in _ON_THE_WAY and self.once("recall", alert) and self._chance("recalls", alert):
+                self._recall(alert.alert_id)
             mild = alert.level in (Level.III, Level.IV)
             if mild and age_s >= habits.confirms_after_s and self.once("confirm", alert):
                 self.step(alert.alert_id, Step.CONFIRM, OPERATOR)
+
+    def _recall(self, alert_id: str) -> None:
+        """Back, and somebody is sent again two minutes later."""
+
+        def send_again(yes: bool) -> None:
+            if yes:
+                self._agenda.after(120.0, lambda: self.step(alert_id, Step.DISPATCH, OPERATOR))
+
+        self.step(alert_id, Step.RECALL, OPERATOR, send_again)
+
+    def _chance(self, habit: str, alert: Alert) -> bool:
+        chance: float = getattr(self._plan.habits, habit)
+        return random.Random(f"{self._plan.seed} {habit} {alert.alert_id}").random() < chance
 
     def _supervisor_looks(self) -> None:
         rows = self.look(lambda engine: engine.list_alerts(state=State.RESOLVED))
@@ -151,7 +167,11 @@ class People:
             age_s = (self._agenda.utc - alert.resolved_at).total_seconds()
             if self.once("verify own", alert):
                 self._try_own(alert)
-            if age_s >= self._plan.habits.verifies_after_s and self.once("verify", alert):
+            if age_s < self._plan.habits.verifies_after_s:
+                continue
+            if self.once("reopen", alert) and self._chance("reopens", alert):
+                self.step(alert.alert_id, Step.REOPEN, SUPERVISOR, note="look again")
+            elif self.once("verify", alert):
                 self.step(alert.alert_id, Step.VERIFY, SUPERVISOR)
 
     def _try_own(self, alert: Alert) -> None:

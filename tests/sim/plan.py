@@ -7,11 +7,14 @@ After `Plan.calm_from_s` nothing fails any more, so that what is still missing a
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any, Literal
 
 import msgspec
 
+from alerts.values import Permit
 from tests.sim import scene
+from tests.sim.clock import START
 from tests.sim.noise import Detector
 from tests.sim.story import Act, Outage, Story
 
@@ -49,6 +52,9 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     #: chance that the first officer declines, and that an officer does not answer at all
     declines: float = 0.0
     silent: float = 0.0
+    #: chance that the room recalls an officer and sends one again, and that a supervisor reopens a case
+    recalls: float = 0.0
+    reopens: float = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +65,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     detector: Detector = Detector()
     habits: Habits = Habits()
     calm_from_s: float
+    #: lawful work that the centre knows of
+    permits: tuple[Permit, ...] = ()
     link_outages: tuple[Outage, ...] = ()
     kills: tuple[Kill, ...] = ()
     centre_restarts: tuple[Outage, ...] = ()
@@ -126,12 +134,15 @@ def drawn(seed: int) -> Plan:
     )
     return Plan(
         seed=seed,
-        story=Story(acts=tuple(acts), blackouts=blackouts, ends_s=calm_s + 2.0 * HOUR_S),
+        story=Story(acts=tuple(acts), blackouts=blackouts, ends_s=calm_s + 3.0 * HOUR_S),
         detector=Detector(tremble_px=rng.uniform(0.5, 2.5), missed=rng.uniform(0.0, 0.2),
                           invented=rng.uniform(0.0, 0.02), confused=rng.uniform(0.0, 0.1)),
         habits=Habits(accepts_after_s=rng.uniform(15.0, 300.0), drives_s=rng.uniform(300.0, 1200.0),
-                      declines=rng.choice((0.0, 0.3)), silent=rng.choice((0.0, 0.2))),
+                      verifies_after_s=rng.uniform(600.0, 1800.0),
+                      declines=rng.choice((0.0, 0.3)), silent=rng.choice((0.0, 0.2)),
+                      recalls=rng.choice((0.0, 0.3)), reopens=rng.choice((0.0, 0.3))),
         calm_from_s=calm_s,
+        permits=_permits(rng),
         link_outages=outages(4, 2.0, 1200.0),
         kills=_kills(rng, acts, calm_s),
         centre_restarts=outages(3, 1.0, 90.0),
@@ -140,7 +151,7 @@ def drawn(seed: int) -> Plan:
             (_about_an_act(rng, acts, calm_s), rng.random() < 0.7) for _ in range(rng.randint(0, 2))
         ),
         jumps=tuple(
-            Jump(at_s=_about_an_act(rng, acts, calm_s), by_s=rng.choice((-1, 1)) * 1.5 * 400.0 ** rng.random())
+            Jump(at_s=_about_an_act(rng, acts, calm_s), by_s=rng.choice((-1, 1)) * 1.5 * 3000.0 ** rng.random())
             for _ in range(rng.choice((0, 0, 1, 2)))
         ),
         disk_full=outages(1, 5.0, 300.0) if rng.random() < 0.3 else (),
@@ -156,6 +167,18 @@ def _about_an_act(rng: random.Random, acts: list[Act], calm_s: float) -> float:
         act = rng.choice(acts)
         return rng.uniform(act.from_s - 20.0, act.until_s + 60.0)
     return rng.uniform(60.0, calm_s - 60.0)
+
+
+def _permits(rng: random.Random) -> tuple[Permit, ...]:
+    """Approved works beside the line, or a paper that the law does not know: it must not lower anything."""
+    violation = rng.choice((None, "works_50m", "excavation_5m"))
+    if violation is None:
+        return ()
+    day = timedelta(days=1)
+    return (
+        Permit(permit_number="P-1", violation=violation, pipeline_id="p-sim", from_m=2900.0, to_m=3100.0,
+               valid_from=START - day, valid_to=START + 2 * day),
+    )  # fmt: skip
 
 
 def _kills(rng: random.Random, acts: list[Act], calm_s: float) -> tuple[Kill, ...]:

@@ -14,8 +14,6 @@ import msgspec
 from monitor.domain.violations import Activity
 from tests.sim import scene
 
-#: the machine stops so far from the centreline, on the camera's side
-BESIDE_M = 3.0
 SPEED_M_S = 1.5
 COMES_FROM_M = 18.0
 ARM_M = 3.0
@@ -39,6 +37,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     lasts_s: float
     #: seconds between stopping and digging
     rests_s: float = 10.0
+    #: the machine stops so far from the centreline: on the camera's side, or beyond the line if negative
+    beside_m: float = 3.0
 
     @property
     def camera_id(self) -> str:
@@ -121,7 +121,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 def _thing(act: Act, at_s: float) -> Thing | None:
     if act.what == "cross":
         return _walker(act, at_s)
-    north_m = scene.LINE_NORTH_M - BESIDE_M
+    north_m = scene.LINE_NORTH_M - act.beside_m
     doing: Activity = "passing"
     reach_m = 0.0
     if act.what == "pass":

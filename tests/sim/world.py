@@ -71,6 +71,8 @@ class World:
 
     def run(self) -> World:
         """From the first second to the last; what is found wrong is in `faults`."""
+        for permit in self.plan.permits:
+            self.database.book.add_permit(permit)
         self.centre.start()
         self.edge.start()
         self.agenda.every(CHECK_S, self._check)
