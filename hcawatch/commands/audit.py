@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,21 +16,33 @@ from hcawatch.commands.common import (
     with_examples,
 )
 
+if TYPE_CHECKING:
+    from monitor.audit.verdict import Verdict
+
 app = group("The audit log: verify it on one's own machine, export it, show its head.")
 
 
 @app.command()
 @with_examples(
-    "hcawatch audit verify bundle.zip",
-    "hcawatch audit verify bundle.zip --key published.key --known last-month.checkpoint",
+    "hcawatch audit verify bundle.zip --key published.key",
+    "hcawatch audit verify bundle.zip --known last-month.checkpoint",
+    "hcawatch audit verify --database postgresql://… --heads data/centre/heads",
 )
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="The zip that was exported.", show_default=False)],
+    bundle: Annotated[Path | None, typer.Argument(help="The zip that was exported.", show_default=False)] = None,
     key: Annotated[
-        Path | None, typer.Option(help="File with the verifier key, got from outside the bundle.", show_default=False)
+        str | None,
+        typer.Option(metavar="KEY", help="The signer's public key, or a file with it, got from outside.", show_default=False),
     ] = None,
     known: Annotated[
-        list[Path] | None, typer.Option(help="A checkpoint got earlier, which the bundle must contain; may repeat.", show_default=False)
+        list[Path] | None,
+        typer.Option(help="A checkpoint got earlier, which the bundle must contain; may repeat.", show_default=False),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(metavar="URL", help="Verify what a database holds instead of a bundle.", show_default=False)
+    ] = None,
+    heads: Annotated[
+        Path | None, typer.Option(help="With --database: folder of the published heads.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
@@ -40,19 +52,40 @@ def verify(
     signed it all, not who.
     """
     from hcawatch.commands.shown import plain
-    from monitor.audit.verify import verify_bundle
 
-    if not bundle.is_file():
-        raise CommandError(f"there is no file {bundle}; name the zip that `hcawatch audit export` wrote")
-    trusted = key.read_text(encoding="utf-8").strip() if key is not None else None
-    checkpoints = [path.read_text(encoding="utf-8") for path in known or ()]
-    verdict = verify_bundle(bundle, trusted, known_checkpoints=checkpoints)
+    if (bundle is None) == (database is None):
+        raise CommandError("name a bundle (BUNDLE.zip) or a database (--database URL), one of the two")
+    verdict = _verdict(bundle, database, _key(key), tuple(known or ()), heads)
     if as_json:
         typer.echo(json.dumps({"ok": verdict.ok, **plain(verdict)}, ensure_ascii=False))
     else:
         typer.echo(verdict.diagnostics())
         typer.echo(f"{'verified' if verdict.ok else 'NOT VERIFIED'}: {verdict.size} entries")
     raise typer.Exit(0 if verdict.ok else 1)
+
+
+def _verdict(
+    bundle: Path | None, database: str | None, key: str | None, known: tuple[Path, ...], heads: Path | None
+) -> "Verdict":
+    from monitor.audit.verify import verify_bundle, verify_database
+
+    if bundle is not None:
+        if not bundle.is_file():
+            raise CommandError(f"there is no file {bundle}; name the zip that `hcawatch audit export` wrote")
+        checkpoints = [path.read_text(encoding="utf-8") for path in known]
+        return verify_bundle(bundle, key, known_checkpoints=checkpoints)
+    import psycopg
+
+    assert database is not None
+    with psycopg.connect(database, prepare_threshold=None) as conn:
+        return verify_database(conn, key, heads_dir=heads)
+
+
+def _key(text: str | None) -> str | None:
+    """The key itself: keys have a '+' in them, other words name a file."""
+    if text is None or ("+" in text and not Path(text).is_file()):
+        return text
+    return Path(text).read_text(encoding="utf-8").strip()
 
 
 @app.command()
