@@ -20,7 +20,7 @@ from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker
-from hcawatch.config import LoadedConfig
+from hcawatch.config import LoadedConfig, versions
 from hcawatch.logs import set_up_logs
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
@@ -43,6 +43,11 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status."""
     set_up_logs()
     migrate(runtime.database_url)
+    with versions.connect(runtime.database_url) as conn:
+        number = versions.apply(
+            conn, loaded, author="hcawatch centre", reason="the centre started with this file", now=datetime.now(UTC)
+        )
+    log.info("centre.configuration", version=loaded.version, number=number)
     data_dir = Path(runtime.data_dir)
     with make_pool(runtime.database_url, "centre", min_size=2, max_size=12) as pool:
         _serve(loaded, runtime, pool, data_dir)

@@ -30,6 +30,7 @@ def mosquitto_conf(host: str, port: int) -> str:
     """
     return f"""\
 listener {port} {host}
+set_tcp_nodelay true
 allow_anonymous false
 password_file passwords
 acl_file acl
