@@ -189,6 +189,8 @@ def refusal(exc: Exception, step: Step, view: AlertView, me: Principal) -> WebEr
         return NotFound("no_alert")
     if isinstance(exc, loop_errors.Conflict):
         return Conflict("changed_meanwhile")
+    if isinstance(exc, loop_errors.Unusable):
+        return Unusable("bad_values")
     raise exc
 
 

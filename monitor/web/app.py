@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from sse_starlette.sse import AppStatus
 from starlette.staticfiles import StaticFiles
 
 from monitor.web import alerts, audit, cameras, console, evidence, field, health, problems, sessions, stream
@@ -34,6 +35,8 @@ def create_app(deps: WebDeps) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # sse-starlette notes a server's end for the whole process; a second server would never stream
+        AppStatus.should_exit = False
         web.hub.start()
         try:
             yield

@@ -142,6 +142,8 @@ def bundle(request: Request, me: Exporter) -> Response:
         path = Path(file.name)
     try:
         with deps.pool.connection() as conn:
+            if newest_head(conn) is None:
+                raise NotFound("no_head")
             trail.record(conn, trail.EXPORT, "audit", me.user, now, what="bundle")
         with deps.pool.connection() as conn:
             export.bundle(conn, path)

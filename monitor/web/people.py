@@ -78,7 +78,7 @@ def _matches(password_hash: str, password: str, hasher: argon2.PasswordHasher) -
     try:
         with _HASHING:
             return hasher.verify(password_hash, password)
-    except argon2.exceptions.VerificationError:
+    except (argon2.exceptions.VerificationError, UnicodeEncodeError):
         return False
 
 
@@ -138,7 +138,7 @@ def verify(
     conn: Conn, user: str, password: str, *, hasher: argon2.PasswordHasher = HASHER
 ) -> Principal | None:
     """Who this is if the password fits, else None; it takes as long for users who don't exist."""
-    if len(password) > MAX_PASSWORD_CHARS or "\x00" in user:
+    if len(password) > MAX_PASSWORD_CHARS or not user.isprintable():
         return None
     found = _find(conn, user)
     fits = _matches(found.password_hash if found else _hash_of_nobody(hasher), password, hasher)

@@ -32,8 +32,9 @@ def shown_copy(original: bytes) -> tuple[str, bytes]:
                     raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000)
                 picture.draft("RGB", (SHOWN_EDGE_PX, SHOWN_EDGE_PX))
                 upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError,
-            Image.DecompressionBombWarning) as exc:  # fmt: skip
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
+        raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000) from exc
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise Unusable("photo_broken") from exc
     upright.thumbnail((SHOWN_EDGE_PX, SHOWN_EDGE_PX))
     clean = Image.frombytes("RGB", upright.size, upright.tobytes())

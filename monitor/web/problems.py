@@ -1,5 +1,7 @@
 """Errors as answers: problem details (RFC 9457) for the API, a plain page for people, never a stack trace."""
 
+import traceback
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,12 +11,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Scope
 
-from monitor.web.access import home_of, who
+from monitor.web.access import home_of
 from monitor.web.errors import NotFound, NotLoggedIn, WebError
 from monitor.web.rendering import reader_texts, render
+from monitor.web.security import HEADERS
 
 log = structlog.get_logger(__name__)
 
+#: facts that are words of the catalogues
+_WORDS = ("state", "step", "role")
 _PROBLEM = "application/problem+json"
 _KEY_OF_STATUS = {404: "no_such_page", 405: "no_such_method"}
 
@@ -25,12 +30,9 @@ def wants_page(path: str) -> bool:
 
 
 def sentence(request: Request, error: WebError) -> str:
-    """What is wrong and what to do, in the reader's language. Facts that are keys are looked up too."""
+    """What is wrong and what to do, in the reader's language."""
     t = reader_texts(request)
-    facts = {
-        name: t(f"{name}.{value}") if t.has(f"{name}.{value}") else value
-        for name, value in error.facts.items()
-    }
+    facts = {name: t(f"{name}.{value}") if name in _WORDS else value for name, value in error.facts.items()}
     return t(f"error.{error.key}", **facts)
 
 
@@ -96,8 +98,6 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(WebError)
     def web_error(request: Request, exc: WebError) -> Response:
-        if request.url.path == "/" and not isinstance(exc, NotLoggedIn):
-            who(request)
         return answer_of(request, exc)
 
     @app.exception_handler(HTTPException)
@@ -116,5 +116,15 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     def fault(request: Request, exc: Exception) -> Response:
-        log.error("web.fault", path=request.url.path, method=request.method, exc_info=exc)
-        return answer_of(request, WebError("fault", status=500))
+        # as text: a log that prints local variables would print tokens and passwords too
+        log.error(
+            "web.fault",
+            path=request.url.path,
+            method=request.method,
+            error=repr(exc),
+            stack="".join(traceback.format_exception(exc)),
+        )
+        answer = answer_of(request, WebError("fault", status=500))
+        # this answer is made outside of the layers
+        answer.headers.update({**HEADERS, "Cache-Control": "no-store"})
+        return answer

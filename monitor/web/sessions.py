@@ -18,6 +18,8 @@ from monitor.web.rendering import render
 log = structlog.get_logger(__name__)
 router = APIRouter()
 
+#: stands for names with control characters or half surrogates, which nobody has and no column takes
+_UNPRINTABLE = "(unprintable)"
 LANGUAGE_S = 400 * 86400
 
 
@@ -54,6 +56,8 @@ class WrongPassword(WebError):
 def log_in(web: Web, user: str, password: str, address: str) -> tuple[str, Principal]:
     """A new session's token and whose it is. Throttled or WrongPassword if not."""
     now = web.deps.clock()
+    if not user.isprintable():
+        user = _UNPRINTABLE
     if (wait_s := web.throttle.wait_s(user, address, now)) > 0:
         raise Throttled(wait_s)
     with web.deps.pool.connection() as conn:

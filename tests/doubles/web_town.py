@@ -164,7 +164,7 @@ class Town:
         chainage_m = changes.pop("chainage_m", (hca.from_m + hca.to_m) / 2)
         offset_m = changes.pop("offset_m", 2.1)
         evidence = changes.pop("evidence", ())
-        at = self._beside(pipeline, chainage_m, offset_m)
+        at = (0.0, 0.0) if chainage_m is None else self._beside(pipeline, chainage_m, offset_m)
         given: dict[str, Any] = {
             "event_id": str(uuid7()), "edge_id": camera.edge_id, "epoch": "ep", "seq": next(self._seq),
             "episode_id": str(uuid7()), "phase": "onset", "site_id": camera.site_id, "camera_id": camera_id,

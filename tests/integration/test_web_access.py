@@ -91,7 +91,9 @@ def test_every_route_with_every_role(client: TestClient) -> None:
             headers = {"authorization": f"Bearer {given[who]}"} if who != "nobody" else {}
             body = {"json": {"step": "acknowledge"}} if path.endswith("/steps") else {}
             status = client.request(method, url, headers=headers, **body).status_code
-            let_in = status not in (401, 403) and not (status == 303 and path not in ("/login", "/logout", "/language/{language}", "/nothing-yet"))
+            let_in = status not in (401, 403) and not (
+                status == 303 and path not in ("/login", "/logout", "/language/{language}", "/nothing-yet")
+            )
             if path in ("/login", "/api/v1/login") and method == "POST":
                 let_in = status != 403 or who == "nobody"  # a form without an origin is refused
             if let_in is not (who in allowed):
@@ -106,7 +108,11 @@ def test_guards_and_the_table_of_rights_agree() -> None:
         if guard is None:
             continue
         for method in route.methods or set():
-            users = {user for user, (role, _, _) in PEOPLE.items() if any(may(role, right) for right in guard.rights)}
+            users = {
+                user
+                for user, (role, _, _) in PEOPLE.items()
+                if any(may(role, right) for right in guard.rights)
+            }
             assert users == EXPECTED[(method, route.path)] - {"edge"}, (method, route.path)
 
 
@@ -131,14 +137,20 @@ def test_nobody_is_led_to_the_login_and_back(client: TestClient) -> None:
 def test_a_right_that_nobody_has_lets_nobody_in() -> None:
     """Denied unless listed."""
     assert not any(may(role, "no_such_right") for role, _, _ in PEOPLE.values())  # type: ignore[arg-type]
-    assert Right.MANAGE not in {right for route in all_routes() if (guard := guard_of(route)) for right in guard.rights}
+    assert Right.MANAGE not in {
+        right for route in all_routes() if (guard := guard_of(route)) for right in guard.rights
+    }
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/static/base.css", "/api/v1/map", "/no/such/page", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/", "/login", "/static/base.css", "/api/v1/map", "/no/such/page", "/healthz"]
+)
 def test_every_answer_carries_the_security_headers(client: TestClient, path: str) -> None:
     """Pages, files, API answers and errors alike."""
     headers = client.get(path).headers
-    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert headers["content-security-policy"].startswith(
+        "default-src 'none'; script-src 'self'; style-src 'self'"
+    )
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "same-origin"

@@ -28,7 +28,9 @@ def client(here: Town) -> Iterator[TestClient]:
 
 
 def log_in(client: TestClient, user: str = "operator", password: str = PASSWORD, **form: str) -> int:
-    return client.post("/login", data={"user": user, "password": password, **form}, headers=ORIGIN).status_code
+    return client.post(
+        "/login", data={"user": user, "password": password, **form}, headers=ORIGIN
+    ).status_code
 
 
 def entries(here: Town, kind: str) -> list[dict[str, object]]:
@@ -36,7 +38,9 @@ def entries(here: Town, kind: str) -> list[dict[str, object]]:
         return conn.execute("SELECT subject, actor FROM audit_entry WHERE kind = %s", (kind,)).fetchall()
 
 
-def test_the_form_gives_a_cookie_that_scripts_and_other_sites_cannot_use(client: TestClient, here: Town) -> None:
+def test_the_form_gives_a_cookie_that_scripts_and_other_sites_cannot_use(
+    client: TestClient, here: Town
+) -> None:
     """HttpOnly, SameSite=Strict; and Secure where the entry point says that there is TLS."""
     answer = client.post("/login", data={"user": "operator", "password": PASSWORD}, headers=ORIGIN)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -53,7 +57,13 @@ def test_the_form_gives_a_cookie_that_scripts_and_other_sites_cannot_use(client:
 
 def test_everybody_arrives_at_their_first_page(client: TestClient) -> None:
     """The room at the console, the field at its dispatches, the auditor at the log."""
-    for user, home in [("operator", "/"), ("admin", "/"), ("li.wei", "/field"), ("auditor", "/audit"), ("holder", "/nothing-yet")]:
+    for user, home in [
+        ("operator", "/"),
+        ("admin", "/"),
+        ("li.wei", "/field"),
+        ("auditor", "/audit"),
+        ("holder", "/nothing-yet"),
+    ]:
         client.cookies.clear()
         answer = client.post("/login", data={"user": user, "password": PASSWORD}, headers=ORIGIN)
         assert answer.headers["location"] == home
@@ -125,7 +135,10 @@ def test_a_foreign_page_can_do_nothing_in_my_name(client: TestClient) -> None:
     assert client.post(steps, json={"step": "confirm"}, headers=ORIGIN).status_code == 404
     assert client.post("/logout", headers=evil).status_code == 403
     client.cookies.clear()
-    assert client.post("/login", data={"user": "operator", "password": PASSWORD}, headers=evil).status_code == 403
+    assert (
+        client.post("/login", data={"user": "operator", "password": PASSWORD}, headers=evil).status_code
+        == 403
+    )
     assert client.post("/login", data={"user": "operator", "password": PASSWORD}).status_code == 403
 
 
@@ -151,14 +164,19 @@ def test_ensure_user_is_repeatable(here: Town) -> None:
     """A second start leaves password and sessions alone, and brings role and team up to date."""
     with here.pool.connection() as conn:
         token = people.open_session(conn, "operator", now=here.now, lives_s=60)
-        again = people.ensure_user(conn, "operator", Role.SUPERVISOR, "Olga", None, PASSWORD, now=here.now, hasher=CHEAP)
+        again = people.ensure_user(
+            conn, "operator", Role.SUPERVISOR, "Olga", None, PASSWORD, now=here.now, hasher=CHEAP
+        )
         assert again is False
         found = people.of_session(conn, token, now=here.now)
     assert found is not None
     assert (found.role, found.display_name) == (Role.SUPERVISOR, "Olga")
 
 
-@pytest.mark.parametrize(("role", "password"), [(Role.EDGE, PASSWORD), (Role.SYSTEM, PASSWORD), (Role.OPERATOR, "short"), (Role.OPERATOR, "x" * 1025)])
+@pytest.mark.parametrize(
+    ("role", "password"),
+    [(Role.EDGE, PASSWORD), (Role.SYSTEM, PASSWORD), (Role.OPERATOR, "short"), (Role.OPERATOR, "x" * 1025)],
+)
 def test_what_nobody_may_be(here: Town, role: Role, password: str) -> None:
     """Machines don't get passwords, and people get no bad ones."""
     with here.pool.connection() as conn, pytest.raises(people.PeopleError):
@@ -167,7 +185,9 @@ def test_what_nobody_may_be(here: Town, role: Role, password: str) -> None:
 
 def test_a_password_of_a_megabyte_costs_nothing(client: TestClient) -> None:
     """Hashing is not offered for whatever somebody sends."""
-    assert client.post("/api/v1/login", json={"user": "operator", "password": "x" * 1_000_000}).status_code in (413, 422)
+    assert client.post(
+        "/api/v1/login", json={"user": "operator", "password": "x" * 1_000_000}
+    ).status_code in (413, 422)
 
 
 def test_language_switch(client: TestClient) -> None:

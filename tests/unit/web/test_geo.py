@@ -13,7 +13,14 @@ ON_A = (121.4380, 31.2062)
 
 
 def alert(**changes: Any) -> dict[str, Any]:
-    return {"lon": ON_A[0], "lat": ON_A[1], "accuracy_m": 0.6, "camera_id": "old-town", "level": "I", **changes}
+    return {
+        "lon": ON_A[0],
+        "lat": ON_A[1],
+        "accuracy_m": 0.6,
+        "camera_id": "old-town",
+        "level": "I",
+        **changes,
+    }
 
 
 def of_kind(features: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -37,7 +44,9 @@ def test_bands_lie_at_the_laws_distances_from_the_line() -> None:
         for lon, lat in band["geometry"]["coordinates"][0]:
             distance_m = abs(line.locate((lon, lat)).offset_m)
             assert distance_m <= band["properties"]["band_m"] + 0.05
-        farthest = max(abs(line.locate((lon, lat)).offset_m) for lon, lat in band["geometry"]["coordinates"][0])
+        farthest = max(
+            abs(line.locate((lon, lat)).offset_m) for lon, lat in band["geometry"]["coordinates"][0]
+        )
         assert farthest == pytest.approx(band["properties"]["band_m"], abs=0.05)
 
 

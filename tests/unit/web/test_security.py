@@ -19,7 +19,14 @@ from monitor.web.sessions import local_path
         ({"host": "room.example", "content-type": "application/x-www-form-urlencoded"}, False),
         ({"host": "room.example", "content-type": "text/plain"}, False),
         ({"host": "room.example", "content-type": "application/json"}, True),
-        ({"host": "room.example", "authorization": "Bearer t", "content-type": "multipart/form-data; boundary=x"}, True),
+        (
+            {
+                "host": "room.example",
+                "authorization": "Bearer t",
+                "content-type": "multipart/form-data; boundary=x",
+            },
+            True,
+        ),
     ],
 )
 def test_origin(headers: dict[str, str], ours: bool) -> None:
@@ -35,7 +42,9 @@ def test_policy_allows_nothing_inline_and_nothing_foreign() -> None:
     assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'")
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "evil", "", None, "/a\nb"])
+@pytest.mark.parametrize(
+    "wanted", ["https://evil.example", "//evil.example", "/\\evil.example", "evil", "", None, "/a\nb"]
+)
 def test_login_leads_to_this_server_only(wanted: str | None) -> None:
     """A link to the login page can't be used to send somebody elsewhere."""
     assert local_path(wanted, "/field") == "/field"

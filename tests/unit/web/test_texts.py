@@ -34,13 +34,19 @@ def fields(text: str) -> set[str]:
 
 def test_both_languages_put_in_the_same_facts() -> None:
     """A placeholder that only one language has would be lost or break the page."""
-    different = [key for key, text in CATALOGUES["en"].items() if fields(text) != fields(CATALOGUES["zh"][key])]
+    different = [
+        key for key, text in CATALOGUES["en"].items() if fields(text) != fields(CATALOGUES["zh"][key])
+    ]
     assert different == []
 
 
 def test_no_chinese_text_was_forgotten() -> None:
     """The Chinese catalogue speaks Chinese, but for names and pure numbers."""
-    same = {key for key, text in CATALOGUES["zh"].items() if text == CATALOGUES["en"][key] and re.search("[a-z]{3}", text)}
+    same = {
+        key
+        for key, text in CATALOGUES["zh"].items()
+        if text == CATALOGUES["en"][key] and re.search("[a-z]{3}", text)
+    }
     assert same <= {"app.short", "where.subject", "footage.real", "footage.simulated"}
 
 
@@ -81,7 +87,11 @@ class BareText(HTMLParser):
             self.found.append(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [f"{name}={value}" for name, value in attrs if name in self.SHOWN and re.search(r"[A-Za-z]{2}", value or "")]
+        self.found += [
+            f"{name}={value}"
+            for name, value in attrs
+            if name in self.SHOWN and re.search(r"[A-Za-z]{2}", value or "")
+        ]
 
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
@@ -101,7 +111,8 @@ def used_keys() -> set[str]:
     found = set(re.findall(r"""\bt\(["']([\w.]+\w)["'][,)]""", templates + python))
     found |= {f"js.{key}" for key in re.findall(r"""\bt\("(\w+)"[,)]""", scripts)}
     errors = re.findall(
-        r"(?:WebError|NotFound|Conflict|Forbidden|TooLarge|Unusable|super\(\)\.__init__)\(\s*\"(\w+)\"", python
+        r"(?:WebError|NotFound|Conflict|Forbidden|TooLarge|Unusable|super\(\)\.__init__)\(\s*\"(\w+)\"",
+        python,
     )
     return found | {f"error.{key}" for key in errors}
 

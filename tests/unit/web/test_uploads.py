@@ -53,7 +53,9 @@ def test_a_dead_connection_blocks_nobody(tmp_path: Path) -> None:
     ("sha256", "content_type", "finish"),
     [("0" * 64, JPEG, Finish.OTHER_HASH), (SHA, "video/mp4", Finish.OTHER_TYPE)],
 )
-def test_what_does_not_fit_is_thrown_away(tmp_path: Path, sha256: str, content_type: str, finish: Finish) -> None:
+def test_what_does_not_fit_is_thrown_away(
+    tmp_path: Path, sha256: str, content_type: str, finish: Finish
+) -> None:
     """Wrong bytes neither appear nor stay as a part that every retry would stumble over."""
     part = PartFiles(tmp_path).of(sha256)
     taken = part.take(0)
@@ -81,7 +83,9 @@ def test_write_whole_leaves_nothing_beside(tmp_path: Path) -> None:
         ("bytes 0-3/10", 4, 10, 0),
     ],
 )
-def test_content_range_says_where_a_body_begins(content_range: str | None, length: int | None, total: int, begin: int) -> None:
+def test_content_range_says_where_a_body_begins(
+    content_range: str | None, length: int | None, total: int, begin: int
+) -> None:
     """With and without Content-Range."""
     assert first_byte(content_range, length, total) == begin
 
