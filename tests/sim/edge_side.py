@@ -1,7 +1,7 @@
 """The edge worker: its cameras' processes, the publisher and the uploader, killed and started by the plan.
 
-Sends by the real rules (`edge.publisher.due`, onsets first, windows), tries uploads again by the real rule
-(`edge.uploader.later_s`). What survives a kill is the outbox and nothing else.
+Tries uploads again by the real rule (`edge.uploader.later_s`); sending is `publisher_side.py`'s matter. What
+survives a kill is the outbox and nothing else.
 """
 
 from __future__ import annotations
@@ -11,12 +11,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from edge import watcher
 from edge.ground import ground_of
-from edge.outbox import PendingEvidence, Row
-from edge.publisher import BATCH, IN_FLIGHT, UNRECEIPTED, Sent, due
+from edge.outbox import PendingEvidence
 from edge.rules import Place
 from edge.uploader import Outcome, later_s
 from monitor.domain.assets import Camera, City
@@ -24,8 +21,6 @@ from monitor.domain.events import (
     CameraState,
     CameraStatus,
     EdgeStatus,
-    Properties,
-    Receipt,
     encode,
     topic,
 )
@@ -36,13 +31,11 @@ from tests.sim.camera_side import CONFIG_VERSION, SimCamera
 from tests.sim.clock import START, Agenda, Ids
 from tests.sim.outbox import Killed, MortalOutbox
 from tests.sim.plan import Kill, Plan
+from tests.sim.publisher_side import SimPublisher
 from tests.sim.story import Outage
 
 STATUS_S = 10.0
-CHECK_S = 5.0
 UPLOAD_S = 1.0
-
-_RECEIPT = msgspec.json.Decoder(Receipt)
 
 
 class SimEdge:
@@ -95,14 +88,12 @@ class SimEdge:
         self._life += 1
         self.alive = True
         self._started_at = self.utc()
-        self._sent: dict[int, Sent] = {}
-        self._unacked: set[int] = set()
-        self._connected = False
+        self._publisher = SimPublisher(self.outbox, self._broker, self._agenda, self._say_status)
         self._log("edge", f"starts, {len(self.outbox.rows)} numbers wait for a receipt")
         for camera in self._city.cameras:
             self._start_camera(camera.camera_id)
         self._while_alive(STATUS_S, self._say_status)
-        self._broker.join_edge(self)
+        self._broker.join_edge(self._publisher)
         self._wake()
 
     def _start_camera(self, camera_id: str) -> None:
@@ -159,6 +150,7 @@ class SimEdge:
                 self._bury(camera_id)
             self.alive = False
             self._life += 1
+            self._publisher.dead = True
             self._broker.drop_edge()
             self._agenda.after(kill.down_s, self.start)
         else:
@@ -193,81 +185,15 @@ class SimEdge:
 
         self._agenda.after(step_s, again)
 
-    # ------------------------------------------------------------------ the publisher
-    def connected(self) -> None:
-        self._connected = True
-        self._broker.from_edge(topic("online", scene.EDGE), b'{"online":true}', retain=True)
-        # what was on its way when the connection broke may be lost
-        self._sent.clear()
-        self._unacked.clear()
-        self._say_status()
-        self._send()
-        self._while_connected_check()
-
-    def disconnected(self) -> None:
-        self._connected = False
-
-    def acknowledged(self, mid: int) -> None:
-        self._unacked.discard(mid)
-        if self.alive:
-            self._send()
-
-    def receipt(self, payload: bytes) -> None:
-        receipt = _RECEIPT.decode(payload)
-        if receipt.edge_id != scene.EDGE or receipt.epoch != self.outbox.epoch:
-            return
-        self.outbox.apply_receipt(receipt)
-        for seq in [s for s in self._sent if s not in self.outbox.rows]:
-            del self._sent[seq]
-        if self.outbox.rows:
-            self._send()
-
-    def _while_connected_check(self) -> None:
-        life = self._life
-
-        def check() -> None:
-            if life == self._life and self._connected:
-                if self._sent and due(self._sent, self._agenda.now_s):
-                    self._send()
-                self._agenda.after(CHECK_S, check)
-
-        self._agenda.after(CHECK_S, check)
-
+    # ------------------------------------------------------------------ what it tells
     def _wake(self) -> None:
-        self._agenda.after(0.03, self._send)
+        self._publisher.wake()
         if not self._uploading:
             self._uploading = True
             self._agenda.after(UPLOAD_S, self._upload_round)
 
-    def _send(self) -> None:
-        if not (self.alive and self._connected):
-            return
-        room = min(BATCH, IN_FLIGHT - len(self._unacked))
-        if room <= 0:
-            return
-        again = due(self._sent, self._agenda.now_s)
-        waiting = frozenset(self._sent) - again
-        rows = self.outbox.unreceipted(room, waiting)
-        for row in rows:
-            if len(waiting) >= UNRECEIPTED and not row.onset:
-                break
-            self._publish(row)
-        if len(rows) == room:
-            self._agenda.after(0.03, self._send)
-
-    def _publish(self, row: Row) -> None:
-        properties = Properties(
-            edge_id=scene.EDGE, epoch=self.outbox.epoch, seq=row.seq, kind=row.kind, sha256=row.sha256
-        )
-        mid = self._broker.from_edge(row.topic, row.payload, tuple(properties.as_pairs()))
-        if mid is None:
-            return
-        before = self._sent.get(row.seq)
-        self._sent[row.seq] = Sent(at_s=self._agenda.now_s, times=1 if before is None else before.times + 1)
-        self._unacked.add(mid)
-
     def _say_status(self) -> None:
-        if not (self.alive and self._connected):
+        if not (self.alive and self._publisher.is_connected):
             return
         summary = self.outbox.summary()
         starting = CameraStatus(state=CameraState.STARTING, since=self._started_at)

@@ -17,10 +17,10 @@ from edge import coverage, episodes, watchdog
 from monitor.domain.levels import Level
 from tests.doubles.ingest_store import MemoryIngestStore
 from tests.sim import invariants
-from tests.sim.edge_side import SimEdge
 from tests.sim.noise import Detector
 from tests.sim.outbox import MortalOutbox
 from tests.sim.plan import Kill, Plan, brief
+from tests.sim.publisher_side import SimPublisher
 from tests.sim.story import Outage
 from tests.sim.world import World
 
@@ -39,12 +39,11 @@ def _lose_receipts(world: World, _: Patch) -> None:
 def _forget_at_puback(world: World, patch: Patch) -> None:
     """As an edge does that trusts the broker."""
 
-    def receive(edge: SimEdge, mid: int) -> None:
-        for row in list(edge.outbox.rows.values()):
-            if row.seq in edge._sent:
-                del edge.outbox.rows[row.seq]
+    def forget(publisher: SimPublisher, mid: int) -> None:
+        for seq in publisher.sent:
+            publisher._outbox.rows.pop(seq, None)
 
-    patch.setattr(SimEdge, "acknowledged", receive)
+    patch.setattr(SimPublisher, "acknowledged", forget)
 
 
 def _store_twice(_: World, patch: Patch) -> None:
