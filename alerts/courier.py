@@ -65,12 +65,17 @@ class Courier:
                 return False
             (message,) = taken
             error = self._send(message)
+            # also what an earlier courier said and died before it could take back
+            over = error is None and tx.running_health(Health.UNDELIVERABLE, message.address) is not None
             if error is None:
                 tx.outgoing_sent(message.outgoing_id, now)
             else:
                 again_at = now + timedelta(seconds=wait_s(message.attempts + 1, self._jitter()))
                 tx.outgoing_failed(message.outgoing_id, error, again_at)
-        self._say(message, error, now)
+        if error is not None:
+            self._complain(message, error, now)
+        elif over:
+            self._engine.clear_problem(Health.UNDELIVERABLE, message.address, now)
         return True
 
     def _send(self, message: Outgoing) -> str | None:
@@ -83,13 +88,9 @@ class Courier:
             return f"{type(exc).__name__}: {exc}"[:500]
         return None
 
-    def _say(self, message: Outgoing, error: str | None, now: datetime) -> None:
+    def _complain(self, message: Outgoing, error: str, now: datetime) -> None:
         """A health alert per address from the tenth failure on; it clears with the next delivery."""
         attempts = message.attempts + 1
-        if error is None:
-            if attempts > self._policy.attempts_until_alert:
-                self._engine.clear_problem(Health.UNDELIVERABLE, message.address, now)
-            return
         log.warning(
             "courier.not_delivered",
             address=message.address,

@@ -5,7 +5,8 @@ places are joining.py's, the choice of an officer is dispatching.py's.
 
 A condition (what the camera sees) is apart from the case (what people do about it): updates and ends
 move the condition. After the case is closed only a new onset, a worse grade, or lawful work that goes on
-outside its permit opens a new one, which names the old.
+outside its permit opens a new one, which names the old. So does a look after an officer resolved the case:
+nobody is there any more, and who verifies the old case must not close the new one unseen.
 """
 
 from datetime import datetime
@@ -30,7 +31,7 @@ from alerts.joining import belongs
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import DISPATCH_POLICY, Policy, Sending
 from alerts.reasons import Why
-from alerts.values import Alert, Confirmation, Episode, Permit, Timer, TimerKind
+from alerts.values import Alert, Confirmation, Episode, Looks, Permit, Timer, TimerKind
 from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
 
@@ -43,6 +44,8 @@ class Nearby(msgspec.Struct, frozen=True, kw_only=True):
     #: episodes of the alert that holds the event's own; empty if none does
     episodes: tuple[Episode, ...] = ()
     permits: tuple[Permit, ...] = ()
+    #: where and when the alert that holds the episode was seen so far, by pipeline
+    looks: tuple[Looks, ...] = ()
     #: confirmed or verified alerts of this site and violation in the last 30 days
     repeats: tuple[str, ...] = ()
 
@@ -65,36 +68,43 @@ def on_event(
     holder = nearby.holder(event.episode_id)
     why_new = Why.NEW_PLACE
     if holder is not None:
-        if holder.closed_at is None:
+        again = _why_after_case(holder, event, graded(holder))
+        if again is None and holder.closed_at is None:
             return _follow(holder, event, graded(holder), nearby, policy, now)
-        again = _why_after_closing(holder, event, graded(holder))
         if again is None:
             return (*_episode(event, nearby), Touch(alert=seen(holder, event)))
         why_new = again
     fresh = graded(None)
     for alert in sorted(nearby.alerts, key=_newest, reverse=True):
         # lawful work joins its supervised record only, so that a permit never mutes a neighbour's violation
-        joinable = alert.state is State.SUPERVISED if fresh.lawful_by else alert.closed_at is None
+        joinable = alert.state is State.SUPERVISED if fresh.lawful_by else not _case_is_over(alert, event)
         if joinable and (why := belongs(event, alert, policy)):
             return _join(alert, event, graded(alert), why, policy, now)
-    old = holder or _closed_here(event, nearby, policy)
+    old = holder or _over_here(event, nearby, policy)
     if old is not None and why_new is Why.NEW_PLACE:
         why_new = Why.AFTER_CLOSING
     return _open(event, fresh, why_new, old, policy, now, new_id)
 
 
-def _why_after_closing(closed: Alert, event: RiskEvent, graded: Graded) -> Why | None:
-    """Why the running episode of a closed alert becomes a new occurrence, or None."""
-    if event.phase == "end":
+def _case_is_over(alert: Alert, event: RiskEvent) -> bool:
+    """Whether nobody works on the alert any more: closed, or resolved before the event was seen."""
+    if alert.state is State.RESOLVED and alert.resolved_at is not None:
+        return event.captured_at > alert.resolved_at
+    return alert.closed_at is not None
+
+
+def _why_after_case(holder: Alert, event: RiskEvent, graded: Graded) -> Why | None:
+    """Why an episode that runs on after its case becomes a new occurrence, or None."""
+    if not _is_a_look(event) or not _case_is_over(holder, event):
         return None
-    if closed.state is State.SUPERVISED:
+    if holder.state is State.SUPERVISED:
         return None if graded.lawful_by else Why.OUTSIDE_PERMIT
-    return Why.WORSE_AFTER_CLOSING if graded.level.is_worse_than(closed.level) else None
+    return Why.WORSE_AFTER_CLOSING if graded.level.is_worse_than(holder.level) else None
 
 
-def _closed_here(event: RiskEvent, nearby: Nearby, policy: Policy) -> Alert | None:
-    closed = [a for a in nearby.alerts if a.closed_at is not None and belongs(event, a, policy)]
-    return max(closed, key=_newest, default=None)
+def _over_here(event: RiskEvent, nearby: Nearby, policy: Policy) -> Alert | None:
+    over = [a for a in nearby.alerts if _case_is_over(a, event) and belongs(event, a, policy)]
+    return max(over, key=_newest, default=None)
 
 
 def _newest(alert: Alert) -> tuple[datetime, str]:
@@ -152,7 +162,12 @@ def _changes(
 
     if alert.closed_at is None:
         sole = nearby is not None and all(e.episode_id == event.episode_id for e in nearby.episodes)
-        lawful = bool(graded.lawful_by) and sole and event.violation == alert.violation
+        lawful = (
+            sole
+            and nearby is not None
+            and event.violation == alert.violation
+            and _always_lawful(graded, nearby)
+        )
         add(_level_change(alert, event, graded, lawful, now))
         add(_condition_change(alert, event, nearby, now))
         if lawful and alert.state is State.OPEN:
@@ -160,6 +175,16 @@ def _changes(
     else:
         add(_condition_change(alert, event, nearby, now))
     return tuple(changes)
+
+
+def _always_lawful(graded: Graded, nearby: Nearby) -> bool:
+    """Whether the permit covers all that was seen, not only the newest look.
+
+    Work that began before its hours, or was outside its stretch for a while, was a violation: that the
+    machine is back inside takes nothing back.
+    """
+    permit = next((p for p in nearby.permits if p.permit_number == graded.lawful_by), None)
+    return permit is not None and all(looks.within(permit) for looks in nearby.looks)
 
 
 def _afterwards(
@@ -183,7 +208,7 @@ def _level_change(
         "reasons": graded.reasons,
         "weights_version": graded.weights_version,
     }
-    if graded.level.is_worse_than(alert.level) and event.phase != "end":
+    if graded.level.is_worse_than(alert.level) and _is_a_look(event):
         confirmation = (
             Confirmation.PENDING if alert.confirmation is Confirmation.REFUTED else alert.confirmation
         )

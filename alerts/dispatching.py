@@ -119,13 +119,13 @@ def send(
         change,
         StartDispatch(dispatch=dispatch, choice=chosen.choice),
         SetTimer(timer=overdue),
-        Clear(health=Health.NOBODY_TO_DISPATCH, subject=_where(alert)),
+        Clear(health=Health.NOBODY_TO_DISPATCH, subject=where(alert)),
     )
 
 
 def _nobody(alert: Alert, nobody: Nobody, policy: Policy, now: datetime) -> Commands:
     problem = HealthProblem(
-        health=Health.NOBODY_TO_DISPATCH, subject=_where(alert), at=now, site_id=alert.site_id,
+        health=Health.NOBODY_TO_DISPATCH, subject=where(alert), at=now, site_id=alert.site_id,
         camera_id=alert.camera_id, footage=alert.footage,
         reasons=(Reason(key=str(nobody.choice), points=0, detail=alert.alert_id),),
     )  # fmt: skip
@@ -135,5 +135,6 @@ def _nobody(alert: Alert, nobody: Nobody, policy: Policy, now: datetime) -> Comm
     return (Raise(problem=problem), SetTimer(timer=retry, once=True))
 
 
-def _where(alert: Alert) -> str:
+def where(alert: Alert) -> str:
+    """Subject of the health alert that nobody can be sent: the site."""
     return alert.site_id or alert.subject

@@ -22,7 +22,7 @@ from alerts.errors import AlertsError, Conflict, NotFound
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
-from alerts.reasons import Health
+from alerts.reasons import EndOfDispatch, Health
 from alerts.steps import StepFacts, on_step
 from alerts.timers import TimerFacts, on_timer
 from alerts.values import Actor, Alert, LastWord, Timer, TimerKind, Work
@@ -189,9 +189,11 @@ class AlertEngine:
             taken[:] = [timer]
             alert = _found(tx, timer.alert_id, for_update=True)
             tx.finish_timer(timer.timer_id, now)
+            sent = tx.dispatches(alert.alert_id)
             facts = TimerFacts(
                 running=tx.running_dispatch(alert.alert_id),
-                sent_before=bool(tx.dispatches(alert.alert_id)),
+                sent_before=bool(sent),
+                recalled=bool(sent) and sent[-1].end_reason == EndOfDispatch.RECALLED,
                 waiting=tx.waiting_evidence(alert.alert_id) if timer.what == TimerKind.EVIDENCE_OVERDUE else (),
             )  # fmt: skip
             self._performer(tx, now).perform(on_timer(timer, alert, facts, self._policy, now))

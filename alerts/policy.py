@@ -26,6 +26,9 @@ DISPATCH_POLICY: dict[Level, Sending] = {
     Level.IV: Sending.ONCE_CONFIRMED,
 }
 
+#: closings after which an alert counts as no offence, hence as no repeat of one
+NO_OFFENCE = ("false_alarm", "duplicate", "permitted_work", "permit_covers")
+
 # the same number with another hash is somebody's forgery or a broken disk, hence worse than the rest
 HEALTH_LEVEL: dict[Health, Level] = {
     health: Level.II if health in (Health.SAME_NUMBER_OTHER_HASH, Health.NOBODY_TO_DISPATCH) else Level.III

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from alerts.decide import Nearby
 from alerts.errors import Conflict, Unusable
 from alerts.lifecycle import AlertKind, State
-from alerts.policy import Policy
+from alerts.policy import NO_OFFENCE, Policy
 from alerts.ports import AlertTx
 from alerts.values import (
     Alert,
@@ -22,6 +22,7 @@ from alerts.values import (
     Episode,
     EvidenceItem,
     LastWord,
+    Looks,
     Move,
     Outgoing,
     Permit,
@@ -112,10 +113,16 @@ class PostgresAlertTx:
         if event.pipeline_id is not None:
             permits = self._all("permits_near", Permit, violation=event.violation, pipeline_id=event.pipeline_id,
                                 at=event.captured_at)  # fmt: skip
-        repeats = self._run("repeats", **place, since=now - policy.repeats_within)
-        return Nearby(
-            alerts=alerts, episodes=episodes, permits=permits, repeats=tuple(r["alert_id"] for r in repeats)
+        looks = (
+            self._all("looks_of_holder", Looks, episode_id=event.episode_id) if permits and episodes else ()
         )
+        repeats = self._run(
+            "repeats", **place, since=now - policy.repeats_within, no_offence=list(NO_OFFENCE)
+        )
+        return Nearby(
+            alerts=alerts, episodes=episodes, permits=permits, looks=looks,
+            repeats=tuple(r["alert_id"] for r in repeats),
+        )  # fmt: skip
 
     def last_word_of_camera(self, camera_id: str) -> LastWord | None:
         return self._one("last_word_of_camera", LastWord, camera_id=camera_id)

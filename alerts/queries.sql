@@ -64,11 +64,24 @@ WHERE violation = %(violation)s AND pipeline_id = %(pipeline_id)s
   AND valid_to >= %(at)s::timestamptz - interval '30 days' AND valid_from <= %(at)s::timestamptz + interval '30 days'
 ORDER BY permit_number
 
+-- looks_of_holder --
+-- Where and when the alert that holds this episode was seen, by pipeline.
+SELECT pipeline_id, min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(captured_at) AS first_at,
+       max(captured_at) AS last_at
+FROM risk_event
+WHERE episode_id IN (
+    SELECT episode_id FROM alert_episode
+    WHERE alert_id = (SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s)
+) AND phase <> 'end' AND body->>'reason' <> 'clip_closed'
+GROUP BY pipeline_id
+ORDER BY pipeline_id
+
 -- repeats --
--- Confirmed or verified alerts of this site and violation lately.
+-- Confirmed or verified alerts of this site and violation lately; what turned out to be none is no offence.
 SELECT alert_id::text FROM alert
 WHERE site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(since)s
   AND (confirmation = 'confirmed' OR state = 'verified')
+  AND coalesce(closing_reason, '') <> ALL(%(no_offence)s)
 LIMIT 50
 
 -- last_word_of_camera --
@@ -224,9 +237,14 @@ VALUES (%(channel)s, %(address)s, %(idempotency_key)s, %(body)s, %(created_at)s,
 ON CONFLICT (idempotency_key) DO NOTHING
 
 -- take_outgoing --
--- Messages that are due and that no other transaction sends.
+-- Messages that are due and that no other transaction sends; those of one dispatch in their order, so that no
+-- recall overtakes what it calls back.
 SELECT outgoing_id, channel, address, idempotency_key, body, created_at, attempts FROM outgoing
-WHERE sent_at IS NULL AND next_try_at <= %(now)s
+WHERE sent_at IS NULL AND next_try_at <= %(now)s AND NOT EXISTS (
+    SELECT FROM outgoing AS earlier
+    WHERE earlier.sent_at IS NULL AND earlier.outgoing_id < outgoing.outgoing_id
+      AND earlier.body->>'dispatch_id' = outgoing.body->>'dispatch_id'
+)
 ORDER BY next_try_at, outgoing_id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED

@@ -77,7 +77,7 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
         if step in _ENDS_DISPATCH:
             commands.append(EndDispatch(dispatch=facts.running, at=request.at, why=_ENDS_DISPATCH[step],
                                         recall=step in _RECALLS))  # fmt: skip
-    if step is Step.DECLINE:
+    if step is Step.DECLINE and alert.confirmation is not Confirmation.REFUTED:
         commands.append(SeekOfficer(alert=change.after, why=Why.AFTER_DECLINE))
     if step is Step.CONFIRM and facts.running is None and alert.state == "open":
         commands.append(SeekOfficer(alert=change.after, why=Why.CONFIRMED))

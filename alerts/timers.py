@@ -9,6 +9,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.commands import Clear, Commands, EndDispatch, Problem, Raise, SeekOfficer, SetTimer, changed
+from alerts.dispatching import where
 from alerts.lifecycle import State, Step
 from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Health, Why
@@ -23,6 +24,8 @@ class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
     running: Dispatch | None = None
     #: was anybody ever sent to this alert
     sent_before: bool = False
+    #: did the room call back whom it was sent to last
+    recalled: bool = False
     #: evidence of the alert that is announced but neither stored nor lost
     waiting: tuple[EvidenceItem, ...] = ()
 
@@ -33,7 +36,7 @@ def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now:
         case TimerKind.DISPATCH_LEVEL_II:
             return _level_ii(alert, facts)
         case TimerKind.RETRY_DISPATCH:
-            return _retry(alert)
+            return _retry(alert, facts)
         case TimerKind.ACCEPT_OVERDUE:
             return _accept_overdue(timer, alert, facts, now)
         case TimerKind.EVIDENCE_OVERDUE:
@@ -52,9 +55,10 @@ def _level_ii(alert: Alert, facts: TimerFacts) -> Commands:
     return (SeekOfficer(alert=alert, why=Why.LEVEL_II_UNREFUTED),)
 
 
-def _retry(alert: Alert) -> Commands:
-    if not _may_be_sent(alert):
-        return ()
+def _retry(alert: Alert, facts: TimerFacts) -> Commands:
+    if not _may_be_sent(alert) or facts.recalled:
+        # nobody is wanted any more; another alert of the site that still waits says so at its own next try
+        return (Clear(health=Health.NOBODY_TO_DISPATCH, subject=where(alert)),)
     if alert.confirmation is Confirmation.CONFIRMED:
         why = Why.CONFIRMED
     else:

@@ -180,6 +180,24 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
     machines: str = ""
 
 
+class Looks(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and when the looks of one alert were, on one pipeline. Looks without a place have None for it."""
+
+    pipeline_id: str | None = None
+    from_m: float | None = None
+    to_m: float | None = None
+    first_at: datetime
+    last_at: datetime
+
+    def within(self, permit: Permit) -> bool:
+        """Whether the permit covers every look whose place is known, and the hours of all of them."""
+        in_time = permit.valid_from <= self.first_at and self.last_at <= permit.valid_to
+        if self.from_m is None or self.to_m is None:
+            return in_time
+        in_place = permit.from_m <= self.from_m and self.to_m <= permit.to_m
+        return in_time and in_place and self.pipeline_id == permit.pipeline_id
+
+
 class LastWord(msgspec.Struct, frozen=True, kw_only=True):
     """The newest state of a camera or an edge in the database, and since when."""
 

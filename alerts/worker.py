@@ -21,6 +21,8 @@ from alerts.errors import Conflict
 log = structlog.get_logger(__name__)
 
 WORK_CHANNEL = "hcawatch_work"
+#: pieces of work after which timers are looked at
+WORK_AT_ONCE = 20
 #: timers are looked at this often
 TICK_S = 1.0
 #: after a failure, so that a database that is away is not hammered
@@ -84,18 +86,26 @@ class AlertWorker:
             conn.execute(f"LISTEN {WORK_CHANNEL}")
             conn.execute(f"LISTEN {OUTGOING_CHANNEL}")
             while not self._stopping.is_set():
-                self._turn()
+                more = self._turn()
                 turned()
+                if more:
+                    continue
                 for notice in conn.notifies(timeout=TICK_S, stop_after=1):
                     if notice.channel == OUTGOING_CHANNEL:
                         self._to_deliver.set()
 
-    def _turn(self) -> None:
-        """Everything that waits, with a fresh `now` for each piece of work."""
-        while self._engine.take_work(self._clock(), limit=1) and not self._stopping.is_set():
-            pass
-        while self._engine.run_due(self._clock()) and not self._stopping.is_set():
-            pass
+    def _turn(self) -> bool:
+        """Some of what waits, with a fresh `now` for each piece of work; whether more may wait.
+
+        Timers in between, since an edge's backlog may take minutes and nobody's two minutes wait for that.
+        """
+        done = 0
+        while done < WORK_AT_ONCE and not self._stopping.is_set():
+            if not self._engine.take_work(self._clock(), limit=1):
+                break
+            done += 1
+        timers = self._engine.run_due(self._clock())
+        return done == WORK_AT_ONCE or timers > 0
 
     def _deliver(self, turned: Callable[[], None]) -> None:
         while not self._stopping.is_set():

@@ -20,7 +20,7 @@ from alerts.decide import Nearby
 from alerts.errors import Conflict
 from alerts.lifecycle import AlertKind, State
 from alerts.log import SEEN_FIELDS
-from alerts.policy import Policy
+from alerts.policy import NO_OFFENCE, Policy
 from alerts.values import (
     Alert,
     Confirmation,
@@ -28,6 +28,7 @@ from alerts.values import (
     Episode,
     EvidenceItem,
     LastWord,
+    Looks,
     Move,
     Outgoing,
     Permit,
@@ -194,8 +195,25 @@ class MemoryAlertTx:
             if here(alert)
             and alert.last_seen_at >= now - policy.repeats_within
             and (alert.confirmation is Confirmation.CONFIRMED or alert.state is State.VERIFIED)
+            and alert.closing_reason not in NO_OFFENCE
         )
-        return Nearby(alerts=alerts, episodes=episodes, permits=permits, repeats=repeats)
+        looks = self._looks(held.alert_id) if held is not None and permits else ()
+        return Nearby(alerts=alerts, episodes=episodes, permits=permits, looks=looks, repeats=repeats)
+
+    def _looks(self, alert_id: str) -> tuple[Looks, ...]:
+        seen: dict[str | None, list[RiskEvent]] = {}
+        for event in self.events(alert_id, len(self._t.events)):
+            if event.phase != "end" and event.reason != "clip_closed":
+                seen.setdefault(event.pipeline_id, []).append(event)
+        looks = []
+        for pipeline_id, events in seen.items():
+            at = [event.captured_at for event in events]
+            where_m = [event.chainage_m for event in events if event.chainage_m is not None]
+            looks.append(
+                Looks(pipeline_id=pipeline_id, from_m=min(where_m, default=None), to_m=max(where_m, default=None),
+                      first_at=min(at), last_at=max(at))
+            )  # fmt: skip
+        return tuple(looks)
 
     def last_word_of_camera(self, camera_id: str) -> LastWord | None:
         return self._t.cameras.get(camera_id)
@@ -301,9 +319,19 @@ class MemoryAlertTx:
         due = [
             (self._t.next_try_at[outgoing_id], outgoing_id)
             for outgoing_id in self._t.outgoing
-            if outgoing_id not in self._t.sent_at and self._t.next_try_at[outgoing_id] <= now
+            if outgoing_id not in self._t.sent_at
+            and self._t.next_try_at[outgoing_id] <= now
+            and not self._waits_for_earlier(outgoing_id)
         ]
         return tuple(self._t.outgoing[outgoing_id] for _, outgoing_id in sorted(due)[:limit])
+
+    def _waits_for_earlier(self, outgoing_id: int) -> bool:
+        dispatch_id = self._t.outgoing[outgoing_id].body["dispatch_id"]
+        return any(
+            earlier_id < outgoing_id and earlier_id not in self._t.sent_at
+            and earlier.body["dispatch_id"] == dispatch_id
+            for earlier_id, earlier in self._t.outgoing.items()
+        )  # fmt: skip
 
     def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
         known = self._t.outgoing[outgoing_id]

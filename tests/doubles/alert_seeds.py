@@ -43,7 +43,7 @@ class SeededPostgresBook(PostgresAlertBook):
             for name in (
                 "captured_at", "event_id", "edge_id", "epoch", "episode_id", "phase", "site_id", "camera_id",
                 "violation", "rule_id", "object_class", "track_id", "confidence", "dwell_s", "activity", "risk_edge",
-                "footage",
+                "footage", "pipeline_id", "chainage_m",
             )
         }  # fmt: skip
         columns |= {"seq": self._seq, "body": Jsonb(body), "received_at": at, "stored_at": at}

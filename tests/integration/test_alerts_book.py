@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -52,8 +53,14 @@ def engine(book: Book) -> AlertEngine:
 
 
 def outgoing(book: Book) -> list[dict[str, Any]]:
-    with book.begin() as tx:
-        return [o.body for o in tx.take_outgoing(NOON + timedelta(days=9), 1000)]
+    """All messages that wait, in the order in which a courier would send them; they go on waiting."""
+    found: list[dict[str, Any]] = []
+    with contextlib.suppress(InterruptedError), book.begin() as tx:
+        while taken := tx.take_outgoing(NOON + timedelta(days=9), 1):
+            found.append(taken[0].body)
+            tx.outgoing_sent(taken[0].outgoing_id, NOON)
+        raise InterruptedError
+    return found
 
 
 def the_alert(engine: AlertEngine) -> Alert:
@@ -89,6 +96,17 @@ def on_the_way(book: Book, engine: AlertEngine, until: Step = Step.RESOLVE) -> s
         if step is until:
             break
     return alert_id
+
+
+WORKS = {"violation": "works_50m", "rule_id": "works-50m"}
+
+
+def permit(**changes: Any) -> Permit:
+    values: dict[str, Any] = {
+        "permit_number": "P-7", "violation": "works_50m", "pipeline_id": "p1", "from_m": 9400, "to_m": 9600,
+        "valid_from": NOON - timedelta(hours=1), "valid_to": NOON + timedelta(hours=1),
+    }  # fmt: skip
+    return Permit(**{**values, **changes})
 
 
 # ---------------------------------------------------------------- opening and dispatching
@@ -546,3 +564,110 @@ def test_the_log_alone_rebuilds_every_alert(book: Book, engine: AlertEngine) -> 
         stray = msgspec.structs.replace(read(bytes(row["body"])), subject=uid("gone"))
         append(conn, stray)
         assert [(d.alert_id, d.what) for d in replay.check(conn)] == [(uid("gone"), "not in the table")]
+
+
+# ---------------------------------------------------------------- what must not be muted, nor disturb twice
+@pytest.mark.parametrize(
+    ("first", "changes"),
+    [
+        ({}, {"valid_from": NOON + timedelta(seconds=30)}),  # digging began before the permit's hours
+        ({"chainage_m": 9700.0}, {}),  # … or beside its stretch
+    ],
+)
+def test_work_outside_its_permit_stays_a_case_when_the_machine_is_back_inside(
+    book: Book, engine: AlertEngine, first: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """The violation happened: neither does its level fall, nor does it close unseen."""
+    book.add_permit(permit(**changes))
+    take(book, engine, event(**WORKS, **first))
+    level = the_alert(engine).level
+    take(book, engine, event(**WORKS, phase="update", after_s=40), after_s=40)
+    assert (the_alert(engine).state, the_alert(engine).level) == (State.OPEN, level)
+
+
+def test_a_permit_registered_later_makes_a_record_of_what_it_covers(book: Book, engine: AlertEngine) -> None:
+    """All that was seen lies within the permit: nobody is disturbed, the level falls by its reason."""
+    take(book, engine, event(**WORKS), event(**WORKS, phase="update", reason="heartbeat", after_s=10))
+    book.add_permit(permit())
+    take(book, engine, event(**WORKS, phase="update", after_s=40), after_s=40)
+    alert = the_alert(engine)
+    assert alert.state is State.SUPERVISED
+    assert Why.PERMIT_REGISTERED in [m.reason for m in engine.view(alert.alert_id).transitions]
+
+
+def test_a_clip_that_closes_after_the_permits_hours_is_no_work_after_hours(
+    book: Book, engine: AlertEngine
+) -> None:
+    """The clip of lawful work ends some seconds after the work; no officer is sent for that."""
+    book.add_permit(permit(valid_to=NOON + timedelta(seconds=60)))
+    take(book, engine, event(**WORKS), event(**WORKS, phase="end", after_s=55), after_s=55)
+    take(book, engine, event(**WORKS, phase="update", reason="clip_closed", after_s=65), after_s=65)
+    assert the_alert(engine).state is State.SUPERVISED
+
+
+def test_a_machine_that_comes_after_the_case_was_resolved_is_a_new_occurrence(
+    book: Book, engine: AlertEngine
+) -> None:
+    """The officer has left, nobody verified yet: somebody is sent again, and verifying closes the old case only."""
+    old_id = on_the_way(book, engine)
+    take(book, engine, event(phase="end", after_s=45), after_s=52)
+    take(book, engine, event(episode="late", after_s=44), after_s=53)  # seen before: the same case
+    take(book, engine, event(episode="b", after_s=600), after_s=600)
+    engine.step(old_id, Step.VERIFY, SUPERVISOR, NOON + timedelta(seconds=610))
+    new, old = (row.alert for row in engine.list_alerts(kind=AlertKind.VIOLATION))
+    assert (old.state, new.state, new.occurrence_of) == (State.VERIFIED, State.DISPATCHED, old_id)
+
+
+def test_an_episode_that_gets_worse_after_the_case_was_resolved_sends_somebody(
+    book: Book, engine: AlertEngine
+) -> None:
+    """The machine stood still while the officer was there, and digs when the officer has left."""
+    take(book, engine, event(activity="stopped"))
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.DISPATCH, OPERATOR, NOON)
+    sha256 = photo(book, alert_id)
+    for step in (Step.ACCEPT, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE):
+        engine.step(
+            alert_id, step, officer("ann"), NOON, attachments=(sha256,) if step is Step.COLLECT else ()
+        )
+    take(book, engine, event(phase="update", reason="risk_changed", after_s=60), after_s=60)
+    new, old = (row.alert for row in engine.list_alerts(kind=AlertKind.VIOLATION))
+    assert (old.state, new.state, new.occurrence_of) == (State.RESOLVED, State.DISPATCHED, alert_id)
+
+
+def test_what_was_no_violation_is_no_repeat(book: Book, engine: AlertEngine) -> None:
+    """A case that was verified as a false alarm makes the next one at the site no worse."""
+    alert_id = on_the_way(book, engine)
+    engine.step(alert_id, Step.VERIFY, SUPERVISOR, NOON + timedelta(seconds=100), reason="false_alarm")
+    take(book, engine, event(episode="b", position=at_metres(300, 3), after_s=200), after_s=200)
+    latest = engine.list_alerts(kind=AlertKind.VIOLATION)[0].alert
+    assert "repeat" not in {reason.key for reason in latest.reasons}
+
+
+def test_who_declines_a_refuted_alert_is_not_replaced(book: Book, engine: AlertEngine) -> None:
+    """The room said that it is nothing; the next officer stays where they are."""
+    take(book, engine, event())
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.REFUTE, OPERATOR, NOON)
+    engine.step(alert_id, Step.DECLINE, officer("ann"), NOON)
+    assert the_alert(engine).state is State.OPEN
+
+
+def test_no_waiting_try_sends_again_whom_the_room_recalled(book: Book, engine: AlertEngine) -> None:
+    """Nobody could be sent at first, the room found somebody, and called them back: the retry keeps its hands off."""
+    empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
+    take(book, empty, event())
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.DISPATCH, OPERATOR, NOON + timedelta(seconds=20))
+    engine.step(alert_id, Step.RECALL, OPERATOR, NOON + timedelta(seconds=40))
+    engine.run_due(NOON + timedelta(seconds=61))
+    assert the_alert(engine).state is State.OPEN
+
+
+def test_that_nobody_can_be_sent_is_over_when_nobody_is_wanted(book: Book) -> None:
+    """The alert was dismissed before anybody came free: its health alert does not stand for ever."""
+    empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
+    take(book, empty, event())
+    empty.step(the_alert(empty).alert_id, Step.DISMISS, SUPERVISOR, NOON + timedelta(seconds=20))
+    empty.run_due(NOON + timedelta(seconds=61))
+    assert empty.list_alerts(kind=AlertKind.HEALTH, running=True) == ()

@@ -18,15 +18,15 @@ import pytest
 from alerts import replay
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
-from alerts.lifecycle import AlertKind, State
+from alerts.lifecycle import AlertKind, State, Step
 from alerts.postgres_book import PostgresAlertBook
 from alerts.reasons import Health
 from alerts.values import Confirmation, Dispatch
-from alerts.worker import WORK_CHANNEL, AlertWorker
+from alerts.worker import WORK_AT_ONCE, WORK_CHANNEL, AlertWorker
 from monitor.domain.levels import Level
 from monitor.store.pool import make_pool
 from tests.doubles.alert_seeds import SeededPostgresBook
-from tests.doubles.alert_story import CITY, NOON, at_metres, event, uid
+from tests.doubles.alert_story import CITY, NOON, OPERATOR, at_metres, event, uid
 
 
 class Inbox:
@@ -264,3 +264,75 @@ def test_the_database_allows_one_running_dispatch(book: SeededPostgresBook, engi
                       officer="bo", dispatched_at=NOON)  # fmt: skip
     with pytest.raises(Conflict), PostgresAlertBook(book.pool).begin() as tx:
         tx.add_dispatch(second)
+
+
+def test_a_recall_does_not_overtake_the_dispatch_that_it_calls_back(
+    book: SeededPostgresBook, engine: AlertEngine
+) -> None:
+    """The broker was away: the phone hears of the dispatch first, then that it is over."""
+    inbox = Inbox()
+    inbox.refuse = True
+    courier = Courier(book, {"mqtt": inbox.publish}, engine, jitter=lambda: 1.0)
+    book.add_event(event(), NOON)
+    engine.take_work(NOON)
+    assert courier.deliver(NOON) == 1
+    inbox.refuse = False
+    (row,) = engine.list_alerts(kind=AlertKind.VIOLATION)
+    engine.step(row.alert.alert_id, Step.RECALL, OPERATOR, NOON)
+    assert courier.deliver(NOON) == 0, "the dispatch itself backs off"
+    courier.deliver(NOON + timedelta(minutes=1))
+    assert [b'"what":"recall"' in payload for _, payload in inbox.got] == [False, True]
+
+
+def test_a_courier_that_died_before_taking_back_its_complaint_leaves_it_to_the_next(
+    book: SeededPostgresBook, engine: AlertEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The health alert of an address that gets its messages again does not stand for ever."""
+
+    class Died(BaseException):
+        pass
+
+    def die(*_: object) -> None:
+        raise Died
+
+    inbox = Inbox()
+    inbox.refuse = True
+    courier = Courier(book, {"mqtt": inbox.publish}, engine, jitter=lambda: 0.0)
+    book.add_event(event(), NOON)
+    engine.take_work(NOON)
+    for n in range(10):
+        courier.deliver(NOON + n * timedelta(minutes=5))
+    inbox.refuse = False
+    at = NOON + timedelta(hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "clear_problem", die)
+        with pytest.raises(Died):
+            courier.deliver(at)
+    (row,) = engine.list_alerts(kind=AlertKind.VIOLATION)
+    engine.step(row.alert.alert_id, Step.RECALL, OPERATOR, at)
+    courier.deliver(at)
+    assert len(inbox.got) == 2
+    assert engine.list_alerts(kind=AlertKind.HEALTH, running=True) == ()
+
+
+def test_what_is_due_does_not_wait_for_a_backlog(
+    book: SeededPostgresBook, engine: AlertEngine, postgres_dsn: str
+) -> None:
+    """An edge sends what it kept for days; the two minutes of another alert are over meanwhile, and it is sent."""
+    book.add_event(event(activity="stopped"), NOON)
+    engine.take_work(NOON)
+    for n in range(5 * WORK_AT_ONCE):
+        book.add_event(event(phase="update", activity="stopped", after_s=n), NOON)
+    courier, began_s = Courier(book, {"mqtt": Inbox().publish}, engine), time.monotonic()
+
+    def clock() -> datetime:
+        return NOON + timedelta(hours=1, seconds=time.monotonic() - began_s)
+
+    with AlertWorker(engine, courier, postgres_dsn, clock):
+        eventually(lambda: not book.run("SELECT 1 FROM alert_work WHERE done_at IS NULL"))
+    (row,) = book.run(
+        "SELECT count(*) AS before FROM alert_work WHERE done_at > %s AND done_at <"
+        " (SELECT done_at FROM timer WHERE what = 'dispatch_level_ii')",
+        NOON + timedelta(minutes=2),
+    )
+    assert row["before"] <= WORK_AT_ONCE
