@@ -21,6 +21,10 @@ CLICK_SIGMA_PX: Final = 1.0
 #: Scale w (1 at the middle of the surveyed points) below which a pixel counts as at the horizon.
 HORIZON_W: Final = 0.02
 _ROUNDS: Final = 6
+SWAPPED: Final = (
+    "the surveyed points don't fit a ground plane seen from one side; "
+    "check that no pixel was swapped and that no three of four points lie on one line"
+)
 #: Points spread less than this across than along count as lying on one line.
 LEAST_SPREAD: Final = 0.02
 
@@ -48,27 +52,21 @@ class Homography:
         target = (ground_m - self._ground_middle) / self._ground_scale
         unit = (pixels - self._to_unit) / self._unit_px
         h = _dlt(unit, target)
-        h = self._positive(h, unit)
         self._h, self._cov = self._refine(h, unit, target, survey_sigma_m)
         self._check(unit)
         self._inverse = np.linalg.inv(self._h)
-
-    def _positive(self, h: Array, unit: Array) -> Array:
-        h = h * np.sign((unit @ h[2, :2] + h[2, 2]).mean() or 1.0)
-        return np.asarray(h / abs(h[2, 2]) if abs(h[2, 2]) > 1e-9 else h)
 
     def _check(self, unit: Array) -> None:
         w = unit @ self._h[2, :2] + self._h[2, 2]
         good = np.isfinite(self._h).all() and np.isfinite(self._cov).all()
         if not good or (w <= HORIZON_W).any() or abs(np.linalg.det(self._h)) < 1e-9:
-            raise CalibrationVoid(
-                "the surveyed points don't fit a ground plane seen from one side; "
-                "check that no pixel was swapped and that no three of four points lie on one line"
-            )
+            raise CalibrationVoid(SWAPPED)
 
     def _refine(self, h: Array, unit: Array, target: Array, sigma_m: float) -> tuple[Array, Array]:
         """Weighted least squares over eight parameters (h33 = 1), and their covariance."""
-        params = h.ravel()[:8] / h[2, 2] if h[2, 2] != 0 else h.ravel()[:8]
+        if abs(h[2, 2]) < 1e-9 * np.abs(h).max():  # the middle of the points lies on the horizon
+            raise CalibrationVoid(SWAPPED)
+        params = h.ravel()[:8] / h[2, 2]  # which also makes w positive at the middle of the points
         sigma = max(sigma_m, 1e-3) / self._ground_scale
         click = CLICK_SIGMA_PX / self._unit_px
         cov = np.full((8, 8), np.nan)

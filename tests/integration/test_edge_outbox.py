@@ -238,6 +238,7 @@ def test_kill_9_of_several_writers_leaves_no_gap_and_no_duplicate(tmp_path: Path
         for i, writer in enumerate(writers):
             writer.send_signal(signal.SIGKILL)
             rest, _ = writer.communicate()
+            assert writer.returncode == -signal.SIGKILL, "a writer ended by itself"
             lines[f"w{round_}-{i}"] += rest.splitlines()
         for me, said in lines.items():
             for line in said:

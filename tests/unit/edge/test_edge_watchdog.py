@@ -67,6 +67,14 @@ def test_what_spoils_the_picture_is_found_and_has_its_way_back(picture, state: C
     assert watchdog.LEAVE_S <= day.states[2][0] - at_s - 20 < 10
 
 
+def test_a_cover_soon_after_the_start_is_not_learned_as_the_scene() -> None:
+    """While the reference still settles, a suspicious picture does not teach it."""
+    day = (
+        Day().show(lambda: noisy(STREET), 2).show(lambda: noisy(cv2.GaussianBlur(STREET, (0, 0), 4), 2.0), 8)
+    )
+    assert day.health.state is CameraState.OBSCURED
+
+
 def test_a_short_cover_is_no_state() -> None:
     """A lorry that stands before the lens for three seconds raises nothing."""
     day = Day().show(lambda: noisy(STREET), 30)
