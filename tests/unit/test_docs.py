@@ -19,7 +19,9 @@ def _read(*paths: Path) -> str:
 
 def _required() -> list[str]:
     lines = (ROOT / "requirements" / "runtime.in").read_text().splitlines()
-    names = [re.split(r"[\[=<>! ]", line.strip())[0] for line in lines if line.strip() and line[0] not in "#-"]
+    names = [
+        re.split(r"[\[=<>! ]", line.strip())[0] for line in lines if line.strip() and line[0] not in "#-"
+    ]
     return sorted(set(names))
 
 
@@ -29,7 +31,9 @@ def test_every_dependency_has_its_reason(name: str) -> None:
     assert f"`{name}`" in _read(*(DOCS / "decisions").glob("*.md")), f"docs/decisions/ does not name `{name}`"
 
 
-@pytest.mark.parametrize("page", sorted(str(p.relative_to(ROOT)) for p in [ROOT / "README.md", *DOCS.rglob("*.md")]))
+@pytest.mark.parametrize(
+    "page", sorted(str(p.relative_to(ROOT)) for p in [ROOT / "README.md", *DOCS.rglob("*.md")])
+)
 def test_links_lead_somewhere(page: str) -> None:
     """No link of ours is dead."""
     path = ROOT / page
