@@ -20,6 +20,7 @@ from edge.evidence import EvidenceStore
 from edge.frames import Frame, PacketRing
 from edge.reader import LinkStatus, Reader
 from edge.sources import Access, Clocks
+from hcawatch.demo.rtsp import RtspServer
 from monitor.domain.assets import Camera
 from tests.doubles.edge_things import make_clip
 
@@ -302,3 +303,29 @@ def test_the_clocks_are_the_given_ones(clip: Path) -> None:
     clocks = Clocks(monotonic=lambda: time.monotonic() + 5000.0)
     with reading(camera(str(clip)), clocks=clocks) as reader:
         assert frames(reader, 1)[0].media_s == 0.0
+
+
+def test_an_rtsp_camera_that_is_cut_comes_back_with_rising_seconds(clip: Path, tmp_path: Path) -> None:
+    """A real RTSP server is killed and started again: unreachable in between, then read on, seconds rising."""
+    folder = tmp_path / "rtsp"
+    folder.mkdir()
+    (folder / "clip.mp4").write_bytes(clip.read_bytes())
+    server = RtspServer(folder, log=tmp_path / "rtsp.log")
+    server.start()
+    try:
+        with reading(camera(server.url("clip.mp4", endless=True)), jitter=lambda: 0.0) as reader:
+            before = frames(reader, 10)
+            server.kill()
+            assert until(lambda: reader.status.link == "unreachable")
+            server.start()
+            assert until(lambda: reader.status.link == "open"), reader.status
+            after = frames(reader, 5)
+            assert reader.ring.cut(0.0, 1e9)[0][0].media_s > before[-1].media_s
+    finally:
+        server.stop()
+    media = [f.media_s for f in (*before, *after)]
+    assert all(b > a for a, b in zip(media, media[1:], strict=False))  # noqa: RUF007 - reads plainer
+    stamps = [f.captured_at for f in (*before, *after)]
+    assert after[0].media_s - before[-1].media_s == pytest.approx(
+        (stamps[10] - stamps[9]).total_seconds(), abs=0.5
+    )
