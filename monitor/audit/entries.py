@@ -62,14 +62,29 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+#: integers above it are doubles in canonical JSON, which writes those below 10^21 without a point
+LARGEST_INTEGER = 2**53 - 1
+
+
+def _as_doubles(value: Any) -> Any:
+    """JSON values with the numbers that can only have been doubles as doubles again."""
+    if isinstance(value, dict):
+        return {key: _as_doubles(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(item) for item in value]
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return float(value)
+    return value
+
+
 def read(body: bytes) -> Entry:
     """A leaf's bytes back to its entry; AuditError if they are not canonical bytes of one."""
     try:
-        document = msgspec.json.decode(body)
+        document = _as_doubles(msgspec.json.decode(body))
         if rfc8785.dumps(document) != body:
             raise AuditError("the bytes are not canonical JSON (RFC 8785)")
         if document["schema"] != SCHEMA:
             raise AuditError(f"unknown schema {document['schema']!r}, wanted {SCHEMA!r}")
         return msgspec.convert(document, Entry)
-    except (msgspec.MsgspecError, rfc8785.CanonicalizationError, KeyError, TypeError) as exc:
+    except (msgspec.MsgspecError, rfc8785.CanonicalizationError, KeyError, TypeError, OverflowError) as exc:
         raise AuditError(f"the bytes are not an audit entry: {exc}") from exc

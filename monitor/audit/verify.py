@@ -85,6 +85,8 @@ def verify_database(
 ) -> Verdict:
     """Verifies what the database holds; with `heads_dir` also that everything published is still in it."""
     report = Report()
+    # first, since what is published was committed before: the sequencer may go on meanwhile
+    outside = _published(heads_dir) if heads_dir is not None else []
     with conn.transaction(), conn.cursor(row_factory=dict_row) as cursor:
         # 1. there is a log
         rows = cursor.execute(QUERIES["all_heads"], {"size": 2**62}).fetchall()
@@ -93,22 +95,25 @@ def verify_database(
         # 2. its heads' columns say what was signed (the rest as for a bundle)
         fault = next((fault for row in rows if (fault := _contradicted_head(row))), "")
         report.note("head_rows", not fault, fault or "each says what its signed note says")
-        notes = [row["checkpoint"] for row in rows]
+        notes = [*(row["checkpoint"] for row in rows), *outside]
         try:
             keys = [str(one) for one in signing_keys(conn)]
         except (AuditError, KeyError) as exc:
             report.note("keys", False, f"the log's own list of keys cannot be read: {exc}")
             return Verdict(steps=tuple(report.steps))
-        if heads_dir is not None:
-            outside = [head.checkpoint for head in published_heads.published(heads_dir)]
-            newest = published_heads.newest(heads_dir)
-            notes += [*outside, *([newest] if newest else [])]
         with conn.cursor("verify", row_factory=dict_row) as leaves:
             # what is sequenced meanwhile belongs to a later head
             leaves.execute(QUERIES["all_entries"], {"size": rows[-1]["size"]})
             stored = (_leaf_of_row(row) for row in leaves)
             log = _Log(checkpoint=rows[-1]["checkpoint"], keys=keys, heads=notes, leaves=stored)
             return _verify(log, report, key)
+
+
+def _published(heads_dir: Path) -> list[str]:
+    """All signed notes outside the database."""
+    newest = published_heads.newest(heads_dir)
+    notes = [head.checkpoint for head in published_heads.published(heads_dir)]
+    return [*notes, *([newest] if newest else [])]
 
 
 class _Log(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from monitor.audit import heads
+from monitor.audit import heads, verify
 from monitor.audit.entries import Entry
 from monitor.audit.errors import AuditError, LogBrokenError
 from monitor.audit.export import bundle
 from monitor.audit.log import append, append_all
-from monitor.audit.note import Signer, open_checkpoint
-from monitor.audit.sequencer import Head, newest_head, run_once
+from monitor.audit.note import Signer, VerifierKey, open_checkpoint
+from monitor.audit.sequencer import Head, newest_head, run_once, signing_keys
 from monitor.audit.tree import leaf_hash, root
 from monitor.audit.verdict import Verdict
 from monitor.audit.verify import verify_bundle, verify_database
@@ -395,3 +395,19 @@ def test_the_newest_head_is_what_was_signed(conn: psycopg.Connection[Any]) -> No
     """For pages."""
     head = grow(conn, 0, 2)
     assert newest_head(conn) == head
+
+
+def test_a_log_that_grows_while_it_is_verified_is_not_called_broken(
+    conn: psycopg.Connection[Any], postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sequencer signs and publishes every second; a head from then is no proof of missing entries."""
+    grow(conn, 1, 3, tmp_path)
+    with psycopg.connect(postgres_dsn) as other:
+
+        def and_meanwhile(one: psycopg.Connection[Any]) -> tuple[VerifierKey, ...]:
+            grow(other, 4, 1, tmp_path)
+            return signing_keys(one)
+
+        monkeypatch.setattr(verify, "signing_keys", and_meanwhile)
+        verdict = verify_database(conn, SIGNER.verifier, heads_dir=tmp_path)
+    assert verdict.ok, verdict.diagnostics()
