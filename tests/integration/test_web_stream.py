@@ -25,7 +25,9 @@ def here(postgres_dsn: str, tmp_path: Path) -> Iterator[Town]:
 
 @pytest.fixture
 def base(here: Town) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(here.app(), host="127.0.0.1", port=0, log_level="error"))
+    server = uvicorn.Server(
+        uvicorn.Config(here.app(), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
+    )
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
