@@ -43,6 +43,14 @@ Row = dict[str, Any]
 #: others were first; deciding again sees what they did
 _RETRYABLE = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
 
+#: faults of the values; the last two (too long for an index, too deep) count as operational errors in psycopg
+_UNUSABLE = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+)
+
 
 class PostgresAlertBook:
     """An AlertBook (ports.py) on a pool of connections with dict rows."""
@@ -58,7 +66,7 @@ class PostgresAlertBook:
                 yield PostgresAlertTx(conn)
         except _RETRYABLE as exc:
             raise Conflict(str(exc)) from exc
-        except (psycopg.DataError, psycopg.IntegrityError) as exc:
+        except _UNUSABLE as exc:
             raise Unusable(str(exc)) from exc
 
 

@@ -3,11 +3,14 @@
 A minute without a record is written as unwatched; a record that comes late replaces what was written.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 MINUTE = timedelta(minutes=1)
 #: how far back a centre looks that was away itself
 LOOKBACK = timedelta(days=7)
+#: looked at in one transaction, so that many cameras stay far below the limit of a statement
+AT_ONCE = timedelta(hours=6)
 #: state under which the ledger counts such a minute; no camera reports it
 NO_RECORD = "no_record"
 
@@ -23,3 +26,11 @@ def due_minutes(
     last = overdue.replace(second=0, microsecond=0)
     first = last - LOOKBACK if filled_through is None else filled_through + MINUTE
     return (first, last) if first <= last else None
+
+
+def in_pieces(first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """First and last minutes of the pieces, oldest first."""
+    while first <= last:
+        end = min(last, first + AT_ONCE - MINUTE)
+        yield first, end
+        first = end + MINUTE

@@ -40,6 +40,9 @@ POISON = (
     OverflowError,
 )
 
+#: of a name that others choose; more does not fit into an index (2704 bytes, beside a hash)
+NAME_KEPT = 500
+
 Number = tuple[str, str, int]  # edge, epoch, seq
 
 
@@ -247,12 +250,17 @@ def _names(item: Item, letter: DeadLetter) -> rows.Row:
     """What is known of where it came from."""
     properties = letter.properties
     return {
-        "topic": item.arrived.topic,
-        "edge_id": letter.edge_id,
+        "topic": _storable(item.arrived.topic),
+        "edge_id": None if letter.edge_id is None else _storable(letter.edge_id),
         "epoch": properties.epoch if properties else None,
         "seq": properties.seq if properties else None,
         "reason": letter.reason.value,
     }
+
+
+def _storable(name: str) -> str:
+    """A name of somebody else's choice, so that PostgreSQL takes it whatever it is."""
+    return name.replace("\0", "\\x00")[:NAME_KEPT]
 
 
 def _keep_bytes(conn: Conn, item: Item, letter: DeadLetter, now: datetime) -> int | None:
@@ -269,7 +277,7 @@ def _keep_bytes(conn: Conn, item: Item, letter: DeadLetter, now: datetime) -> in
     entry = Entry(
         kind="message.refused",
         subject=f"dead_letter:{kept['dead_letter_id']}",
-        actor=f"edge:{letter.edge_id}" if letter.edge_id else "unknown",
+        actor=f"edge:{names['edge_id']}" if letter.edge_id else "unknown",
         at=now,
         body={**names, "sha256": item.sha256, "detail": letter.detail},
     )

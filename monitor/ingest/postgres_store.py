@@ -1,4 +1,4 @@
-"""The store of ingest in PostgreSQL; each call is one transaction. Batches are written in postgres_batch.py."""
+"""The store of ingest in PostgreSQL; each call is one transaction, but for unwatched minutes. Batches are written in postgres_batch.py."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from monitor.domain.events import EdgeStatus, Receipt
 from monitor.domain.numbers import Stored
 from monitor.ingest import gaps, rows
 from monitor.ingest.judge import DeadLetter, DeadReason
-from monitor.ingest.minutes import NO_RECORD, due_minutes
+from monitor.ingest.minutes import NO_RECORD, due_minutes, in_pieces
 from monitor.ingest.ports import Arrived, BatchResult, GapReport, Source
 from monitor.ingest.postgres_batch import QUERIES, Item, keep, leave_work, stored_of, write_batch
 from monitor.ingest.status import changed_cameras
@@ -95,10 +95,13 @@ class PostgresIngestStore:
         due = due_minutes(self._filled_through, now, grace_s)
         if due is None:
             return 0
-        given = {"first": due[0], "last": due[1], "state": NO_RECORD, "now": now}
-        with self._pool.connection() as conn:
-            written = conn.execute(QUERIES["fill_minutes"], given).rowcount
-        self._filled_through = due[1]
+        written = 0
+        # each piece in a transaction of its own: filling again does no harm
+        for first, last in in_pieces(*due):
+            given = {"first": first, "last": last, "state": NO_RECORD, "now": now}
+            with self._pool.connection() as conn:
+                written += conn.execute(QUERIES["fill_minutes"], given).rowcount
+            self._filled_through = last
         return written
 
     def receipts(self) -> Sequence[Receipt]:

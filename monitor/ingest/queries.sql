@@ -130,8 +130,9 @@ SELECT pg_notify('hcawatch_work', '');
 SELECT pg_notify('hcawatch_change', 'camera:' || %(camera_id)s);
 
 -- upsert_edge_status --
--- What an edge says of itself.
-INSERT INTO edge_state (edge_id, status, updated_at) VALUES (%(edge_id)s, %(status)s, %(now)s)
+-- What an edge says of itself. Who speaks first time is there, so that 'offline' is a change whichever of the
+-- two retained messages comes first.
+INSERT INTO edge_state (edge_id, online, status, updated_at) VALUES (%(edge_id)s, true, %(status)s, %(now)s)
 ON CONFLICT (edge_id) DO UPDATE SET status = EXCLUDED.status, updated_at = EXCLUDED.updated_at;
 
 -- edge_online --

@@ -23,6 +23,7 @@ from monitor.domain.numbers import Stored
 from monitor.ingest.judge import DeadReason, read_topic
 from monitor.ingest.mqtt import Delivery, MqttConnection, MqttSettings
 from monitor.ingest.ports import Arrived, IngestStore, Source, Verdict
+from monitor.ingest.postgres_batch import POISON
 from monitor.ingest.status import read_online, read_status
 
 log = structlog.get_logger(__name__)
@@ -213,7 +214,7 @@ class IngestWorker:
                 self._store.note_status(read_status(arrived.payload, address.edge_id), now)
             else:
                 self._store.note_online(address.edge_id, read_online(arrived.payload), now)
-        except (ValueError, psycopg.DataError, psycopg.IntegrityError) as exc:
+        except POISON as exc:
             log.warning("ingest.not_understood", topic=arrived.topic, detail=str(exc))
             self._store.keep_dead_letter(arrived, DeadReason.UNREADABLE, ascii(str(exc)), now)
         return True

@@ -23,6 +23,7 @@ from alerts.postgres_book import PostgresAlertBook
 from alerts.reasons import Health
 from alerts.values import Confirmation, Dispatch
 from alerts.worker import WORK_AT_ONCE, WORK_CHANNEL, AlertWorker
+from monitor.domain.events import sha256_hex
 from monitor.domain.levels import Level
 from monitor.store.pool import make_pool
 from tests.doubles.alert_seeds import SeededPostgresBook
@@ -336,3 +337,14 @@ def test_what_is_due_does_not_wait_for_a_backlog(
         NOON + timedelta(minutes=2),
     )
     assert row["before"] <= WORK_AT_ONCE
+
+
+def test_work_that_only_the_database_refuses_does_not_block_the_queue(
+    book: SeededPostgresBook, engine: AlertEngine
+) -> None:
+    """A name too long for an index: a health alert says so, and the event behind it is alerted."""
+    topic = "".join(sha256_hex(str(n).encode()) for n in range(300))
+    book.add_work("dead_letter", {"topic": topic, "reason": "unknown_topic"}, NOON)
+    book.add_event(event(), NOON)
+    assert engine.take_work(NOON) == 2
+    assert {row.alert.health for row in engine.list_alerts()} == {None, Health.WORK_FAILED}

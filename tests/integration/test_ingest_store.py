@@ -4,17 +4,23 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from alerts.engine import AlertEngine
+from alerts.postgres_book import PostgresAlertBook
 from monitor.audit.entries import read
-from monitor.domain.events import CameraState, CameraStatus, Receipt, encode
+from monitor.domain.events import CameraState, CameraStatus, EdgeStatus, Receipt, encode, sha256_hex
 from monitor.domain.numbers import Stored
 from monitor.ingest.judge import DeadReason
+from monitor.ingest.mqtt import MqttSettings
 from monitor.ingest.ports import Arrived, IngestStore, Verdict
 from monitor.ingest.postgres_store import PostgresIngestStore
+from monitor.ingest.worker import IngestWorker
 from monitor.store.pool import make_pool
+from tests.doubles.alert_story import CITY
 from tests.doubles.ingest_messages import MINUTE, NOW, arrived, event, evidence, loss, status, watch
 from tests.doubles.ingest_store import MemoryIngestStore
 
@@ -267,6 +273,14 @@ def test_an_edge_that_comes_or_goes_is_told_once(both: Both) -> None:
     assert [body["online"] for body in look.work("edge_online")] == [True, False, True]
 
 
+def test_an_edge_that_was_gone_before_we_came_is_told(both: Both) -> None:
+    """Its retained status may come before its retained last will: it is offline all the same."""
+    store, look = both
+    store.note_status(status(), NOW)
+    store.note_online("edge-1", False, NOW)
+    assert [body["online"] for body in look.work("edge_online")] == [False]
+
+
 def test_a_missing_number_is_reported_once_and_again_when_it_came(both: Both) -> None:
     """Not before the limit; a missing tail is known from the edge's status."""
     store, look = both
@@ -336,6 +350,64 @@ def test_a_message_that_only_the_database_refuses_keeps_nobody_back(postgres_dsn
         assert look.event_seqs() == [1, 3, 5]
         assert [row["reason"] for row in look.dead_letters()] == ["refused_by_store"] * 2
         assert look.entry_kinds().count("event.accepted") == 3
+
+
+#: no compression makes it fit into an index
+INCOMPRESSIBLE = "".join(sha256_hex(str(n).encode()) for n in range(300))
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        f"hcawatch/v1/event/edge-1/{INCOMPRESSIBLE}",
+        "hcawatch/v1/event/edge-1/a\0b",
+        f"hcawatch/v1/event/{INCOMPRESSIBLE}/cam-1",
+        "hcawatch/v1/event/a\0b/cam-1",
+    ],
+)
+def test_a_strange_topic_keeps_nobody_back(postgres_dsn: str, topic: str) -> None:
+    """Any edge may choose the last part of its topics; one that no index takes must not stop the whole intake."""
+    strange, good = msgspec.structs.replace(arrived(event(1)), topic=topic), arrived(event(2))
+    look = LookIntoPostgres(postgres_dsn)
+    with make_pool(postgres_dsn, "test") as pool, look.conn:
+        store = PostgresIngestStore(pool)
+        assert verdicts(store, strange, good) == [DEAD, STORED]
+        assert verdicts(store, strange, good)[1] is DUPLICATE
+        assert len(look.dead_letters()) == 1
+        book = PostgresAlertBook(pool)
+        assert AlertEngine(book, CITY).take_work(NOW) == 2
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        status(cameras={INCOMPRESSIBLE: CameraStatus(state=CameraState.DARK, since=NOW)}),
+        status(epoch=INCOMPRESSIBLE),
+    ],
+)
+def test_a_status_that_only_the_database_refuses_becomes_a_dead_letter(
+    postgres_dsn: str, strange: EdgeStatus
+) -> None:
+    """It would otherwise be tried for ever, and every event of every edge wait behind it."""
+    look = LookIntoPostgres(postgres_dsn)
+    message = Arrived(topic="hcawatch/v1/status/edge-1", payload=encode(strange), received_at=NOW)
+    with make_pool(postgres_dsn, "test") as pool, look.conn:
+        worker = IngestWorker(PostgresIngestStore(pool), MqttSettings(host="nowhere.invalid", port=1))
+        assert worker._note(message)
+        assert [row["reason"] for row in look.dead_letters()] == ["unreadable"]
+
+
+def test_a_week_of_minutes_is_filled_piece_by_piece(postgres_dsn: str) -> None:
+    """With some hundred cameras one statement for all would run into its limit, at every try."""
+    look = LookIntoPostgres(postgres_dsn)
+    with make_pool(postgres_dsn, "test") as pool, look.conn:
+        store = PostgresIngestStore(pool)
+        since = CameraStatus(state=CameraState.STREAMING, since=NOW - timedelta(days=30))
+        store.note_status(status(cameras={"cam-1": since}), NOW)
+        assert store.note_unwatched(NOW, 180) == 7 * 24 * 60 + 1
+        assert store.note_unwatched(NOW, 180) == 0
+        (row,) = look.rows("SELECT count(DISTINCT xmin::text) AS transactions FROM watch_minute")
+        assert row["transactions"] == 29
 
 
 def test_nothing_is_kept_of_a_batch_that_failed_half_way(postgres_dsn: str) -> None:
