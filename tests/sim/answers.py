@@ -121,7 +121,8 @@ def answered(world: World) -> Iterator[str]:
             level_at = next((m.at for m in moves if not level.is_worse_than(m.level)), None)
             if level_at is None:
                 continue
-            limit_s = max(free_s, free_from(world, second(level_at), CHAIN_S)) + wait_s + CHAIN_S
+            due_s = max(free_s, free_from(world, second(level_at), CHAIN_S)) + wait_s
+            limit_s = free_from(world, due_s, CHAIN_S) + CHAIN_S
             if sent_s is None or sent_s > limit_s:
                 said = "never" if sent_s is None else f"at {sent_s:.0f} s"
                 yield f"late: level {level} numbered at {onset_s:.0f} s, was to be dispatched by {limit_s:.0f} s, was {said}"

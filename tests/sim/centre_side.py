@@ -7,6 +7,7 @@ then acknowledge; work first, then what is due; a database that is away is tried
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from collections.abc import Callable
 from datetime import datetime
@@ -64,6 +65,7 @@ class SimCentre:
         self.alive = True
         self._arrived: list[tuple[Message, datetime]] = []
         self._batch: list[tuple[Message, datetime]] = []
+        self._steps: list[Callable[[], None]] = []
         self._turning = False
         self._backoff_s = BACKOFF_MIN_S
         self._looping = False
@@ -130,16 +132,19 @@ class SimCentre:
             self._soon(BATCH_WINDOW_S, self._turn)
 
     def _turn(self) -> None:
-        """Stores, then sends receipts, then acknowledges; tries again while the database is away."""
+        """Stores, then sends receipts, then acknowledges; a step that the database refuses is tried again by itself."""
         if not self._batch:
             self._batch, self._arrived = self._arrived[:BATCH_MAX], self._arrived[BATCH_MAX:]
-        try:
-            self._process(self._batch)
-        except psycopg.OperationalError:
-            self._soon(self._backoff_s * self._rng.uniform(0.8, 1.2), self._turn)
-            self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
-            return
-        self._backoff_s = BACKOFF_MIN_S
+            self._steps = self._steps_of(self._batch)
+        while self._steps:
+            try:
+                self._steps[0]()
+            except psycopg.OperationalError:
+                self._soon(self._backoff_s * self._rng.uniform(0.8, 1.2), self._turn)
+                self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
+                return
+            self._backoff_s = BACKOFF_MIN_S
+            self._steps.pop(0)
         for message, _ in self._batch:
             self._broker.acknowledge(message.mid)
         self._batch = []
@@ -147,24 +152,22 @@ class SimCentre:
         if self._turning:
             self._soon(0.005, self._turn)
 
-    def _process(self, batch: list[tuple[Message, datetime]]) -> None:
+    def _steps_of(self, batch: list[tuple[Message, datetime]]) -> list[Callable[[], None]]:
         arrived = [
             Arrived(topic=m.topic, payload=m.payload, pairs=m.pairs, received_at=at) for m, at in batch
         ]
         numbered = [one for one in arrived if not _is_spoken(one)]
-        if numbered:
-            result = self._db.store(numbered, self._agenda.utc)
-            self.duplicates += sum(o.verdict is Verdict.DUPLICATE for o in result.outcomes)
-            self.refused += [
-                o for o in result.outcomes if o.verdict not in (Verdict.STORED, Verdict.DUPLICATE)
-            ]
-            for (edge_id, epoch), stored in result.receipts.items():
-                self._publish_receipt(
-                    Receipt(edge_id=edge_id, epoch=epoch, stored_through=stored.through, ranges=stored.ranges)
-                )
-        for one in arrived:
-            if _is_spoken(one):
-                self._note(one)
+        notes = [functools.partial(self._note, one) for one in arrived if _is_spoken(one)]
+        return [functools.partial(self._store, numbered), *notes] if numbered else [*notes]
+
+    def _store(self, numbered: list[Arrived]) -> None:
+        result = self._db.store(numbered, self._agenda.utc)
+        self.duplicates += sum(o.verdict is Verdict.DUPLICATE for o in result.outcomes)
+        self.refused += [o for o in result.outcomes if o.verdict not in (Verdict.STORED, Verdict.DUPLICATE)]
+        for (edge_id, epoch), stored in result.receipts.items():
+            self._publish_receipt(
+                Receipt(edge_id=edge_id, epoch=epoch, stored_through=stored.through, ranges=stored.ranges)
+            )
 
     def _note(self, one: Arrived) -> None:
         address = read_topic(one.topic)

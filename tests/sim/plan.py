@@ -111,11 +111,15 @@ def drawn(seed: int) -> Plan:
     acts: list[Act] = []
     at_s = rng.uniform(200.0, 900.0)
     for _ in range(rng.choice((1, 1, 2))):
-        acts.append(
-            Act(what="dig", from_s=at_s, lasts_s=rng.uniform(40.0, 150.0), rests_s=rng.uniform(2.0, 40.0))
-        )
+        lasts_s, rests_s = rng.uniform(40.0, 150.0), rng.uniform(2.0, 40.0)
+        beside_m = rng.choice((3.0, 3.0, -3.0, 2.0, 6.5, -9.0, -20.0))
+        acts.append(Act(what="dig", from_s=at_s, lasts_s=lasts_s, rests_s=rests_s, beside_m=beside_m))
         at_s += rng.uniform(4000.0, 5000.0)  # another story, not the same one joined
     cross_s = rng.uniform(200.0, 3000.0)
+    if rng.random() < 0.2:
+        acts.append(
+            Act(what="pass", from_s=acts[0].until_s + 300.0, lasts_s=0.0, beside_m=rng.choice((3.0, -6.0)))
+        )
     if rng.random() < 0.7:
         acts.append(Act(what="cross", from_s=cross_s, lasts_s=rng.uniform(8.0, 20.0)))
     last_s = max(act.until_s for act in acts)
