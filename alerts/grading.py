@@ -11,7 +11,7 @@ from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
 from monitor.domain.levels import HcaGrade, Level
 from monitor.domain.risk import Facts, Reason, grade
-from monitor.domain.violations import CATALOGUE
+from monitor.domain.violations import CATALOGUE, graded_as
 
 
 class Graded(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +61,13 @@ def breached(event: RiskEvent, permits: tuple[Permit, ...]) -> Reason | None:
 def grade_event(
     event: RiskEvent, permits: tuple[Permit, ...], repeats: int, city: City, policy: Policy
 ) -> Graded:
-    """The centre's grade. What is not in the catalogue keeps the edge's word: nothing is lost for a name."""
-    row = CATALOGUE.get(event.violation)
+    """The centre's grade. What is not in the catalogue keeps the edge's word: nothing is lost for a name.
+
+    What only may lie within a band counts as the inner band's violation, for its points and for whether the
+    law knows a permit (design.md, 'Bands and errors').
+    """
+    counts_as = graded_as(event.violation, event.rule_id, may_lie_within=event.may_lie_within)
+    row = CATALOGUE.get(counts_as)
     if row is None:
         reason = Reason(key="not_in_catalogue", points=0, detail=event.violation)
         return Graded(level=event.risk_edge, reasons=(reason,), weights_version=policy.weights.version)
@@ -71,7 +76,7 @@ def grade_event(
     hca_grade, extra = _hca_grade(event.site_id, city)
     risk = grade(
         Facts(
-            violation=event.violation, hca_grade=hca_grade, activity=event.activity, dwell_s=event.dwell_s,
+            violation=counts_as, hca_grade=hca_grade, activity=event.activity, dwell_s=event.dwell_s,
             within_band=event.within_band, may_lie_within=event.may_lie_within,
             night=policy.is_night(event.captured_at, city.timezone), repeats=repeats,
             permit=permit.permit_number if permit else None,

@@ -45,7 +45,11 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
     migrate(runtime.database_url)
     with versions.connect(runtime.database_url) as conn:
         number = versions.apply(
-            conn, loaded, author="hcawatch centre", reason="the centre started with this file", now=datetime.now(UTC)
+            conn,
+            loaded,
+            author="hcawatch centre",
+            reason="the centre started with this file",
+            now=datetime.now(UTC),
         )
     log.info("centre.configuration", version=loaded.version, number=number)
     data_dir = Path(runtime.data_dir)

@@ -73,7 +73,9 @@ class Pinhole:
     def camera(self, surveyed: list[tuple[float, float]] | None = None, **changes: Any) -> Camera:
         """As configured, with points surveyed where they truly are."""
         surveyed = surveyed or [(-15.0, -12.0), (15.0, -12.0), (-20.0, 25.0), (20.0, 25.0), (0.0, 5.0)]
-        points = tuple(GroundPoint(pixel=self.pixel(e, n), lonlat=FRAME.to_lonlat((e, n))) for e, n in surveyed)
+        points = tuple(
+            GroundPoint(pixel=self.pixel(e, n), lonlat=FRAME.to_lonlat((e, n))) for e, n in surveyed
+        )
         camera = Camera(
             camera_id="cam-1", edge_id="edge-1", site_id="hca-1", name=NAME, source="rtsp://127.0.0.1/x",
             position=FRAME.to_lonlat((float(self.position[0]), float(self.position[1]))),
@@ -81,7 +83,9 @@ class Pinhole:
         )  # fmt: skip
         return msgspec.structs.replace(camera, **changes)
 
-    def box(self, east_m: float, north_m: float, width_m: float, height_m: float) -> tuple[float, float, float, float]:
+    def box(
+        self, east_m: float, north_m: float, width_m: float, height_m: float
+    ) -> tuple[float, float, float, float]:
         """The box of an upright board facing the camera, standing at that point."""
         left = self.pixel(east_m - width_m / 2, north_m)
         right = self.pixel(east_m + width_m / 2, north_m)
@@ -143,12 +147,16 @@ def event(seq: int, epoch: str, phase: str = "onset", **changes: Any) -> RiskEve
     return msgspec.structs.replace(made, **changes)
 
 
-def make_clip(path: Path, *, seconds: float = 4.0, fps: int = 10, size_px: tuple[int, int] = (320, 240)) -> Path:
+def make_clip(
+    path: Path, *, seconds: float = 4.0, fps: int = 10, size_px: tuple[int, int] = (320, 240)
+) -> Path:
     """An H.264 clip of a noisy street with something bright that moves across it."""
     rng = np.random.default_rng(1)
     ground = cv_texture(size_px)
     with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "20", "g": str(fps)})
+        stream = out.add_stream(
+            "libx264", rate=fps, options={"preset": "ultrafast", "crf": "20", "g": str(fps)}
+        )
         stream.width, stream.height, stream.pix_fmt = *size_px, "yuv420p"
         stream.time_base = Fraction(1, fps)
         for i in range(round(seconds * fps)):

@@ -319,3 +319,16 @@ def test_work_that_goes_on_after_its_permit_is_a_new_occurrence() -> None:
     assert steps(decide(event(**WORKS, phase="update", after_s=3601), nearby)) == [
         ("open", Why.OUTSIDE_PERMIT)
     ]
+
+
+def test_what_may_lie_within_five_metres_counts_as_within_also_for_permits() -> None:
+    """A permit for works within 50 m must not send away the officer who would have measured the 5 m."""
+    maybe = event(violation="works_50m", rule_id="dig-5m", within_band=0.5, may_lie_within=True)
+    works = permit(violation="works_50m")
+
+    graded = grade_event(maybe, (works,), 0, CITY, POLICY)
+
+    assert graded.level is Level.I
+    assert graded.lawful_by is None
+    assert any(reason.key == "permit_not_known_to_law" for reason in graded.reasons)
+    assert grade_event(event(violation="works_50m"), (works,), 0, CITY, POLICY).lawful_by is not None

@@ -115,10 +115,7 @@ def test_it_drives_at_the_speed_of_a_crawler() -> None:
     times = np.arange(STORY.enter_s, STORY.gone_s, 0.1).tolist()
     poses = [p for p in (pose(STORY, t) for t in times) if p is not None]
     assert len(poses) == len(times)
-    steps = [
-        math.dist((a.east_m, a.north_m), (b.east_m, b.north_m))
-        for a, b in itertools.pairwise(poses)
-    ]
+    steps = [math.dist((a.east_m, a.north_m), (b.east_m, b.north_m)) for a, b in itertools.pairwise(poses)]
     assert 1.5 <= STORY.speed_m_s <= 2.5
     assert max(steps) <= STORY.speed_m_s * 0.1 + 0.001
     turns = [abs(a.slew_deg - b.slew_deg) for a, b in itertools.pairwise(poses)]
