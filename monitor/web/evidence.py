@@ -85,7 +85,13 @@ def _mark_stored(web: Web, conn: Conn, row: dict[str, Any], edge_id: str) -> Non
     if conn.execute(QUERIES["evidence_stored"], {"sha256": sha256, "now": now}).rowcount != 1:
         return
     trail.record(
-        conn, trail.EVIDENCE_STORED, sha256, edge_id, now, bytes=row["bytes"], evidence_kind=row["kind"]
+        conn,
+        trail.EVIDENCE_STORED,
+        sha256,
+        f"edge:{edge_id}",
+        now,
+        bytes=row["bytes"],
+        evidence_kind=row["kind"],
     )
     conn.execute("SELECT pg_notify('hcawatch_evidence', %(sha256)s)", {"sha256": sha256})
     holders = conn.execute(

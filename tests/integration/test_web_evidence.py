@@ -64,7 +64,7 @@ def test_a_snapshot_is_stored_once_and_told(here: Town, client: TestClient, data
     assert path_of(here.data_dir, sha256_hex(data)).read_bytes() == data
     assert row(here, data)["stored_at"] == here.now
     assert client.put(url(data), content=data, headers=E1).status_code == 200
-    assert entries(here, "evidence.stored") == [{"subject": sha256_hex(data), "actor": "e1"}]
+    assert entries(here, "evidence.stored") == [{"subject": sha256_hex(data), "actor": "edge:e1"}]
 
 
 def test_an_interrupted_upload_goes_on(here: Town, client: TestClient, data: bytes) -> None:

@@ -21,7 +21,7 @@ async function drawMap() {
     if (!drawn) {
       // Leaflet wants a view before anything is drawn
       const all = L.geoJSON({ type: "FeatureCollection", features }, { interactive: false, pointToLayer: (_, at) => L.circleMarker(at) });
-      map.fitBounds(all.getBounds().isValid() ? all.getBounds() : [[-60, -170], [70, 170]], { padding: [36, 36], animate: false });
+      map.fitBounds(all.getBounds().isValid() ? all.getBounds() : [[-60, -170], [70, 170]], { padding: [48, 40], animate: false });
       drawn = drawLines(map, features);
       markers = L.layerGroup().addTo(map);
     }
