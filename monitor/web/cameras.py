@@ -40,6 +40,11 @@ def minutes_of(rows: Iterable[dict[str, Any]], since: datetime) -> dict[str, lis
     return found
 
 
+def known_seconds(first: datetime | None, since: datetime, until: datetime) -> float:
+    """How many seconds of the hour a camera was known; all of them if nobody noted when it came."""
+    return max(0.0, (until - max(since, first or since)).total_seconds())
+
+
 def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
     """All cameras of the configuration, in its order."""
     since, until = last_hour(now)
@@ -47,12 +52,16 @@ def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
     watched = minutes_of(
         conn.execute(QUERIES["watched_minutes"], {"since": since, "until": until}).fetchall(), since
     )
+    first = {
+        row["camera_id"]: row["since"] for row in conn.execute(QUERIES["cameras_first_heard"]).fetchall()
+    }
     shown = []
     for camera in city.cameras:
         row = states.get(camera.camera_id)
         minutes = watched.get(camera.camera_id, [(0.0, 0.0)] * MINUTES)
-        # the seconds before a camera's first record are nobody's fault, but nobody watched either
         watched_s = sum(watched_s for watched_s, _ in minutes)
+        # before its first word the camera was not there, so nobody could have watched by it
+        known_s = known_seconds(first.get(camera.camera_id), since, until)
         shown.append(
             {
                 "camera_id": camera.camera_id,
@@ -65,7 +74,7 @@ def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
                 "reason": row["reason"] if row else "",
                 "since": row["since"] if row else None,
                 "watched_s": round(watched_s, 1),
-                "unwatched_s": round(MINUTES * 60 - watched_s, 1),
+                "unwatched_s": round(max(0.0, known_s - watched_s), 1),
                 "minutes": [round(min(1.0, watched_s / 60), 2) for watched_s, _ in minutes],
             }
         )

@@ -49,6 +49,10 @@ SELECT user_name, display_name FROM app_user WHERE user_name = ANY(%(users)s)
 -- what each camera's watchdog said last
 SELECT camera_id, edge_id, state, reason, since, updated_at FROM camera_state
 
+-- cameras_first_heard --
+-- when each camera was first heard of
+SELECT camera_id, min(since) AS since FROM camera_state_change GROUP BY camera_id
+
 -- watched_minutes --
 -- watched and unwatched seconds per camera and minute: the strip of cameras
 SELECT camera_id, minute, watched_s, span_s FROM watch_minute

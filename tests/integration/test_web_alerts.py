@@ -248,6 +248,18 @@ def test_cameras_tell_what_they_watched(here: Town, client: TestClient) -> None:
     assert (camera["minutes"][0], camera["minutes"][-1], sum(camera["minutes"])) == (0.5, 1.0, 1.5)
 
 
+def test_a_camera_is_not_blamed_for_the_time_before_it_was_there(here: Town, client: TestClient) -> None:
+    """Heard of twelve minutes ago: what is not watched of these counts, the hour before does not."""
+    end = here.now.replace(second=0, microsecond=0) - timedelta(minutes=1)
+    came, here.now = here.now, end - timedelta(minutes=12)
+    here.cameras_are("e1", old_town=CameraState.STREAMING)
+    here.now = came
+    here.watches("old-town", end - timedelta(minutes=5), 60)
+    rows = client.get("/api/v1/cameras", headers=as_(client, "operator")).json()["cameras"]
+    camera = next(row for row in rows if row["camera_id"] == "old-town")
+    assert (camera["watched_s"], camera["unwatched_s"]) == (60, 660)
+
+
 def test_a_fault_gives_no_stack_trace(
     here: Town, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
