@@ -130,7 +130,7 @@ def test_a_broken_promise_is_noticed(
     assert [found for found in world.faults if found.startswith(fault) or fault in found], world.faults
 
 
-@pytest.mark.parametrize("plan", [CUT, DEATH, KILLED, DEAD, {"duplicated": 0.5}])
+@pytest.mark.parametrize("plan", [{**CUT, **KILLED, "duplicated": 0.5}, DEATH, DEAD])
 def test_the_same_faults_without_the_mutation_are_well(plan: dict[str, Any]) -> None:
     """It is the mutation that breaks the promise, not the fault that it needs."""
     assert World(brief(**plan)).run().faults == []
