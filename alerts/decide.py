@@ -135,9 +135,13 @@ def _join(
     alert: Alert, event: RiskEvent, graded: Graded, why: Why, policy: Policy, now: datetime
 ) -> Commands:
     facts = {"episode_id": event.episode_id, "camera_id": event.camera_id}
-    joined = changed(seen(alert, event), "join", why, now, facts=facts)
+    # who refuted the first machine has not seen this one
+    doubt = alert.confirmation is Confirmation.REFUTED and alert.closed_at is None and _is_a_look(event)
+    confirmation = Confirmation.PENDING if doubt else alert.confirmation
+    joined = changed(seen(alert, event), "join", why, now, facts=facts, confirmation=confirmation)
     more = _changes(joined.after, event, graded, None, now)
-    return (joined, _hold(alert, event, now), *more, *_afterwards(joined.after, more, event, policy, now))
+    after = _afterwards(joined.after, more, event, policy, now, send=doubt)
+    return (joined, _hold(alert, event, now), *more, *after)
 
 
 def _follow(
@@ -188,13 +192,21 @@ def _always_lawful(graded: Graded, nearby: Nearby) -> bool:
 
 
 def _afterwards(
-    alert: Alert, changes: tuple[Change, ...], event: RiskEvent, policy: Policy, now: datetime
+    alert: Alert,
+    changes: tuple[Change, ...],
+    event: RiskEvent,
+    policy: Policy,
+    now: datetime,
+    *,
+    send: bool = False,
 ) -> Commands:
     """What follows from the changes; sending an officer comes last, since it changes the alert again."""
     after = changes[-1].after if changes else alert
     commands: list[Command] = [Touch(alert=after), *_evidence_timer(after, event, policy, now)]
     if any(change.move.step == "rise" for change in changes):
         commands.append(Tell(alert=after, what="update"))
+        send = True
+    if send:
         commands += send_if_due(after, policy, now)
     return tuple(commands)
 
@@ -248,9 +260,11 @@ def _supervised(alert: Alert, now: datetime) -> Change:
 
 # ---------------------------------------------------------------- pieces
 def seen(alert: Alert, event: RiskEvent) -> Alert:
-    """With the place and time of the newest look; an older look only moves the onset back."""
+    """With the place and time of the newest look; an older one moves the onset back, and gives a missing place."""
     if event.captured_at < alert.last_seen_at or event.reason == "clip_closed":
-        return msgspec.structs.replace(alert, onset_at=min(alert.onset_at, event.captured_at))
+        found = event.position is not None and alert.place is None and _is_a_look(event)
+        place = _place(event) if found else {}
+        return msgspec.structs.replace(alert, onset_at=min(alert.onset_at, event.captured_at), **place)
     newer: dict[str, Any] = _place(event) if event.position is not None else {}
     return msgspec.structs.replace(
         alert, onset_at=min(alert.onset_at, event.captured_at), last_seen_at=event.captured_at,

@@ -89,9 +89,10 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _camera_state(work: CameraStateWork, context: Context) -> Commands:
-    # two workers may take two changes in the other order: the newest word counts
+    # two workers may take two changes in the other order: the database's word counts, which is never older than
+    # the work. Not the later `since`, which is by the edge's clock, and clocks are set back.
     state, since = work.state, work.since
-    if context.last is not None and context.last.since >= since:
+    if context.last is not None:
         state, since = context.last.state, context.last.since
     if state == CameraState.STARTING:
         return ()
@@ -108,7 +109,7 @@ def _camera_state(work: CameraStateWork, context: Context) -> Commands:
 
 def _edge_online(work: EdgeOnlineWork, context: Context) -> Commands:
     online, at = work.online, work.at or context.at
-    if context.last is not None and context.last.since >= at:
+    if context.last is not None:
         online, at = context.last.state == "online", context.last.since
     if online:
         return (Clear(health=Health.EDGE_OFFLINE, subject=work.edge_id),)

@@ -419,6 +419,7 @@ def test_a_camera_that_stops_watching_is_an_alert_until_it_streams_again(
     assert row.alert.reasons[0].key == "camera_frozen"
     assert row.alert.level is Level.III
     assert row.alert.site_id == "s1"
+    book.set_camera("c1", LastWord(state="streaming", since=NOON + timedelta(seconds=9)))
     book.add_work(
         "camera_state",
         {"camera_id": "c1", "state": "streaming", "since": NOON + timedelta(seconds=9), "reason": ""},
@@ -671,3 +672,37 @@ def test_that_nobody_can_be_sent_is_over_when_nobody_is_wanted(book: Book) -> No
     empty.step(the_alert(empty).alert_id, Step.DISMISS, SUPERVISOR, NOON + timedelta(seconds=20))
     empty.run_due(NOON + timedelta(seconds=61))
     assert empty.list_alerts(kind=AlertKind.HEALTH, running=True) == ()
+
+
+def test_who_refuted_one_machine_has_not_refuted_the_next(book: Book, engine: AlertEngine) -> None:
+    """Another machine joins the refuted alert: it is open to doubt again, and two minutes later somebody is sent."""
+    take(book, engine, event(activity="stopped"))
+    alert_id = the_alert(engine).alert_id
+    engine.step(alert_id, Step.REFUTE, OPERATOR, NOON + timedelta(seconds=5))
+    engine.run_due(NOON + timedelta(seconds=121))
+    assert the_alert(engine).state is State.OPEN
+    take(
+        book,
+        engine,
+        event(episode="b", activity="stopped", position=at_metres(20, 3), after_s=300),
+        after_s=300,
+    )
+    assert the_alert(engine).confirmation == "pending"
+    engine.run_due(NOON + timedelta(seconds=421))
+    assert the_alert(engine).state is State.DISPATCHED
+
+
+def test_an_edge_whose_clock_was_set_back_leaves_no_alert_behind(book: Book, engine: AlertEngine) -> None:
+    """The database says that the camera streams; that an older report has a later time changes nothing."""
+    book.set_camera("c1", LastWord(state="streaming", since=NOON - timedelta(hours=1)))
+    for state, since in (("streaming", NOON - timedelta(hours=1)), ("dark", NOON)):
+        body = {"camera_id": "c1", "edge_id": "e1", "state": state, "since": since, "reason": ""}
+        book.add_work("camera_state", body, NOON)
+    engine.take_work(NOON)
+    assert engine.list_alerts(kind=AlertKind.HEALTH, running=True) == ()
+
+
+def test_a_late_onset_gives_the_place_that_the_end_did_not_have(book: Book, engine: AlertEngine) -> None:
+    """Order of arrival is free: the officer must know where to go."""
+    take(book, engine, event(phase="end", after_s=60, position=None), event())
+    assert the_alert(engine).place is not None
