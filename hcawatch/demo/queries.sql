@@ -22,6 +22,7 @@ SELECT
     count(*) FILTER (WHERE kind = 'violation' AND state = 'verified')                           AS verified,
     (SELECT count(*) FROM alert a JOIN alert b ON a.number < b.number AND a.kind = 'violation' AND b.kind = 'violation'
        AND (a.site_id, a.violation) = (b.site_id, b.violation)
+       AND b.occurrence_of IS DISTINCT FROM a.alert_id
        AND b.opened_at < coalesce(a.closed_at, 'infinity'))                                     AS alerts_twice,
     (SELECT count(DISTINCT alert_id) FROM dispatch)                                             AS dispatched,
     (SELECT count(*) - count(DISTINCT alert_id) FROM dispatch)                                  AS dispatches_twice
