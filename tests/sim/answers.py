@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 #: seconds in which a settled chain brings an onset from the edge to the officer's dispatch
 CHAIN_S = 45.0
-#: an offence that was before a living camera for so long must be found
-SEEN_S = 20.0
+#: an offence that was before a living camera for so long must be found: the rule's dwell, and time to judge
+SEEN_S, SEEN_FAR_S = 20.0, 35.0
+#: further off only the rules with long dwells apply
+FAR_M = 6.0
 #: clocks that are off by more than an alert joins are no longer one story to the loop
 FAR_OFF_S = 1500.0
 
@@ -44,7 +46,7 @@ def stories(world: World) -> Iterator[str]:
         said = [(a.violation, round(second(a.opened_at)), a.state.value) for a in found]
         if len({a.violation for a in found}) < len(found) and not clock_far_off:
             yield f"duplicate: {act.what} at {act.from_s:.0f} s has {len(found)} alerts: {said}"
-        if _seen_for_s(world, act) < SEEN_S:
+        if _seen_for_s(world, act) < (SEEN_FAR_S if abs(act.beside_m) > FAR_M else SEEN_S):
             continue
         if not found:
             yield f"missed: {act.what} at {act.from_s:.0f} s was before a living camera and has no alert"
