@@ -9,6 +9,7 @@ weights give the same boxes here and there. Leaves running the network to the ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from models.detector import Detection
 from models.errors import FrameUnusable
+
+Real = TypeVar("Real", bound=np.floating[Any])
 
 #: The coarsest feature map of the head; input sides must be multiples of it (YOLOv8: P3 to P5).
 STRIDE_PX = 32
@@ -110,15 +113,18 @@ def to_frame_xyxy(input_xyxy: NDArray[np.float32], letterbox: Letterbox) -> NDAr
     return np.asarray(np.clip(shifted / np.float32(letterbox.scale), 0, limits), dtype=np.float32)
 
 
-def iou(a_xyxy: NDArray[np.float32], b_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of (N, 4) with (M, 4) boxes: (N, M), 0 to 1; an empty box gives 0."""
+def iou(a_xyxy: NDArray[Real], b_xyxy: NDArray[Real]) -> NDArray[Real]:
+    """Intersection over union of (N, 4) with (M, 4) boxes: (N, M), 0 to 1; an empty box gives 0.
+
+    As exact as the boxes are: figures are made in float64, since 7/10 in float32 lies below 0.7.
+    """
     low = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
     high = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
     inner = np.prod(np.clip(high - low, 0, None), axis=2)
     area_a = np.prod(np.clip(a_xyxy[:, 2:] - a_xyxy[:, :2], 0, None), axis=1)
     area_b = np.prod(np.clip(b_xyxy[:, 2:] - b_xyxy[:, :2], 0, None), axis=1)
     union = area_a[:, None] + area_b[None, :] - inner
-    return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0), dtype=np.float32)
+    return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0), dtype=inner.dtype)
 
 
 def keep_best(

@@ -42,3 +42,12 @@ class ImageUnreadable(ModelError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class DataUnusable(ModelError):
+    """A labelled data set can't be used as it stands; carries the file and what is wrong with it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.reason = reason

@@ -115,6 +115,13 @@ def load(
         ) from exc
 
 
+def find(named: str | None, root: Path = WEIGHTS_ROOT) -> Path:
+    """The folder of a set of weights: a shipped name, else a path; the default if nothing is named."""
+    if named is None:
+        return root / DEFAULT_NAME
+    return root / named if (root / named / "card.yaml").is_file() else Path(named)
+
+
 def available(root: Path = WEIGHTS_ROOT) -> tuple[Listed, ...]:
     """All sets of weights below `root`, by name, each checked; a refused one is listed with the reason."""
     if not root.is_dir():

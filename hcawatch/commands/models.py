@@ -1,6 +1,7 @@
-"""`hcawatch models`: which detectors there are, and what one sees in pictures."""
+"""`hcawatch models`: which detectors there are, what one sees in pictures, and how well."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,17 @@ import typer
 
 from hcawatch.commands.common import AsJson, CommandError, group, with_examples
 
-app = group("Detectors: which there are, and what one sees.")
+app = group("Detectors: which there are, what one sees, and how well.")
+
+LongSide = Annotated[
+    int | None,
+    typer.Option(
+        min=32,
+        max=4096,
+        show_default=False,
+        help="Longer side of the network's input; else as its card has it.",
+    ),
+]
 
 
 @app.command("list")
@@ -72,3 +83,59 @@ def _line(row: dict[str, object]) -> str:
     assert isinstance(boxes, list)
     found = ", ".join(f"{box['class']} {box['score']:.2f}" for box in boxes if box["score"] >= 0.25)
     return f"{row['image']}: {found or 'nothing'}"
+
+
+@app.command("eval")
+@with_examples("hcawatch models eval --data pictures/data.yaml --html report/", "hcawatch models eval --json")
+def eval_(
+    data: Annotated[Path, typer.Option(help="Labelled pictures: a data.yaml in YOLO's form.")] = Path("../shared/data/data.yaml"),
+    model: Annotated[str | None, typer.Option(metavar="NAME_OR_FOLDER", help="A set of weights; else the shipped one.", show_default=False)] = None,
+    split: Annotated[str, typer.Option(help="Which of the data's splits.")] = "val",
+    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Score for precision, recall and confusions; the rules ship with 0.5.")] = 0.5,
+    exhaustive: Annotated[Path | None, typer.Option(metavar="YAML", help="{beginning of file names: [classes labelled in full]}; else `exhaustive` in the data.yaml, else our own table.", show_default=False)] = None,
+    long_side_px: LongSide = None,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="CPU threads for one picture.")] = 1,
+    html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a report with curves, confusions and the worst pictures, in English and Chinese.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The last line is one JSON object with every figure.")] = False,
+) -> None:  # fmt: skip
+    """Measure how well a detector finds what is labelled: average precision, recall, calibration.
+
+    A class is scored only in pictures in which it is exhaustively labelled.
+    """
+    from models.eval.dataset import read_set
+    from models.eval.html import write_report
+    from models.eval.run import look
+    from models.eval.summary import as_table, figures
+    from models.registry import find, load, read_card
+
+    labelled = read_set(data, split, exhaustive)
+    folder = find(model)
+    side = long_side_px or read_card(folder).long_side_px
+    detector = load(folder, threads=threads, long_side_px=side)
+    pictures = tuple(look(labelled, detector, _counted if sys.stderr.isatty() else None))
+    found = figures(pictures, labelled.classes, threshold=threshold)
+    if html is not None:
+        page = write_report(html, found, pictures, info=detector.info, long_side_px=side)
+        typer.echo(str(page), err=as_json)
+    table = as_table(found) | {
+        "model": detector.info.name,
+        "sha256": detector.info.sha256,
+        "long_side_px": side,
+    }
+    typer.echo(json.dumps(table, ensure_ascii=False) if as_json else _figures(table))
+
+
+def _counted(done: int, total: int) -> None:
+    typer.echo(f"\r{done}/{total}" + ("\n" if done == total else ""), nl=False, err=True)
+
+
+def _figures(table: dict[str, Any]) -> str:
+    keys = ("images", "boxes", "map50", "map", "recall_at_p90", "precision", "recall", "ece")
+    lines = [" ".join(f"{key:>13}" for key in ("class", *keys))]
+    for name, row in table["classes"].items():
+        lines.append(" ".join(f"{'-' if v is None else v:>13}" for v in (name, *(row[key] for key in keys))))
+    lines.append(
+        f"{table['model']} at {table['long_side_px']} px, {table['images']} pictures: mAP50 {table['map50']}, "
+        f"mAP50-95 {table['map']}, calibration error {table['ece']}, from score 0.3 on {table['ece_from_0.3']}"
+    )
+    return "\n".join(lines)
