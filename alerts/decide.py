@@ -72,7 +72,9 @@ def on_event(
         if again is None and holder.closed_at is None:
             return _follow(holder, event, graded(holder), nearby, policy, now)
         if again is None:
-            return (*_episode(event, nearby), Touch(alert=seen(holder, event)))
+            closed = seen(holder, event)
+            changes = _changes(closed, event, graded(holder), nearby, now)
+            return (*_episode(event, nearby), *changes, Touch(alert=closed))
         why_new = again
     fresh = graded(None)
     for alert in sorted(nearby.alerts, key=_newest, reverse=True):
@@ -243,7 +245,9 @@ def _condition_change(alert: Alert, event: RiskEvent, nearby: Nearby | None, now
             return None
         return changed(alert, "note", Why.CONDITION_ENDED, now, condition_ended_at=event.captured_at)
     ended_at = alert.condition_ended_at
-    if ended_at is not None and _is_a_look(event) and event.captured_at > ended_at:
+    known = {e.episode_id: e for e in nearby.episodes} if nearby else {}
+    over = event.episode_id in known and known[event.episode_id].ended_at is not None
+    if ended_at is not None and _is_a_look(event) and event.captured_at > ended_at and not over:
         return changed(alert, "note", Why.CONDITION_RESUMED, now, condition_ended_at=None)
     return None
 
@@ -308,8 +312,6 @@ def _episode(event: RiskEvent, nearby: Nearby) -> Commands:
     ended_at = known.ended_at
     if event.phase == "end":
         ended_at = event.captured_at
-    elif ended_at is not None and _is_a_look(event) and event.captured_at > ended_at:
-        ended_at = None
     if ended_at == known.ended_at:
         return ()
     return (HoldEpisode(episode=msgspec.structs.replace(known, ended_at=ended_at)),)

@@ -229,7 +229,9 @@ class CameraProcess:
                 self._close(self._closing[0])
                 self._closing.pop(0)
             self._outbox.save_minute(self._camera.camera_id, self._minute.minute, coverage.dump(self._minute))
-        except OutboxRefused as exc:  # the minute waits; nothing of it is lost while we live
+        except OutboxRefused as exc:  # the minute waits, and counts as unwatched: what is seen can't be told
+            self._closing = [coverage.void(minute) for minute in self._closing]
+            self._minute = coverage.void(self._minute)
             log.error(
                 "minute_refused", camera=self._camera.camera_id, error=str(exc), waiting=len(self._closing)
             )

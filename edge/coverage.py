@@ -90,7 +90,9 @@ def _dead(minute: Minute, until_s: float) -> Minute:
 def advance(minute: Minute, tick: Tick) -> tuple[Minute, tuple[Minute, ...]]:
     """The minute after a tick, and those that it closed. A clock set back stays in the running minute."""
     current = _floor(tick.now)
-    if current <= minute.minute:
+    if current < minute.minute:  # set back: this time belongs to a minute that was told already, not to ours
+        return minute, ()
+    if current == minute.minute:
         into_s = (tick.now - minute.minute).total_seconds()
         return _add(minute, tick, tick.dt_s, max(minute.at_s, min(MINUTE_S, into_s))), ()
     into_s = (tick.now - current).total_seconds()
@@ -129,6 +131,18 @@ def finish(minute: Minute) -> Minute:
     blind_s = minute.blind_s + minute.pending_s
     return msgspec.structs.replace(
         minute, pending_s=0.0, blind_s=blind_s, longest_blind_s=max(minute.longest_blind_s, blind_s)
+    )
+
+
+def void(minute: Minute) -> Minute:
+    """Nothing can be numbered just now, so what is seen can't be told: so far unwatched, whatever was looked at."""
+    blind_s = minute.at_s - minute.from_s
+    return msgspec.structs.replace(
+        minute,
+        watched_s=0.0,
+        pending_s=0.0,
+        blind_s=blind_s,
+        longest_blind_s=max(minute.longest_blind_s, blind_s),
     )
 
 

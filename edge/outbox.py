@@ -170,6 +170,8 @@ _SCHEMA = (
 )
 
 _BUSY_S = 20.0
+#: nobody waits longer for the next try of an upload (edge.uploader)
+LONGEST_WAIT_S = 120.0
 
 
 class SqliteOutbox:
@@ -337,10 +339,14 @@ class SqliteOutbox:
         return int(forgotten)
 
     def due_evidence(self, now: float, limit: int = 1) -> tuple[PendingEvidence, ...]:
-        """Evidence to upload now: snapshots before clips, oldest first."""
+        """Evidence to upload now: snapshots before clips, oldest first.
+
+        A next try further ahead than anybody waits was set by a clock that was set back since.
+        """
         rows = self._db.execute(
             "SELECT sha256, kind, bytes, content_type, name, event_id, camera_id, attempts, announced_at"
-            " FROM evidence WHERE next_try_at <= ? ORDER BY kind = 'clip', announced_at LIMIT ?", (now, limit))  # fmt: skip
+            " FROM evidence WHERE next_try_at <= ? OR next_try_at > ?"
+            " ORDER BY kind = 'clip', announced_at LIMIT ?", (now, now + LONGEST_WAIT_S, limit))  # fmt: skip
         return tuple(
             PendingEvidence(
                 ref=EvidenceRef(sha256=r[0], kind=r[1], bytes=r[2], content_type=r[3]),

@@ -79,6 +79,7 @@ class Teller:
 
     def close_clips(self, media_s: float, running: tuple[Episode, ...]) -> None:
         """Write the clips whose last second has come, each named by an update of its episode."""
+        self._losses.settle()
         current = {e.episode_id: e for e in running}
         for episode_id, clip in list(self._clips.items()):
             if media_s < clip.to_s:

@@ -18,7 +18,7 @@ import httpx
 import structlog
 
 from edge.errors import OutboxRefused
-from edge.outbox import PendingEvidence, SqliteOutbox
+from edge.outbox import LONGEST_WAIT_S, PendingEvidence, SqliteOutbox
 from monitor.domain.events import LossRecord
 
 CHUNK_BYTES: Final = 64 * 1024
@@ -28,7 +28,6 @@ IDLE_S: Final = 0.25
 TIMEOUT_S: Final = 20.0
 #: Not announced yet: the event is still on its way.
 ANNOUNCED_SOON_S: Final = 1.0
-LONGEST_WAIT_S: Final = 120.0
 
 Outcome = Literal["stored", "not_announced", "damaged", "refused", "unreachable"]
 

@@ -113,9 +113,10 @@ def on_database(dsn: str, name: str) -> str:
     return conninfo.make_conninfo(**{**parts, "dbname": name})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    """One broker for all tests, of the kind that this machine has; edges `edge-1` to `edge-20`."""
+    """A broker of the kind that this machine has, for one file of tests: what one retains must not reach
+    another. Edges `edge-1` to `edge-20`."""
     with EmbeddedBroker(tmp_path_factory.mktemp("broker"), BROKER_EDGES) as running:
         yield running
 

@@ -10,7 +10,7 @@ import msgspec
 from uuid_utils import uuid7
 
 from edge.errors import OutboxRefused
-from edge.outbox import Make, PendingEvidence, Row, SavedEpisode, Summary, to_row
+from edge.outbox import LONGEST_WAIT_S, Make, PendingEvidence, Row, SavedEpisode, Summary, to_row
 from monitor.domain.events import Kind, Receipt
 from monitor.domain.numbers import Stored
 
@@ -92,7 +92,7 @@ class MemoryOutbox:
         return len(covered)
 
     def due_evidence(self, now: float, limit: int = 1) -> tuple[PendingEvidence, ...]:
-        due = [item for item, at in self._evidence.values() if at <= now]
+        due = [item for item, at in self._evidence.values() if at <= now or at > now + LONGEST_WAIT_S]
         return tuple(sorted(due, key=lambda i: (i.ref.kind == "clip", i.announced_at)))[:limit]
 
     def evidence_later(self, sha256: str, next_try_at: float) -> None:

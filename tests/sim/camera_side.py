@@ -183,8 +183,9 @@ class SimCamera:
                 self._close(self._closing[0])
                 self._closing.pop(0)
             self._outbox.save_minute(self._camera.camera_id, self._minute.minute, coverage.dump(self._minute))
-        except OutboxRefused:
-            pass  # the minute waits; nothing of it is lost while we live
+        except OutboxRefused:  # the minute waits, and counts as unwatched: what is seen can't be told
+            self._closing = [coverage.void(minute) for minute in self._closing]
+            self._minute = coverage.void(self._minute)
 
     def _close(self, minute: coverage.Minute) -> None:
         self._outbox.append(

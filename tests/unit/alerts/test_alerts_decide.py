@@ -275,8 +275,17 @@ def test_an_update_that_only_names_a_finished_clip_is_no_look() -> None:
     alert = opened(event(), condition_ended_at=ended_at)
     clip = event(phase="update", reason="clip_closed", after_s=20)
     assert steps(decide(clip, held(alert, ended_at=ended_at))) == []
-    back = event(phase="update", reason="position_moved", after_s=20)
-    assert steps(decide(back, held(alert, ended_at=ended_at))) == [("note", Why.CONDITION_RESUMED)]
+    late = event(phase="update", reason="position_moved", after_s=20)
+    assert steps(decide(late, held(alert, ended_at=ended_at))) == []  # of a clock that was set back since
+
+
+def test_the_condition_resumes_by_another_episode() -> None:
+    """The machine comes back while the case runs: the edge begins a new episode, and the case says so."""
+    ended_at = NOON + timedelta(seconds=10)
+    alert = opened(event(), condition_ended_at=ended_at)
+    assert ("note", Why.CONDITION_RESUMED) in steps(
+        decide(event(episode="b", after_s=20), held(alert, ended_at=ended_at))
+    )
 
 
 CLOSED = {"state": State.DISMISSED, "closed_at": NOON, "closing_reason": "false_alarm"}
