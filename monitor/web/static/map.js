@@ -29,7 +29,7 @@ export function create(element) {
   }
   element.replaceChildren();
   const map = L.map(element, { attributionControl: false, zoomControl: false, maxZoom: 22, minZoom: 3, zoomSnap: 0.25 });
-  L.control.zoom({ zoomInTitle: t("map_zoom_in"), zoomOutTitle: t("map_zoom_out") }).addTo(map);
+  L.control.zoom({ position: "bottomleft", zoomInTitle: t("map_zoom_in"), zoomOutTitle: t("map_zoom_out") }).addTo(map);
   L.control.scale({ imperial: false, position: "bottomright" }).addTo(map);
   ["grid", "bands", "hcas", "pipelines", "cameras", "alerts"].forEach((name, i) => {
     map.createPane(name).classList.add(`pane-${name}`, `pane-order-${i}`);
