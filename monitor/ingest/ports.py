@@ -80,6 +80,10 @@ class IngestStore(Protocol):
         """Keeps whether an edge is there."""
         ...
 
+    def note_silent(self, now: datetime, limit_s: float) -> Sequence[str]:
+        """Edges that the broker says are there, but whose last status is older: told as gone, each once."""
+        ...
+
     def note_missing(self, now: datetime, limit_s: float) -> Sequence[GapReport]:
         """Reports gaps that stand for `limit_s`, each once, and once more when all of a source's are filled."""
         ...

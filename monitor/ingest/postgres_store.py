@@ -13,8 +13,8 @@ from monitor.ingest.judge import DeadLetter, DeadReason
 from monitor.ingest.minutes import NO_RECORD, due_minutes, in_pieces
 from monitor.ingest.ports import Arrived, BatchResult, GapReport, Source
 from monitor.ingest.postgres_batch import QUERIES, Item, keep, leave_work, stored_of, write_batch
-from monitor.ingest.status import changed_cameras
-from monitor.store.pool import Pool
+from monitor.ingest.status import changed_cameras, speaks_again
+from monitor.store.pool import Conn, Pool
 
 
 class PostgresIngestStore:
@@ -42,6 +42,9 @@ class PostgresIngestStore:
         """See IngestStore."""
         edge = {"edge_id": status.edge_id, "now": now}
         with self._pool.connection() as conn:
+            before = conn.execute(QUERIES["edge_silence"], edge).fetchone()
+            if before is not None and speaks_again(before["silent"], before["said_at"], status):
+                self._set_online(conn, status.edge_id, True, now)
             conn.execute(QUERIES["upsert_edge_status"], {**edge, "status": rows.json_text(status)})
             conn.execute(QUERIES["heard_of"], {**edge, "epoch": status.epoch, "last_seq": status.last_seq})
             known = conn.execute(QUERIES["camera_states"], {"camera_ids": sorted(status.cameras)}).fetchall()
@@ -62,13 +65,25 @@ class PostgresIngestStore:
         edge = {"edge_id": edge_id}
         with self._pool.connection() as conn:
             known = conn.execute(QUERIES["edge_online"], edge).fetchone()
-            if known is not None and known["online"] == online:
-                return
-            conn.execute(QUERIES["upsert_edge_online"], {**edge, "online": online, "now": now})
-            leave_work(conn, "edge_online", {**edge, "online": online, "at": now}, now)
-            for row in conn.execute(QUERIES["cameras_of_edge"], edge).fetchall():
-                conn.execute(QUERIES["notify_camera"], {"camera_id": row["camera_id"]})
-            conn.execute(QUERIES["notify_work"])
+            if known is not None and (known["online"] == online or (known["silent"] and online)):
+                return  # a silent edge has to say a new status first; the broker's word was true all the time
+            self._set_online(conn, edge_id, online, now)
+
+    def note_silent(self, now: datetime, limit_s: float) -> Sequence[str]:
+        """See IngestStore."""
+        with self._pool.connection() as conn:
+            before = now - timedelta(seconds=limit_s)
+            silent = [
+                row["edge_id"]
+                for row in conn.execute(QUERIES["silence_edges"], {"before": before}).fetchall()
+            ]
+            for edge_id in silent:
+                _tell_online(conn, edge_id, False, now)
+        return silent
+
+    def _set_online(self, conn: Conn, edge_id: str, online: bool, now: datetime) -> None:
+        conn.execute(QUERIES["upsert_edge_online"], {"edge_id": edge_id, "online": online, "now": now})
+        _tell_online(conn, edge_id, online, now)
 
     def note_missing(self, now: datetime, limit_s: float) -> Sequence[GapReport]:
         """See IngestStore."""
@@ -114,6 +129,14 @@ class PostgresIngestStore:
         """See IngestStore."""
         with self._pool.connection() as conn:
             return conn.execute(QUERIES["prune_numbers"], {"before": now - keep}).rowcount
+
+
+def _tell_online(conn: Conn, edge_id: str, online: bool, now: datetime) -> None:
+    """Leave the alert module its work, and tell the pages."""
+    leave_work(conn, "edge_online", {"edge_id": edge_id, "online": online, "at": now}, now)
+    for row in conn.execute(QUERIES["cameras_of_edge"], {"edge_id": edge_id}).fetchall():
+        conn.execute(QUERIES["notify_camera"], {"camera_id": row["camera_id"]})
+    conn.execute(QUERIES["notify_work"])
 
 
 def receipt(source: Source, stored: Stored) -> Receipt:

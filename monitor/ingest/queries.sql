@@ -135,14 +135,23 @@ SELECT pg_notify('hcawatch_change', 'camera:' || %(camera_id)s);
 INSERT INTO edge_state (edge_id, online, status, updated_at) VALUES (%(edge_id)s, true, %(status)s, %(now)s)
 ON CONFLICT (edge_id) DO UPDATE SET status = EXCLUDED.status, updated_at = EXCLUDED.updated_at;
 
+-- edge_silence --
+-- Whether an edge counts as silent, and when it made its last status; locked until we commit.
+SELECT silent, (status ->> 'at')::timestamptz AS said_at FROM edge_state WHERE edge_id = %(edge_id)s FOR UPDATE;
+
+-- silence_edges --
+-- Edges that are there by the broker's word, but have said nothing since: they count as gone.
+UPDATE edge_state SET online = false, silent = true
+WHERE online AND status IS NOT NULL AND updated_at < %(before)s RETURNING edge_id;
+
 -- edge_online --
--- Whether an edge was there, locked until we commit.
-SELECT online FROM edge_state WHERE edge_id = %(edge_id)s FOR UPDATE;
+-- Whether an edge was there and spoke, locked until we commit.
+SELECT online, silent FROM edge_state WHERE edge_id = %(edge_id)s FOR UPDATE;
 
 -- upsert_edge_online --
 -- Whether an edge is there.
 INSERT INTO edge_state (edge_id, online, updated_at) VALUES (%(edge_id)s, %(online)s, %(now)s)
-ON CONFLICT (edge_id) DO UPDATE SET online = EXCLUDED.online, updated_at = EXCLUDED.updated_at;
+ON CONFLICT (edge_id) DO UPDATE SET online = EXCLUDED.online, silent = false, updated_at = EXCLUDED.updated_at;
 
 -- camera_states --
 -- Known states of an edge's cameras, locked until we commit.

@@ -1,6 +1,7 @@
 """Reads what edges say of themselves, and decides which camera states changed. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -41,6 +42,11 @@ def read_online(payload: bytes) -> bool:
         return msgspec.json.decode(payload, type=_Online).online
     except msgspec.MsgspecError as exc:
         raise ValueError(f"neither online nor offline: {payload[:80]!r}") from exc
+
+
+def speaks_again(silent: bool, said_at: datetime | None, status: EdgeStatus) -> bool:
+    """Whether this status ends a silence; the broker's copy of the last one, given at each connection, does not."""
+    return silent and (said_at is None or status.at > said_at)
 
 
 def changed_cameras(known: Mapping[str, str], status: EdgeStatus) -> dict[str, CameraStatus]:

@@ -43,6 +43,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     gap_limit_s: float = 60.0  # a hole that stands so long is reported (docs/contracts.md)
     gap_every_s: float = 5.0
+    silent_limit_s: float = 60.0  # an edge says its status every ten seconds
+    silent_every_s: float = 5.0
     unwatched_grace_s: float = 180.0  # after the end of a minute
     unwatched_every_s: float = 20.0
     prune_every_s: float = 3600.0
@@ -89,6 +91,7 @@ class IngestWorker:
         self._last_commit_at: datetime | None = None
         self._failures = 0
         self._due: dict[str, float] = {}
+        self._deaf_until_s = time.monotonic() + self._timing.silent_limit_s
         #: verdicts since the start
         self.counts: Counter[Verdict] = Counter()
         self._mqtt = MqttConnection(
@@ -254,6 +257,9 @@ class IngestWorker:
             if self._is_due("gaps", timing.gap_every_s):
                 for report in self._store.note_missing(now, timing.gap_limit_s):
                     log.warning("ingest.number_gap", edge=report.edge_id, missing=report.missing)
+            if self._hears_since(timing.silent_limit_s) and self._is_due("silent", timing.silent_every_s):
+                for edge_id in self._store.note_silent(now, timing.silent_limit_s):
+                    log.warning("ingest.edge_silent", edge=edge_id)
             if self._is_due("unwatched", timing.unwatched_every_s):
                 self._store.note_unwatched(now, timing.unwatched_grace_s)
             if self._is_due("prune", timing.prune_every_s):
@@ -262,6 +268,12 @@ class IngestWorker:
         except psycopg.Error as exc:
             self._database_ok = False
             log.warning("ingest.housekeeping_failed", error=str(exc).strip())
+
+    def _hears_since(self, limit_s: float) -> bool:
+        """Whether we could have heard every edge for so long: connected, and nothing waits unread."""
+        if not self._mqtt.connected or not self._arrived.empty() or not self._database_ok:
+            self._deaf_until_s = time.monotonic() + limit_s
+        return time.monotonic() >= self._deaf_until_s
 
     def _is_due(self, what: str, every_s: float) -> bool:
         at_s = time.monotonic()

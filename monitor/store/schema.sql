@@ -149,6 +149,7 @@ CREATE TABLE loss (
 CREATE TABLE edge_state (
     edge_id    text PRIMARY KEY,
     online     boolean NOT NULL DEFAULT false,
+    silent     boolean NOT NULL DEFAULT false,  -- no status for too long, although the broker says it is there
     status     jsonb,
     updated_at timestamptz NOT NULL
 );

@@ -17,7 +17,7 @@ from monitor.ingest import gaps, rows
 from monitor.ingest.judge import Accepted, DeadLetter, DeadReason, judge
 from monitor.ingest.minutes import MINUTE, NO_RECORD, due_minutes
 from monitor.ingest.ports import Arrived, BatchResult, GapReport, Outcome, Source, Verdict
-from monitor.ingest.status import changed_cameras
+from monitor.ingest.status import changed_cameras, speaks_again
 
 Row = dict[str, Any]
 
@@ -39,6 +39,8 @@ class MemoryIngestStore:
         self.work: list[tuple[str, Row]] = []
         self.entries: list[Entry] = []
         self.edge_online: dict[str, bool] = {}
+        self.silent: set[str] = set()
+        self.statuses: dict[str, tuple[datetime, datetime]] = {}  # when it was made, when it came
         self.cameras: dict[str, Row] = {}
         self.camera_changes: list[Row] = []
         self._filled_through: datetime | None = None
@@ -148,6 +150,12 @@ class MemoryIngestStore:
         self._keep(arrived, DeadLetter(reason=reason, detail=detail), now)
 
     def note_status(self, status: EdgeStatus, now: datetime) -> None:
+        said_at = self.statuses.get(status.edge_id, (None, now))[0]
+        if speaks_again(status.edge_id in self.silent, said_at, status):
+            self.silent.discard(status.edge_id)
+            self.note_online(status.edge_id, True, now)
+        self.edge_online.setdefault(status.edge_id, True)
+        self.statuses[status.edge_id] = (status.at, now)
         source = (status.edge_id, status.epoch)
         self.stored.setdefault(source, Stored())
         self.touched.setdefault(source, now)
@@ -162,9 +170,21 @@ class MemoryIngestStore:
                 self._leave("camera_state", row)
 
     def note_online(self, edge_id: str, online: bool, now: datetime) -> None:
+        if online and edge_id in self.silent:
+            return
         if self.edge_online.get(edge_id) is not online:
             self.edge_online[edge_id] = online
             self._leave("edge_online", {"edge_id": edge_id, "online": online, "at": now})
+
+    def note_silent(self, now: datetime, limit_s: float) -> Sequence[str]:
+        before = now - timedelta(seconds=limit_s)
+        silent = [
+            e for e, (_, came) in sorted(self.statuses.items()) if self.edge_online.get(e) and came < before
+        ]
+        for edge_id in silent:
+            self.note_online(edge_id, False, now)
+            self.silent.add(edge_id)
+        return silent
 
     def note_missing(self, now: datetime, limit_s: float) -> Sequence[GapReport]:
         reports = []

@@ -281,6 +281,31 @@ def test_an_edge_that_was_gone_before_we_came_is_told(both: Both) -> None:
     assert [body["online"] for body in look.work("edge_online")] == [False]
 
 
+def test_an_edge_that_hangs_is_told_though_the_broker_says_it_is_there(both: Both) -> None:
+    """No status for longer than the limit is silence, told once; a new status ends it, the retained one does not."""
+    store, look = both
+    store.note_online("edge-1", True, NOW)
+    store.note_status(status(), NOW)
+    later = [NOW + timedelta(seconds=s) for s in (60, 61, 62)]
+    assert [store.note_silent(at, 60) for at in later] == [[], ["edge-1"], []]
+    store.note_status(status(), later[-1])
+    store.note_online("edge-1", True, later[-1])
+    assert [body["online"] for body in look.work("edge_online")] == [True, False]
+    store.note_status(status(at=NOW + timedelta(seconds=63)), later[-1])
+    assert [body["online"] for body in look.work("edge_online")] == [True, False, True]
+    assert store.note_silent(NOW + timedelta(seconds=70), 60) == []
+
+
+def test_an_edge_that_is_gone_is_not_called_silent_as_well(both: Both) -> None:
+    """Its last will said it already."""
+    store, look = both
+    store.note_status(status(), NOW)
+    store.note_online("edge-1", False, NOW)
+    assert store.note_silent(NOW + timedelta(seconds=600), 60) == []
+    store.note_status(status(at=NOW + timedelta(seconds=601)), NOW + timedelta(seconds=601))
+    assert [body["online"] for body in look.work("edge_online")] == [False]
+
+
 def test_a_missing_number_is_reported_once_and_again_when_it_came(both: Both) -> None:
     """Not before the limit; a missing tail is known from the edge's status."""
     store, look = both

@@ -261,6 +261,20 @@ def test_what_an_edge_says_reaches_the_tables(
     assert count(postgres_dsn, "SELECT count(*) FROM edge_state WHERE NOT online") == 1
 
 
+def test_an_edge_that_says_nothing_any_more_is_told(
+    broker: EmbeddedBroker, postgres_dsn: str, client_id: str
+) -> None:
+    """It hangs with its connection open: no last will comes, only silence."""
+    timing = msgspec.structs.replace(QUICK, silent_limit_s=1.0, silent_every_s=0.1)
+    told = "SELECT count(*) FROM alert_work WHERE kind = 'edge_online' AND body->>'online' = '{}'"
+    with running(broker, postgres_dsn, client_id, timing), EdgeSide(broker, EDGE) as edge:
+        edge.say("online", b'{"online": true}')
+        edge.say("status", encode(status(edge_id=EDGE, epoch="hangs")))
+        until(lambda: count(postgres_dsn, told.format("false")) == 1)
+        edge.say("status", encode(status(edge_id=EDGE, epoch="hangs", at=datetime.now(UTC))))
+        until(lambda: count(postgres_dsn, "SELECT count(*) FROM edge_state WHERE online AND NOT silent") == 1)
+
+
 def test_publishing_for_others_waits_for_the_broker(
     broker: EmbeddedBroker, postgres_dsn: str, client_id: str
 ) -> None:
