@@ -116,7 +116,7 @@ def to_frame_xyxy(input_xyxy: NDArray[np.float32], letterbox: Letterbox) -> NDAr
 def iou(a_xyxy: NDArray[Real], b_xyxy: NDArray[Real]) -> NDArray[Real]:
     """Intersection over union of (N, 4) with (M, 4) boxes: (N, M), 0 to 1; an empty box gives 0.
 
-    As exact as the boxes are: figures are made in float64, since 7/10 in float32 lies below 0.7.
+    As exact as the boxes are: the detector works in float32, its figures are made in float64.
     """
     low = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
     high = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])

@@ -51,3 +51,7 @@ class DataUnusable(ModelError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class TrainingFailed(ModelError):
+    """The training process can't start or ended with an error; what it said is on its own output."""

@@ -1,4 +1,4 @@
-"""`hcawatch models`: which detectors there are, what one sees in pictures, and how well."""
+"""`hcawatch models`: which detectors there are, what one sees in pictures, how well, and training another."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ import typer
 
 from hcawatch.commands.common import AsJson, CommandError, group, with_examples
 
-app = group("Detectors: which there are, what one sees, and how well.")
+app = group("Detectors: which there are, what one sees, how well, and training another.")
 
 LongSide = Annotated[
     int | None,
@@ -123,6 +123,33 @@ def eval_(
         "long_side_px": side,
     }
     typer.echo(json.dumps(table, ensure_ascii=False) if as_json else _figures(table))
+
+
+@app.command()
+@with_examples(
+    "hcawatch models train my-recipe.yaml --python ~/training/bin/python",
+    "hcawatch models eval --model train-my-model/model",
+)
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The YAML that says what to train from what; models/training/recipe.yaml is one.", show_default=False)],
+    folder: Annotated[Path | None, typer.Option(help="Where pictures, checkpoints, curves and the result go; else train-NAME here.", show_default=False)] = None,
+    python: Annotated[str | None, typer.Option(metavar="PATH", help="A Python with ultralytics, onnx and onnxruntime; else this one.", show_default=False)] = None,
+) -> None:  # fmt: skip
+    """Train a detector; the same command again goes on where it was cut off.
+
+    Classes that a source doesn't label are not learnt as absent there. The result is a set of weights
+    in FOLDER/model, not yet measured and not yet in use.
+    """
+    from models.training.prepare import prepare
+    from models.training.recipe import read_recipe
+    from models.training.start import start
+
+    read = read_recipe(recipe)
+    target = folder or Path(f"train-{read.name}")
+    plan = prepare(read, target, _counted if sys.stderr.isatty() else None)
+    typer.echo(f"{plan['pictures']} pictures, {read.rendered} of them rendered; training in {target}")
+    start(target, python)
+    typer.echo(f"done: {target / 'model'} (measure it: hcawatch models eval --model {target / 'model'})")
 
 
 def _counted(done: int, total: int) -> None:

@@ -66,14 +66,11 @@ def read_set(data_yaml: Path, split: str = "val", exhaustive: Path | None = None
     every = frozenset(classes)
     pictures = []
     for path in paths:
-        source = max((p for p in told if path.name.startswith(p)), key=len, default=None)
+        source, full = known_classes(path.name, told, otherwise=every if others_full else frozenset())
         names, boxes = read_labels(label_path(path), classes)
         pictures.append(
-            LabelledPicture(
-                path=path, class_names=names, xyxy_share=boxes, source=source or "",
-                exhaustive=told[source] if source is not None else every if others_full else frozenset(),
-            )
-        )  # fmt: skip
+            LabelledPicture(path=path, class_names=names, xyxy_share=boxes, source=source, exhaustive=full)
+        )
     return LabelledSet(classes=classes, pictures=tuple(pictures))
 
 
@@ -147,27 +144,43 @@ def _names(raw: Mapping[str, Any], path: Path) -> tuple[str, ...]:
     return tuple(str(name) for name in names)
 
 
+def known_classes(
+    file_name: str, told: Mapping[str, frozenset[str]], *, otherwise: frozenset[str] = frozenset()
+) -> tuple[str, frozenset[str]]:
+    """The source of a picture (the longest beginning of its name in the table; "" if none) and its classes."""
+    source = max((p for p in told if file_name.startswith(p)), key=len, default=None)
+    return ("", otherwise) if source is None else (source, told[source])
+
+
+def read_exhaustive(path: Path, classes: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    """A file of the form {beginning of file names: [classes]}; DataUnusable if a class is not one of the data."""
+    return _checked(_table(path), path, classes)
+
+
 def _exhaustive(
     raw: Mapping[str, Any], data_yaml: Path, classes: tuple[str, ...], overruling: Path | None
 ) -> tuple[dict[str, frozenset[str]], bool]:
     """{beginning of file names: classes}, and whether pictures of no such source count as labelled in full."""
     if overruling is not None:
-        where, told, strict = overruling, _table(overruling), True
-    elif "exhaustive" in raw:
-        where, told, strict = data_yaml, raw["exhaustive"], True
-    else:
-        where, told, strict = DEFAULT_EXHAUSTIVE, _table(DEFAULT_EXHAUSTIVE), False
+        return read_exhaustive(overruling, classes), False
+    if "exhaustive" in raw:
+        return _checked(raw["exhaustive"], data_yaml, classes), False
+    ours = _table(DEFAULT_EXHAUSTIVE)
+    return {prefix: frozenset(names) & frozenset(classes) for prefix, names in ours.items()}, True
+
+
+def _checked(told: object, where: Path, classes: tuple[str, ...]) -> dict[str, frozenset[str]]:
     if not isinstance(told, dict) or not all(isinstance(v, list) for v in told.values()):
         raise DataUnusable(where, "`exhaustive` must be {beginning of file names: [classes]}")
     table = {}
     for prefix, listed in told.items():
         names = {classes[v] if isinstance(v, int) and 0 <= v < len(classes) else str(v) for v in listed}
-        if strict and names - set(classes):
+        if names - set(classes):
             raise DataUnusable(
                 where, f"`exhaustive` of {prefix} names no class of the data: {sorted(names - set(classes))}"
             )
         table[str(prefix)] = frozenset(names)
-    return table, not strict
+    return table
 
 
 def _pictures(entry: Path, data_yaml: Path) -> list[Path]:

@@ -40,7 +40,7 @@ def test_all_commands_are_there() -> None:
     paths = {" ".join(path[1:]) for path, _ in helps(app)}
     assert paths >= {
         "up", "edge", "centre", "check", "demo", "people",
-        "audit verify", "audit export", "audit head", "models list", "models predict", "models eval",
+        "audit verify", "audit export", "audit head", "models list", "models predict", "models eval", "models train",
         "grafana write", "grafana apply", "grafana check",
         "config schema", "config example", "config show", "config diff", "config apply", "config export",
         "db migrate", "db status", "db replay",

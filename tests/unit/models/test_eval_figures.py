@@ -240,3 +240,21 @@ def test_thresholds_are_those_of_the_shipped_rules() -> None:
     defaults = inspect.signature(Rule).parameters
     assert defaults["enter_score"].default == ENTER_SCORE
     assert defaults["stay_score"].default == STAY_SCORE
+
+
+def test_a_box_that_must_be_found_is_taken_first() -> None:
+    """A found box between a medium and a small machine is a hit for the one that counts, though it fits the other better."""
+    medium, small = (0.0, 0.0, 40.0, 30.0), (0.0, 0.0, 31.0, 30.0)
+    found = _boxes((0, 0, 33, 30))
+    matched = match(_boxes(medium, small), found, np.array([1.0]), ious=(0.5,), area_px2=AREAS_PX2["medium"])
+    assert (matched.hit.tolist(), matched.ignored.tolist(), matched.truths.tolist()) == (
+        [[True]],
+        [[False]],
+        [1],
+    )
+    matched = match(_boxes(small), found, np.array([1.0]), ious=(0.5,), area_px2=AREAS_PX2["medium"])
+    assert (matched.hit.tolist(), matched.ignored.tolist(), matched.truths.tolist()) == (
+        [[True]],
+        [[True]],
+        [0],
+    )

@@ -1,0 +1,134 @@
+"""Puts a recipe's pictures into one folder that a trainer reads, and writes down what is known of each.
+
+    FOLDER/plan.json       everything that `models.training.worker` needs
+    FOLDER/images/…        links to the pictures and the rendered ones; FOLDER/labels/… in YOLO's form
+    FOLDER/code/models     a link to this package, so that the trainer's Python imports ours and nothing else
+
+The sources' own folders stay untouched: Ultralytics writes caches beside labels. Idempotent, so that a
+run which was cut off can go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import yaml
+
+import models
+from models.errors import DataUnusable
+from models.eval.dataset import LabelledPicture, read_set
+from models.predict import PICTURE_SUFFIXES
+from models.training.coco import read_coco
+from models.training.recipe import Recipe, Source
+from models.training.scenery import HEIGHT_PX, WIDTH_PX, Box, rendered
+
+PLAN: Final = "plan.json"
+RENDERED_CLASS: Final = "excavator"
+
+
+def prepare(
+    recipe: Recipe, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Make `folder` ready and return the plan; `progress` is told (rendered, to render)."""
+    if not recipe.start.is_file() and recipe.start.suffix != ".yaml":
+        raise DataUnusable(recipe.start, "there is no such checkpoint to start from")
+    known: dict[str, list[int]] = {}
+    for number, source in enumerate(recipe.sources):
+        for picture in _read(source):
+            known |= _add(folder, f"{number}-{picture.path.name}", picture, recipe.classes)
+    for path in _negatives(recipe.hard_negatives):
+        name = f"n{len(known)}-{path.name}"
+        _link(path, folder / "images" / name)
+        (folder / "labels" / name).with_suffix(".txt").write_text("")
+        known[name] = list(range(len(recipe.classes)))
+    known |= _render(recipe, folder, progress)
+    _link(Path(models.__file__).parent, folder / "code" / "models")
+    data = {
+        "path": str(folder.resolve()),
+        "train": "images",
+        "val": "images",
+        "names": dict(enumerate(recipe.classes)),
+    }
+    (folder / "data.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    plan = asdict(recipe) | {"known": known, "pictures": len(known)}
+    (folder / PLAN).write_text(json.dumps(plan, default=str, indent=1), encoding="utf-8")
+    return plan
+
+
+def _read(source: Source) -> tuple[LabelledPicture, ...]:
+    if source.data is not None:
+        return read_set(source.data, source.split, source.exhaustive).pictures
+    assert source.coco is not None
+    assert source.images is not None
+    return read_coco(source.coco, source.images, source.exhaustive).pictures
+
+
+def _add(folder: Path, name: str, picture: LabelledPicture, classes: tuple[str, ...]) -> dict[str, list[int]]:
+    """Link one picture and write its labels; a class that the recipe doesn't train is left out."""
+    _link(picture.path, folder / "images" / name)
+    rows = [
+        _row(classes.index(label), box)
+        for label, box in zip(picture.class_names, picture.xyxy_share.tolist(), strict=True)
+        if label in classes
+    ]
+    (folder / "labels").mkdir(parents=True, exist_ok=True)
+    (folder / "labels" / name).with_suffix(".txt").write_text("".join(rows), encoding="utf-8")
+    return {name: [k for k, label in enumerate(classes) if label in picture.exhaustive]}
+
+
+def _render(
+    recipe: Recipe, folder: Path, progress: Callable[[int, int], None] | None
+) -> dict[str, list[int]]:
+    """Rendered pictures: nothing but the machine is in them, so every class is known."""
+    names = [f"r{number:05d}.jpg" for number in range(recipe.rendered)]
+    if names and RENDERED_CLASS not in recipe.classes:
+        raise ValueError(
+            f"rendered pictures show an {RENDERED_CLASS}, which is not among the recipe's classes"
+        )
+    label = recipe.classes.index(RENDERED_CLASS) if names else 0
+    # The stamp says of which seed they are: others are drawn anew.
+    stamp = folder / "rendered.txt"
+    wanted = f"{recipe.seed} {recipe.rendered} {label}"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        for number, (picture, box) in enumerate(rendered(recipe.rendered, recipe.seed)):
+            path = folder / "images" / names[number]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
+            row = "" if box is None else _row(label, _share(box))
+            (folder / "labels").mkdir(parents=True, exist_ok=True)
+            (folder / "labels" / names[number]).with_suffix(".txt").write_text(row, encoding="utf-8")
+            if progress is not None:
+                progress(number + 1, recipe.rendered)
+        stamp.write_text(wanted)
+    return {name: list(range(len(recipe.classes))) for name in names}
+
+
+def _share(box: Box) -> list[float]:
+    return [box[0] / WIDTH_PX, box[1] / HEIGHT_PX, box[2] / WIDTH_PX, box[3] / HEIGHT_PX]
+
+
+def _row(label: int, share: list[float]) -> str:
+    x0, y0, x1, y1 = share
+    return f"{label} {(x0 + x1) / 2:.6f} {(y0 + y1) / 2:.6f} {x1 - x0:.6f} {y1 - y0:.6f}\n"
+
+
+def _negatives(folders: Iterable[Path]) -> list[Path]:
+    found = []
+    for folder in folders:
+        pictures = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+        if not pictures:
+            raise DataUnusable(folder, "there are no pictures in this folder of hard negatives")
+        found += pictures
+    return found
+
+
+def _link(target: Path, link: Path) -> None:
+    link.parent.mkdir(parents=True, exist_ok=True)
+    if link.is_symlink():
+        link.unlink()
+    link.symlink_to(target.resolve())

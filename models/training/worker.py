@@ -1,0 +1,81 @@
+"""`python -m models.training.worker FOLDER`: trains what `models.training.prepare` put there.
+
+Runs in the Python of the training environment. Goes on where it was cut off. Leaves
+FOLDER/run (Ultralytics' curves and checkpoints) and FOLDER/model (a set of weights with its card,
+which `hcawatch models eval --model FOLDER/model` takes).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+#: Turned off: a changed hue makes smoke of haze and fire of a lamp; upside down is never seen.
+AUGMENTATION: Final = {
+    "hsv_h": 0.01, "hsv_s": 0.5, "hsv_v": 0.4, "degrees": 3.0, "translate": 0.1, "scale": 0.6, "fliplr": 0.5,
+    "mosaic": 1.0, "mixup": 0.0, "copy_paste": 0.0, "erasing": 0.0,
+}  # fmt: skip
+
+
+def train(folder: Path) -> Path:
+    """Train, export, and return the folder of the finished set of weights."""
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_CONFIG_DIR=str(folder / "settings"))
+    (folder / "settings").mkdir(exist_ok=True)
+    plan: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    import torch
+    from ultralytics.utils import torch_utils
+
+    from models.training.masked import SiteTrainer
+
+    torch_utils.NUM_THREADS = plan["threads"]  # else all cores but one
+    torch.set_num_threads(plan["threads"])
+    last = folder / "run" / "weights" / "last.pt"
+    finished = folder / "finished.pt"
+    if not finished.is_file():
+        trainer = SiteTrainer(_overrides(plan, folder, last), plan["known"], plan["weather"])
+        trainer.train()
+        # Not best.pt: the epoch is not chosen by pictures that measure it later.
+        finished.write_bytes(last.read_bytes())
+    return _finish(finished, folder / "model", plan)
+
+
+def _overrides(plan: dict[str, Any], folder: Path, last: Path) -> dict[str, Any]:
+    told = {
+        "model": plan["start"], "data": str(folder / "data.yaml"), "imgsz": plan["input_px"],
+        "epochs": plan["epochs"], "batch": plan["batch"], "seed": plan["seed"], "deterministic": True,
+        "optimizer": "AdamW", "lr0": plan["learning_rate"], "lrf": 0.02, "cos_lr": True, "warmup_epochs": 0.5,
+        "warmup_bias_lr": 0.0,  # anything else throws away what the start knows
+        "close_mosaic": plan["plain_epochs"], "val": False, "plots": False, "amp": False, "workers": 0,
+        "project": str(folder), "name": "run", "exist_ok": True, "device": plan.get("device", "cpu"),
+    }  # fmt: skip
+    return {**told, **AUGMENTATION} | ({"resume": str(last)} if last.is_file() else {})
+
+
+def _finish(checkpoint: Path, target: Path, plan: dict[str, Any]) -> Path:
+    from models.export import OPSET, export
+
+    report = export(checkpoint, target)
+    if not report["equal"]:
+        raise RuntimeError(f"the exported network differs from the trained one: {report}")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("torch", "ultralytics"))
+    card = {
+        "name": plan["name"], "version": "1", "sha256": report["sha256"], "licence": "AGPL-3.0-or-later",
+        "classes": report["classes"], "input": {"long_side_px": plan["input_px"]},
+        "trained_on": f"{plan['pictures']} pictures, {plan['rendered']} of them rendered; {plan['epochs']} epochs at {plan['input_px']} px from {Path(plan['start']).name}",
+        "exported_with": f"models.export ({versions}, opset {OPSET})", "scores_calibrated": False,
+        "figures": {}, "cannot": ["Be trusted: it has not been measured yet (hcawatch models eval)."],
+    }  # fmt: skip
+    (target / "card.yaml").write_text(
+        yaml.safe_dump(card, sort_keys=False, allow_unicode=True), encoding="utf-8"
+    )
+    return target
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{train(Path(sys.argv[1]).resolve())}\n")
