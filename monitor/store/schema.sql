@@ -149,9 +149,9 @@ CREATE TABLE loss (
 CREATE TABLE edge_state (
     edge_id    text PRIMARY KEY,
     online     boolean NOT NULL DEFAULT false,
-    silent     boolean NOT NULL DEFAULT false,  -- no status for too long, although the broker says it is there
     status     jsonb,
-    updated_at timestamptz NOT NULL
+    updated_at timestamptz NOT NULL,
+    silent     boolean NOT NULL DEFAULT false   -- no status for too long, although the broker says it is there
 );
 CREATE TABLE camera_state (
     camera_id  text PRIMARY KEY,
