@@ -49,5 +49,6 @@ def see(picture: LabelledPicture, image: NDArray[np.uint8], detector: Detector) 
         scores=np.array([d.score for d in found], dtype=np.float64),
         found_classes=tuple(d.class_name for d in found),
         exhaustive=picture.exhaustive,
+        source=picture.source,
         dark=bool(image.mean() < DARK_BELOW),
     )

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.eval import calibration, confusion, precision
+from models.eval import calibration, confusion, platt, precision
 from models.eval.calibration import Bin
 from models.eval.matching import ANY_AREA_PX2, AREAS_PX2, COCO_IOUS, Pool, match, pool
 from models.eval.values import Seen
@@ -61,6 +62,9 @@ class Figures:
     #: Expected calibration error over all found boxes, and over those from `STAY_SCORE` on.
     ece: float
     ece_from_stay: float
+    #: The same two if each source's scores were calibrated by a fit on all other sources; NaN for one source.
+    ece_if_calibrated: float
+    ece_if_calibrated_from_stay: float
     bins: tuple[Bin, ...]
     classes: tuple[ClassFigures, ...]
     #: {(labelled, found): boxes} at the threshold; "" is nothing.
@@ -74,13 +78,16 @@ def figures(pictures: Sequence[Seen], classes: Sequence[str], *, threshold: floa
     scores = np.concatenate([c.pooled.scores for c in each]) if each else np.zeros(0)
     hit = np.concatenate([c.pooled.hit[0] for c in each]) if each else np.zeros(0, dtype=np.bool_)
     bins = calibration.reliability(scores, hit)
+    calibrated = platt.held_out(pictures, classes)
     return Figures(
         threshold=threshold,
         images=len(pictures),
         map50=_mean([c.map50 for c in measured]),
         map=_mean([c.map for c in measured]),
         ece=calibration.expected_error(bins),
-        ece_from_stay=calibration.expected_error(calibration.reliability(scores, hit, score_min=STAY_SCORE)),
+        ece_from_stay=_ece_from_stay(scores, hit),
+        ece_if_calibrated=calibration.expected_error(calibration.reliability(*calibrated)),
+        ece_if_calibrated_from_stay=_ece_from_stay(*calibrated),
         bins=bins,
         classes=each,
         confused=dict(confusion.confusion(pictures, score_min=threshold)),
@@ -94,6 +101,8 @@ def as_table(found: Figures) -> dict[str, Any]:
         "map": _plain(found.map),
         "ece": _plain(found.ece),
         "ece_from_0.3": _plain(found.ece_from_stay),
+        "ece_if_calibrated": _plain(found.ece_if_calibrated),
+        "ece_if_calibrated_from_0.3": _plain(found.ece_if_calibrated_from_stay),
         "threshold": found.threshold,
         "images": found.images,
         "classes": {
@@ -147,6 +156,10 @@ def _pooled(
         [match(seen.truth_of(name), *seen.found_of(name), ious=ious, area_px2=area_px2) for seen in scored],
         ious=len(ious),
     )
+
+
+def _ece_from_stay(scores: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
+    return calibration.expected_error(calibration.reliability(scores, hit, score_min=STAY_SCORE))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -23,6 +23,10 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "Calibration error {ece}; of boxes from {stay} on {ece_from_stay}.",
         "zh": "有标注框的类别平均：mAP50 {map50}，mAP50-95 {map}。校准误差 {ece}；得分不低于 {stay} 的框为 {ece_from_stay}。",
     },
+    "if_calibrated": {
+        "en": "If each source's scores were calibrated by all other sources, these would be {ece} and {ece_from_stay}.",
+        "zh": "若用其他来源的数据校准每个来源的得分，上述误差为 {ece} 和 {ece_from_stay}。",
+    },
     "by_class": {"en": "By class", "zh": "按类别"},
     "class": {"en": "class", "zh": "类别"},
     "pictures": {"en": "pictures", "zh": "图片"},

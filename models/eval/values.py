@@ -23,6 +23,8 @@ class Seen:
     found_classes: tuple[str, ...]
     #: Classes of which every instance in this picture is labelled.
     exhaustive: frozenset[str]
+    #: Which source the picture is from; empty if none is known.
+    source: str = ""
     #: Mean brightness is that of a night picture (`models.eval.run.DARK_BELOW`).
     dark: bool = False
 
