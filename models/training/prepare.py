@@ -48,12 +48,13 @@ def prepare(
         known[name] = list(range(len(recipe.classes)))
     known |= _render(recipe, folder, progress)
     _link(Path(models.__file__).parent, folder / "code" / "models")
+    # Ultralytics wants a validation split. It gets a few of the training's own: measuring is not its task.
+    (folder / "few.txt").write_text(
+        "".join(f"./images/{name}\n" for name in sorted(known)[:16]), encoding="utf-8"
+    )
     data = {
-        "path": str(folder.resolve()),
-        "train": "images",
-        "val": "images",
-        "names": dict(enumerate(recipe.classes)),
-    }
+        "path": str(folder.resolve()), "train": "images", "val": "few.txt", "names": dict(enumerate(recipe.classes))
+    }  # fmt: skip
     (folder / "data.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     plan = asdict(recipe) | {"known": known, "pictures": len(known)}
     (folder / PLAN).write_text(json.dumps(plan, default=str, indent=1), encoding="utf-8")

@@ -86,12 +86,18 @@ def _recipe(root: Path, raw: Mapping[str, Any]) -> Recipe:
         raise ValueError(f"input_px must be a multiple of {STRIDE_PX}")
     return Recipe(
         name=str(raw["name"]),
-        start=root / str(raw["start"]),
+        start=_start(root, str(raw["start"])),
         classes=tuple(str(name) for name in _list("classes", raw["classes"])),
         sources=tuple(_source(root, one) for one in _list("sources", raw["sources"])),
         hard_negatives=tuple(root / str(one) for one in raw.get("hard_negatives") or ()),
         **plain,
     )
+
+
+def _start(root: Path, named: str) -> Path:
+    """A file beside the recipe, else the bare name of an architecture that Ultralytics brings along (yolov8n.yaml)."""
+    beside = root / named
+    return Path(named) if named.endswith(".yaml") and not beside.is_file() else beside
 
 
 def _source(root: Path, raw: object) -> Source:

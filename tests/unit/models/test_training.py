@@ -72,7 +72,8 @@ def test_a_folder_is_made_ready(recipe: Path, tmp_path: Path) -> None:
     names, boxes = read_labels(out / "labels/1-a.txt", tuple(CLASSES))
     assert names == ("person",)
     assert boxes[0] == pytest.approx([0.1, 0.1, 0.3, 0.6], abs=1e-5)
-    assert len(read_set(out / "data.yaml").pictures) == plan["pictures"] == 6
+    assert len(read_set(out / "data.yaml", "train").pictures) == plan["pictures"] == 6
+    assert len(read_set(out / "data.yaml", "val").pictures) == 6
     assert not list((tmp_path / "yolo").rglob("*.cache"))
 
 
@@ -88,6 +89,8 @@ def test_preparing_twice_is_the_same(recipe: Path, tmp_path: Path) -> None:
 def test_paths_count_from_the_recipe(recipe: Path) -> None:
     """A recipe works from whatever folder the command is called in."""
     assert read_recipe(recipe).start == recipe.parent / "start.pt"
+    recipe.write_text(recipe.read_text().replace("start.pt", "yolov8n.yaml"))
+    assert read_recipe(recipe).start == Path("yolov8n.yaml")  # Ultralytics' own
 
 
 @pytest.mark.parametrize(
