@@ -9,7 +9,7 @@ OURS := hcawatch monitor models edge alerts
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-data check format lock clean-machine
+.PHONY: help setup setup-tests demo test test-data sim check format lock clean-machine
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +28,9 @@ test: setup-tests ## all tests that need nothing but this clone
 
 test-data: setup-tests ## the tests on images and clips that are not in this clone
 	@exec $(BIN)/python -m pytest tests -m data $(ARGS)
+
+sim: setup-tests ## the whole loop under many seeds in simulated time; ARGS="--hours 8 --from 1"
+	@exec $(BIN)/python -m tests.sim $(or $(ARGS),--count 20 --from 1)
 
 check: setup-tests ## style, types and who may import whom
 	@$(BIN)/ruff check .
