@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from hcawatch.commands.common import CommandError, ConfigOption, ServiceConfig, one_config, with_examples
+from hcawatch.commands.common import ConfigOption, ServiceConfig, one_config, with_examples
 
 Port = Annotated[
     int | None,
@@ -49,10 +49,11 @@ def up(
     settings = loaded.settings
     found = read_credentials(credentials) if credentials is not None else {}
     missing = sorted({c.credential for c in loaded.city.cameras if c.credential} - set(found))
-    if missing:
-        raise CommandError(
-            f"cameras of {config} name credentials that are nowhere given: {', '.join(missing)}; "
-            "write them into a file (`name: user:password`, chmod 600) and give it with --credentials"
+    if missing:  # the other cameras watch all the same; these say on every page that they don't
+        typer.echo(
+            f"{config}: cameras name credentials that are nowhere given and cannot watch: {', '.join(missing)}; "
+            "write them into a file (`name: user:password`, chmod 600) and give it with --credentials",
+            err=True,
         )
     for warning in loaded.warnings:
         typer.echo(f"{config}:{warning.line}: {warning.key}: {warning.what()}", err=True)
