@@ -26,6 +26,10 @@ TEXTS: dict[str, dict[str, str]] = {
         "en": "edge {edge}: 3 cameras (2 real over RTSP, 1 simulated from a file)",
         "zh": "边缘节点 {edge}：3 台摄像机（2 台实景 RTSP，1 台模拟文件）",
     },
+    "dashboards": {
+        "en": "Grafana dashboards written to {folder} (hcawatch grafana apply URL puts them into a Grafana)",
+        "zh": "Grafana 仪表板已写入 {folder}（用 hcawatch grafana apply URL 导入 Grafana）",
+    },
     "people": {
         "en": "simulated people: {officers} (phones), operator, supervisor",
         "zh": "模拟人员：{officers}（手机）、值班员、值班长",

@@ -30,6 +30,7 @@ from hcawatch.logs import set_up_logs
 from hcawatch.stack import Stack
 from hcawatch.texts import text
 from hcawatch.up import stop_event
+from monitor.grafana.dashboards import write_dashboards
 from monitor.store.pool import make_pool
 
 #: the run without a person ends by then, whatever happened
@@ -80,6 +81,7 @@ def main(
         run_dir.mkdir(parents=True, exist_ok=True)
         setting = props.write(run_dir / "demo.yaml", loop=not once)
         city = load(setting.config).city
+        _write_dashboards(run_dir / "grafana", say)
         with Stack(
             config=setting.config, city=city, data_dir=run_dir, say=say, http_port=port, database_url=database
         ) as stack:
@@ -103,6 +105,13 @@ def _clear(folder: Path) -> None:
     except FolderInUse:
         return  # the stack says who holds it
     shutil.rmtree(folder)
+
+
+def _write_dashboards(folder: Path, say: Say) -> None:
+    """Grafana's dashboards as code, in both languages, ready to be applied."""
+    write_dashboards(folder / "en", "en")
+    write_dashboards(folder / "zh", "zh")
+    say(text("dashboards", folder=folder))
 
 
 class Props:
