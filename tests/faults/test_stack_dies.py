@@ -36,6 +36,7 @@ cameras:
   - {{id: good, edge: edge-1, site: school, name: Good, source: {clip}, loop: true, looks_per_s: 2}}
   - {{id: broken, edge: edge-1, site: school, name: Broken, source: {broken}}}
   - {{id: nobody, edge: edge-1, site: school, name: Nobody, source: "rtsp://127.0.0.1:{closed_port}/x"}}
+  - {{id: keyless, edge: edge-1, site: school, name: Keyless, source: "rtsp://127.0.0.1:{closed_port}/y", credential: lost}}
 teams:
   - {{id: team, name: Team, members: [{{user: officer-1, name: One, role: officer}}]}}
 """
@@ -119,15 +120,17 @@ def test_bad_cameras_are_told_and_the_good_one_goes_on(config: Path, tmp_path: P
         runtime = _runtime(data_dir, process)
         _wait_for(
             "all cameras' states",
-            lambda: len(_states(runtime)) == 3 and _states(runtime)["good"] == "streaming",
+            lambda: len(_states(runtime)) == 4 and _states(runtime)["good"] == "streaming",
         )
         _wait_for(
             "the bad ones' states",
             lambda: {_states(runtime)[c] for c in ("broken", "nobody")} == {"unreachable"},
         )
+        assert _states(runtime)["keyless"] == "blocked"
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
+    assert "lost" in out.splitlines()[0]  # the credential that nobody gave, said at once
     assert "Traceback" not in out
 
 

@@ -121,7 +121,6 @@ def test_wrong_command_lines_exit_with_2(arguments: tuple[str, ...], said: str) 
         (("db", "status", "--database", "postgresql://127.0.0.1:1/x"), "127.0.0.1"),
         (("audit", "verify", "/nowhere.zip"), "/nowhere.zip"),
         (("edge", "examples/minimal.yaml", "--edge", "nix"), "edge-1"),
-        (("up", "examples/city.yaml"), "harbour-cameras"),
         (("up", "/nowhere.yaml"), "/nowhere.yaml"),
         (("grafana", "apply", "http://127.0.0.1:1"), "HCAWATCH_GRAFANA_TOKEN"),
         (("models", "predict", "/nowhere.jpg"), "could not be read"),
