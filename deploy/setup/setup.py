@@ -53,6 +53,8 @@ LEAFLET_SHA256 = {
 # What the tests use of Debian: (package, a file that shows it is there, what is skipped without).
 TEST_PACKAGES = (
     ("chromium", "/usr/bin/chromium", "the browser test of the console"),
+    # Playwright's driver links it, and a bare Debian has it not
+    ("libatomic1", "/usr/lib/x86_64-linux-gnu/libatomic.so.1", "the browser test of the console"),
     ("fonts-wqy-zenhei", "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", "its Chinese texts"),
     ("mosquitto", "/usr/sbin/mosquitto", "the broker contract against mosquitto"),
 )
