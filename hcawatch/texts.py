@@ -1,6 +1,7 @@
 """What `hcawatch up` and the demo say, in English and 简体中文. The steps' and states' words are the alert module's own."""
 
 import os
+from collections.abc import Mapping
 
 from alerts import texts as alert_texts
 from monitor.domain.violations import CATALOGUE
@@ -85,9 +86,10 @@ TEXTS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 
-def language() -> str:
+def language(env: Mapping[str, str] | None = None) -> str:
     """zh if the environment's language is Chinese, else en."""
-    named = next((os.environ[n] for n in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(n)), "")
+    env = os.environ if env is None else env
+    named = next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
     return "zh" if named.lower().startswith("zh") else "en"
 
 

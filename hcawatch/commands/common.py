@@ -1,7 +1,6 @@
 """What the command files share: options, examples in the help, errors, the language of messages."""
 
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from importlib import metadata
@@ -97,9 +96,9 @@ def language(wanted: Lang | None, env: Mapping[str, str] | None = None) -> Lang:
     """The language asked for, else Chinese if the environment's is, else English."""
     if wanted is not None:
         return wanted
-    env = os.environ if env is None else env
-    named = next((env[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(name)), "")
-    return Lang.ZH if named.lower().startswith("zh") else Lang.EN
+    from hcawatch.texts import language as language_of
+
+    return Lang(language_of(env))
 
 
 def version_text() -> str:

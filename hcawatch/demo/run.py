@@ -24,12 +24,14 @@ from hcawatch.demo import clips, report
 from hcawatch.demo.cast import Cast
 from hcawatch.demo.commentary import Commentary, Say
 from hcawatch.demo.footage import FootageUnavailable, fetch_clip
+from hcawatch.demo.proof import prove
 from hcawatch.demo.rtsp import RtspServer
 from hcawatch.demo.setting import EDGE, FIELD, DemoSetting, base_city_file, write_setting
 from hcawatch.logs import set_up_logs
 from hcawatch.stack import Stack
 from hcawatch.texts import text
 from hcawatch.up import stop_event
+from monitor.child import FolderInUse, FolderLock
 from monitor.grafana.dashboards import write_dashboards
 from monitor.store.pool import make_pool
 
@@ -96,8 +98,6 @@ def _clear(folder: Path) -> None:
 
     A run that was killed left what it had; the folder's lock tells whether one is still at it.
     """
-    from monitor.child import FolderInUse, FolderLock
-
     if not folder.exists():
         return
     try:
@@ -256,8 +256,6 @@ class Story:
             self._stack.restart(name)
 
     def _report(self, restarts: int) -> report.Report:
-        from hcawatch.demo.proof import prove
-
         with make_pool(self._stack.database_url, "report", max_size=1) as pool, pool.connection() as conn:
             audit, store = prove(conn, self._stack.data_dir)
             return report.collect(
