@@ -32,6 +32,8 @@ from monitor.domain.assets import City
 from monitor.domain.events import EdgeStatus, encode
 
 STATUS_S: Final = 10.0
+#: an orderly stop waits no longer than this for receipts and uploads
+DRAIN_S: Final = 4.0
 POLL_S: Final = 0.2
 
 log = structlog.get_logger()
@@ -153,11 +155,21 @@ class Worker:
                     self._publisher.status(encode(self.status()))
         finally:
             self._supervisor.stop()
+            self._drain()
             self._uploader.stop()
             self._publisher.status(encode(self.status()))
             self._publisher.stop()
             self._outbox.close()
             log.info("edge_stopped", edge=self._edge_id)
+
+    def _drain(self) -> None:
+        """Let the last words and their evidence arrive if the centre is there; what doesn't waits on disk."""
+        deadline_s = time.monotonic() + DRAIN_S
+        while time.monotonic() < deadline_s:
+            summary = self._outbox.summary()
+            if summary.unreceipted == 0 and summary.evidence_pending == 0:
+                return
+            time.sleep(0.05)
 
     def status(self) -> EdgeStatus:
         """How things are."""
