@@ -1,0 +1,191 @@
+"""Our own test split: whole scenes of the training pictures, kept out of training by their names.
+
+Decides which pictures are one scene (`scenes`), which scenes are held out (`choose`), and reads and writes
+the list. A scene stays together, since a neighbouring frame in training would tell the answer. Which
+figures are computed on the list is `models.eval.run`'s task; that training leaves it out, `models.training`'s.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from models.errors import DataUnusable
+from models.eval.dataset import LabelledPicture, LabelledSet
+from models.fingerprint import Fingerprint, distances, fingerprint, shared_corners
+
+#: One scene: this many common corner points, or thumbnails and colours this much alike. Looked at by eye on
+#: our pictures: at 9 corners about one pair in twelve is not one scene, which only makes scenes larger.
+CORNERS_SAME_SCENE: Final = 9
+LIKE_SAME_SCENE: Final = 0.85
+COLOURS_SAME_SCENE: Final = 0.7
+#: Of each picture only the likeliest are compared by corners: this many by thumbnail, by colour, and by name.
+NEAREST: Final = 12
+NEIGHBOURS: Final = 4
+HASH_SAME: Final = 10
+#: The draw that keeps the classes' shares best is taken out of this many.
+DRAWS: Final = 500
+#: A scene with more than this share of what is held out of its source stays in training, for variety.
+LARGEST: Final = 0.35
+
+
+def scenes(prints: Sequence[Fingerprint]) -> tuple[tuple[int, ...], ...]:
+    """Groups of positions in `prints` that show one scene; every position is in exactly one group.
+
+    The prints are of one source, in the order of their names.
+    """
+    parent = list(range(len(prints)))
+
+    def root(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    like, colours = _alike(prints)
+    pairs = sorted(_candidates(distances(list(prints)), like, colours))
+    for a, b in pairs:
+        if root(a) == root(b):
+            continue
+        alike = like[a, b] >= LIKE_SAME_SCENE and colours[a, b] >= COLOURS_SAME_SCENE
+        if alike or shared_corners(prints[a], prints[b]) >= CORNERS_SAME_SCENE:
+            parent[root(a)] = root(b)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for k in range(len(prints)):
+        groups[root(k)].append(k)
+    return tuple(sorted(tuple(group) for group in groups.values()))
+
+
+def choose(
+    pictures: Sequence[LabelledPicture], groups: Sequence[tuple[int, ...]], *, share: float, seed: int
+) -> tuple[str, ...]:
+    """Stems of the held-out pictures: of each source about `share`, whole groups, every class in it.
+
+    Of many draws the one is taken in which each class's boxes come nearest to `share`; only labels decide,
+    no model's result.
+    """
+    random = np.random.default_rng(seed)
+    sources: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+    for group in groups:
+        sources[source_of(pictures[group[0]])].append(group)
+    boxes = [Counter(picture.class_names) for picture in pictures]
+    total = sum(boxes, Counter())
+    best: tuple[float, list[int]] = (np.inf, [])
+    for _ in range(DRAWS):
+        taken = [k for name in sorted(sources) for k in _draw(sources[name], share, random)]
+        held = sum((boxes[k] for k in taken), Counter())
+        # An absent class weighs more than any difference of shares can.
+        miss = sum(abs(held[c] / total[c] - share) + 10 * (held[c] == 0) for c in total)
+        best = min(best, (miss, taken), key=lambda one: one[0])
+    return tuple(sorted(pictures[k].path.stem for k in best[1]))
+
+
+def hold_out(
+    data: LabelledSet, *, share: float, seed: int, progress: Callable[[int, int], None] | None = None
+) -> tuple[tuple[str, ...], int]:
+    """The stems to hold out of a set, and in how many scenes they are; `progress` is told (read, in all)."""
+    by: dict[str, list[int]] = defaultdict(list)
+    for k, picture in enumerate(data.pictures):
+        by[source_of(picture)].append(k)
+    groups: list[tuple[int, ...]] = []
+    done = 0
+    for places in by.values():
+        prints = []
+        for k in places:
+            prints.append(fingerprint(data.pictures[k].path))
+            done += 1
+            if progress is not None:
+                progress(done, len(data.pictures))
+        groups += [tuple(places[k] for k in group) for group in scenes(prints)]
+    stems = choose(data.pictures, groups, share=share, seed=seed)
+    taken = frozenset(stems)
+    return stems, sum(data.pictures[group[0]].path.stem in taken for group in groups)
+
+
+def boxes_in(data: LabelledSet, stems: Iterable[str]) -> dict[str, str]:
+    """{class: "held out of all" labelled boxes}."""
+    held = Counter(name for picture in only(data, stems).pictures for name in picture.class_names)
+    total = Counter(name for picture in data.pictures for name in picture.class_names)
+    return {name: f"{held[name]} of {total[name]}" for name in data.classes}
+
+
+def source_of(picture: LabelledPicture) -> str:
+    """The source, by our table or else by the name up to the first underscore."""
+    return picture.source or picture.path.stem.partition("_")[0]
+
+
+def only(data: LabelledSet, stems: Iterable[str]) -> LabelledSet:
+    """The pictures whose names (without ending) are in `stems`."""
+    kept = frozenset(stems)
+    return LabelledSet(classes=data.classes, pictures=tuple(p for p in data.pictures if p.path.stem in kept))
+
+
+def without(pictures: Iterable[LabelledPicture], stems: Iterable[str]) -> tuple[LabelledPicture, ...]:
+    """The pictures that are not held out: what training may see."""
+    left_out = frozenset(stems)
+    return tuple(p for p in pictures if p.path.stem not in left_out)
+
+
+def read_held_out(path: Path) -> tuple[str, ...]:
+    """Stems in a list of held-out pictures.
+
+    Raises:
+        DataUnusable: it is no such list.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise DataUnusable(path, f"can't be read: {exc}") from exc
+    stems = raw.get("pictures") if isinstance(raw, dict) else None
+    if not isinstance(stems, list) or not stems or not all(isinstance(s, str) for s in stems):
+        raise DataUnusable(
+            path, "`pictures` must list names without ending (hcawatch models hold-out writes it)"
+        )
+    return tuple(stems)
+
+
+def held_out_text(stems: Sequence[str], made_by: Mapping[str, Any]) -> str:
+    """The file's text: how it was made, then the names."""
+    head = (
+        "# Our own test split: whole scenes of the training pictures, by name. Training leaves them out, tuning\n"
+        "# does not look at them. Figures on them are fair only for weights that were trained without them.\n"
+    )
+    return head + yaml.safe_dump(
+        {**made_by, "pictures": list(stems)}, sort_keys=False, allow_unicode=True, width=100
+    )
+
+
+def _draw(groups: Sequence[tuple[int, ...]], share: float, random: np.random.Generator) -> list[int]:
+    wanted = share * sum(len(group) for group in groups)
+    small = [group for group in groups if len(group) <= max(1.0, LARGEST * wanted)]
+    taken: list[int] = []
+    for k in random.permutation(len(small)):
+        if len(taken) + len(small[k]) <= wanted + 1:
+            taken += small[k]
+    return taken
+
+
+def _alike(prints: Sequence[Fingerprint]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    straight = np.array([p.thumbnail.ravel() for p in prints])
+    mirrored = np.array([p.thumbnail[:, ::-1].ravel() for p in prints])
+    colours = np.array([p.colours for p in prints])
+    return np.maximum(straight @ straight.T, straight @ mirrored.T), colours @ colours.T
+
+
+def _candidates(
+    bits: NDArray[np.int16], like: NDArray[np.float32], colours: NDArray[np.float32]
+) -> set[tuple[int, int]]:
+    found: set[tuple[int, int]] = set()
+    count = len(bits)
+    for k in range(count):
+        near = {*np.argsort(-like[k])[: NEAREST + 1], *np.argsort(-colours[k])[: NEAREST + 1]}
+        near |= {*np.argsort(-(like[k] + colours[k]))[: NEAREST + 1], *np.flatnonzero(bits[k] <= HASH_SAME)}
+        near |= set(range(k + 1, min(count, k + 1 + NEIGHBOURS)))
+        found |= {(min(k, int(j)), max(k, int(j))) for j in near if j != k}
+    return found
