@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scenes import shade, site
-from models.scenes.excavator import Placed, Pose, footprint_corners, place
+from models.scenes.excavator import Pose, footprint_corners, place
 from models.scenes.mesh import Material
+from models.scenes.rig import Placed
 from models.scenes.story import Activity, Story, activity, bite_and_dump, dug, pose
 
 #: Ground points whose pixel and position the truth gives, east and north in metres: what a surveyor

@@ -6,7 +6,6 @@ Decides geometry only: the parts' shapes are `models.scenes.excavator_parts`, li
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,10 @@ from numpy.typing import NDArray
 from models.scenes import excavator_parts as parts
 from models.scenes.excavator_parts import BOOM_M, SHOE_PITCH_M, STICK_M, TRACK_LENGTH_M, TRACK_WIDTH_M
 from models.scenes.mesh import Material, Mesh
+from models.scenes.rig import Frame, Placed, after, assemble, heading, pitch, stretched
 
 #: Where the boom turns, in the upper structure's frame.
 BOOM_FOOT_M = np.array([0.35, -0.02, 1.75])
-
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,34 +37,22 @@ class Pose:
     track_m: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """T triangles of the posed machine."""
-
-    #: (T, 3, 3) corners in ENU metres.
-    world_m: NDArray[np.float64]
-    #: (T, 3, 3) the same corners in their own part's frame, for textures that move with the part.
-    local_m: NDArray[np.float64]
-    #: (T,) Material.
-    materials: NDArray[np.int64]
-
-
 def footprint_corners(pose: Pose) -> NDArray[np.float64]:
     """(4, 2) east and north in metres of the rectangle over both tracks: front left, front right, rear right, rear left."""
     half_l, half_w = TRACK_LENGTH_M / 2, TRACK_WIDTH_M / 2
     local = np.array([[half_l, half_w], [half_l, -half_w], [-half_l, -half_w], [-half_l, half_w]])
-    rotation = _heading(pose.heading_deg)[:2, :2]
+    rotation = heading(pose.heading_deg)[:2, :2]
     return np.asarray(local @ rotation.T + np.array([pose.east_m, pose.north_m]))
 
 
 def place(pose: Pose) -> Placed:
     """The machine's triangles in the world."""
     ground = np.array([pose.east_m, pose.north_m, 0.0])
-    base = (_heading(pose.heading_deg), ground)
-    upper = (_heading(pose.heading_deg + pose.slew_deg), ground)
-    boom = _after(upper, (_pitch(pose.boom_deg), BOOM_FOOT_M))
-    stick = _after(upper, (_pitch(pose.stick_deg), _boom_tip(pose)))
-    bucket = _after(upper, (_pitch(pose.bucket_deg), _stick_tip(pose)))
+    base = (heading(pose.heading_deg), ground)
+    upper = (heading(pose.heading_deg + pose.slew_deg), ground)
+    boom = after(upper, (pitch(pose.boom_deg), BOOM_FOOT_M))
+    stick = after(upper, (pitch(pose.stick_deg), _boom_tip(pose)))
+    bucket = after(upper, (pitch(pose.bucket_deg), _stick_tip(pose)))
     meshes = [
         (parts.tracks(round(pose.track_m % SHOE_PITCH_M, 2)), base),
         (parts.undercarriage(), base),
@@ -76,39 +62,15 @@ def place(pose: Pose) -> Placed:
         (parts.bucket(), bucket),
     ]
     meshes += _cylinders(upper, boom, stick, bucket)
-    local = [mesh.corners() for mesh, _ in meshes]
-    world = [corners @ frame[0].T + frame[1] for corners, (_, frame) in zip(local, meshes, strict=True)]
-    return Placed(
-        world_m=np.concatenate(world),
-        local_m=np.concatenate(local),
-        materials=np.concatenate([mesh.materials for mesh, _ in meshes]),
-    )
-
-
-Frame = tuple[Matrix, NDArray[np.float64]]
-
-
-def _heading(clockwise_deg: float) -> Matrix:
-    """Turns x forward, y left, z up into ENU for a body that points `clockwise_deg` from north."""
-    a = math.radians(clockwise_deg)
-    return np.array([[math.sin(a), -math.cos(a), 0.0], [math.cos(a), math.sin(a), 0.0], [0.0, 0.0, 1.0]])
-
-
-def _pitch(up_deg: float) -> Matrix:
-    a = math.radians(up_deg)
-    return np.array([[math.cos(a), 0.0, -math.sin(a)], [0.0, 1.0, 0.0], [math.sin(a), 0.0, math.cos(a)]])
-
-
-def _after(outer: Frame, inner: Frame) -> Frame:
-    return outer[0] @ inner[0], outer[0] @ inner[1] + outer[1]
+    return assemble(meshes)
 
 
 def _boom_tip(pose: Pose) -> NDArray[np.float64]:
-    return np.asarray(BOOM_FOOT_M + _pitch(pose.boom_deg) @ np.array([BOOM_M, 0.0, 0.0]))
+    return np.asarray(BOOM_FOOT_M + pitch(pose.boom_deg) @ np.array([BOOM_M, 0.0, 0.0]))
 
 
 def _stick_tip(pose: Pose) -> NDArray[np.float64]:
-    return np.asarray(_boom_tip(pose) + _pitch(pose.stick_deg) @ np.array([STICK_M, 0.0, 0.0]))
+    return np.asarray(_boom_tip(pose) + pitch(pose.stick_deg) @ np.array([STICK_M, 0.0, 0.0]))
 
 
 def _cylinders(upper: Frame, boom: Frame, stick: Frame, bucket: Frame) -> list[tuple[Mesh, Frame]]:
@@ -124,15 +86,6 @@ def _cylinders(upper: Frame, boom: Frame, stick: Frame, bucket: Frame) -> list[t
         start = frame_a[0] @ np.array(a) + frame_a[1]
         end = frame_b[0] @ np.array(b) + frame_b[1]
         middle = start + 0.58 * (end - start)
-        cylinders.append((parts.stretched_rod(radius, Material.BLACK), _stretched(start, middle)))
-        cylinders.append((parts.stretched_rod(radius * 0.55, Material.CHROME), _stretched(middle, end)))
+        cylinders.append((parts.stretched_rod(radius, Material.BLACK), stretched(start, middle)))
+        cylinders.append((parts.stretched_rod(radius * 0.55, Material.CHROME), stretched(middle, end)))
     return cylinders
-
-
-def _stretched(start: NDArray[np.float64], end: NDArray[np.float64]) -> Frame:
-    """The frame in which a unit rod along x reaches from start to end."""
-    along = end - start
-    direction = along / np.linalg.norm(along)
-    side = np.cross(np.array([0.0, 0.0, 1.0]), direction)
-    side = np.array([0.0, 1.0, 0.0]) if np.linalg.norm(side) < 1e-6 else side / np.linalg.norm(side)
-    return np.stack([along, side, np.cross(direction, side)], axis=1), start

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from models.scenes.mesh import Flat, Material, Mesh, box, disc, join, rod, strip
+from models.scenes.mesh import Flat, Material, Mesh, box, disc, disc_up, join, rod, strip
 
 TRACK_LENGTH_M = 4.45
 TRACK_WIDTH_M = 3.0
@@ -74,7 +74,7 @@ def undercarriage() -> Mesh:
     radius, reach = TRACK_HEIGHT_M / 2, (TRACK_LENGTH_M - TRACK_HEIGHT_M) / 2
     parts = [
         box((-1.2, -0.9, 0.35), (1.2, 0.9, 0.9), Material.PAINT_DARK),
-        _disc_up(0.75, 0.9, 1.07, Material.BLACK),
+        disc_up((0.0, 0.0, 0.985), 0.75, 0.17, Material.BLACK),
     ]
     for y in (TRACK_WIDTH_M / 2, -TRACK_WIDTH_M / 2):
         parts.append(box((-1.45, y - 0.02, 0.36), (1.45, y + 0.02, 0.64), Material.PAINT_DARK))
@@ -85,15 +85,6 @@ def undercarriage() -> Mesh:
         parts += [disc((x, y, 0.2), 0.115, 0.05, Material.STEEL, sides=8) for x in np.linspace(-1.3, 1.3, 7)]
         parts += [disc((x, y, 0.77), 0.08, 0.05, Material.STEEL, sides=6) for x in (-0.6, 0.7)]
     return join(parts)
-
-
-def _disc_up(radius: float, z_low: float, z_high: float, material: Material) -> Mesh:
-    """A round plate about the z axis."""
-    flat = disc((0.0, 0.0, 0.0), radius, z_high - z_low, material, sides=16)
-    # A turn about x takes the y axis to z and keeps the winding.
-    turn = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
-    points = flat.points @ turn.T + np.array([0.0, 0.0, (z_low + z_high) / 2])
-    return Mesh(points=points, triangles=flat.triangles, materials=flat.materials)
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,11 @@ class Material(IntEnum):
     CHROME = 7
     DECAL = 8
     SOIL = 9
+    #: A second colour of the maker's: a boom, a stripe, a drum.
+    ACCENT = 10
+    TYRE = 11
+    CONCRETE = 12
+    ROPE = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +112,58 @@ def rod(radius: float, material: Material, *, sides: int = 8) -> Mesh:
     points = [(x, radius * float(np.cos(a)), radius * float(np.sin(a))) for x in (0.0, 1.0) for a in angles]
     quads = [(i, (i + 1) % sides, sides + (i + 1) % sides, sides + i) for i in range(sides)]
     return _from_quads(points, quads, material)
+
+
+def disc_up(centre: Point, radius: float, thickness: float, material: Material, *, sides: int = 16) -> Mesh:
+    """A round plate or post about the z axis, from centre - thickness / 2 to centre + thickness / 2."""
+    flat = disc((0.0, 0.0, 0.0), radius, thickness, material, sides=sides)
+    # A turn about x takes the y axis to z and keeps the winding.
+    turned = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+    return Mesh(
+        points=flat.points @ turned.T + np.array(centre), triangles=flat.triangles, materials=flat.materials
+    )
+
+
+def beams(starts: NDArray[np.float64], ends: NDArray[np.float64], half_m: float, material: Material) -> Mesh:
+    """N square bars from `starts` (N, 3) to `ends` (N, 3), each `half_m` thick from its middle line."""
+    along = ends - starts
+    along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    upright = np.abs(along[:, 2:3]) > 0.95
+    side = np.cross(np.where(upright, np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])), along)
+    side = half_m * side / np.linalg.norm(side, axis=1, keepdims=True)
+    over = np.cross(along, side)
+    ring = [side + over, over - side, -side - over, side - over]
+    points = np.stack([end + r for end in (starts, ends) for r in ring], axis=1).reshape(-1, 3)
+    sides = [(k, (k + 1) % 4, 4 + (k + 1) % 4, 4 + k) for k in range(4)]
+    quads = [(3, 2, 1, 0), (4, 5, 6, 7), *((a, b, c, d) for a, b, c, d in sides)]
+    one = np.array([t for a, b, c, d in quads for t in ((a, b, c), (a, c, d))], dtype=np.int64)
+    triangles = (one[None] + 8 * np.arange(len(starts))[:, None, None]).reshape(-1, 3)
+    return Mesh(
+        points=points,
+        triangles=triangles,
+        materials=np.full(len(triangles), int(material), dtype=np.int64),
+    )
+
+
+def truss(rings: NDArray[np.float64], chord_m: float, brace_m: float, material: Material) -> Mesh:
+    """A lattice girder through `rings` (S, C, 3) of C corners: chords along, frames around, diagonals between.
+
+    Args:
+        rings: corners at each of S stations, going round the same way.
+        chord_m: half the thickness of the bars along; brace_m: of all others.
+    """
+    around = np.roll(rings, -1, axis=1)
+    even = (np.arange(len(rings) - 1) % 2 == 0)[:, None, None]
+    diagonal_from = np.where(even, rings[:-1], around[:-1])
+    diagonal_to = np.where(even, around[1:], rings[1:])
+    thin_from = np.concatenate([rings.reshape(-1, 3), diagonal_from.reshape(-1, 3)])
+    thin_to = np.concatenate([around.reshape(-1, 3), diagonal_to.reshape(-1, 3)])
+    return join(
+        [
+            beams(rings[:-1].reshape(-1, 3), rings[1:].reshape(-1, 3), chord_m, material),
+            beams(thin_from, thin_to, brace_m, material),
+        ]
+    )
 
 
 def _from_quads(

@@ -6,7 +6,8 @@ background. Deterministic: the dirt comes from one fixed noise. Geometry is deci
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import cv2
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scenes.camera import Camera
-from models.scenes.excavator import Placed
 from models.scenes.mesh import Material
 from models.scenes.raster import rasterise
+from models.scenes.rig import Placed
 
 #: Pixels of the solid's picture per pixel of the frame, each way, averaged at the end.
 SUPERSAMPLING = 2
@@ -31,6 +32,8 @@ SHADOW_LEFT = 0.42
 #: Cells of the sun's own view, metres.
 SHADOW_CELL_M = 0.05
 SHADOW_BIAS_M = 0.08
+#: More of them in one direction are not worth their time.
+SHADOW_CELLS_MOST = 700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,38 @@ LOOKS: dict[Material, Look] = {
     Material.CHROME: Look(rgb=(0.5, 0.5, 0.5), gloss=0.8, dirt=0.05),
     Material.DECAL: Look(rgb=(0.03, 0.03, 0.03), gloss=0.2, dirt=0.15),
     Material.SOIL: Look(rgb=(0.12, 0.075, 0.04), gloss=0.0, dirt=0.0),
+    Material.ACCENT: Look(rgb=(0.7, 0.7, 0.68), gloss=0.3, dirt=0.25),
+    Material.TYRE: Look(rgb=(0.03, 0.029, 0.028), gloss=0.05, dirt=0.4),
+    Material.CONCRETE: Look(rgb=(0.4, 0.39, 0.36), gloss=0.05, dirt=0.2),
+    Material.ROPE: Look(rgb=(0.05, 0.05, 0.05), gloss=0.1, dirt=0.05),
 }
+_GLOSS = np.array([LOOKS[m].gloss for m in Material])
+_DIRT = np.array([LOOKS[m].dirt for m in Material])
 DIRT_RGB = np.array([0.23, 0.155, 0.09])
 SKY_MIRROR_RGB = np.array([0.42, 0.52, 0.62])
+
+
+def painted(colours: Mapping[Material, tuple[float, float, float]]) -> NDArray[np.float64]:
+    """(materials, 3) linear colours of all materials, those of `colours` in place of the usual ones."""
+    return np.array([colours.get(m, LOOKS[m].rgb) for m in Material])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """Sun and sky; as it stands, a clear morning."""
+
+    #: (3,) unit vector towards the sun, ENU.
+    sun: NDArray[np.float64] = field(default_factory=lambda: SUN)
+    #: (3,) linear red, green, blue.
+    sun_rgb: NDArray[np.float64] = field(default_factory=lambda: SUN_LIGHT)
+    sky_rgb: NDArray[np.float64] = field(default_factory=lambda: SKY_LIGHT)
+    ground_rgb: NDArray[np.float64] = field(default_factory=lambda: GROUND_LIGHT)
+    #: How much of the ground's brightness stays in the shadow.
+    shadow_left: float = SHADOW_LEFT
+
+
+CLEAR_MORNING = Light()
+USUAL_PAINT = painted({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,38 +111,58 @@ class Layer:
     fully_in_view: bool
 
 
-def draw(placed: Placed, camera: Camera) -> Layer | None:
-    """Draw a solid; None if neither it nor its shadow touches the picture."""
-    tint = _Sunlit(placed)
-    shadow_points = _on_ground_from_sun(placed.world_m.reshape(-1, 3))
+def draw(
+    placed: Placed,
+    camera: Camera,
+    *,
+    light: Light = CLEAR_MORNING,
+    rgb: NDArray[np.float64] = USUAL_PAINT,
+    fine: int = SUPERSAMPLING,
+    hidden_below_m: float = 0.0,
+) -> Layer | None:
+    """Draw a solid; None if neither it nor its shadow touches the picture.
+
+    Args:
+        placed: the solid.
+        camera: who looks.
+        light: sun and sky.
+        rgb: (materials, 3) linear colours, of `painted`.
+        fine: pixels of the solid's picture per pixel of the frame, each way.
+        hidden_below_m: what lies lower is hidden: by the ground, or by whatever stands before it.
+    """
+    tint = _Sunlit(placed, light)
+    shadow_points = _on_ground_from_sun(placed.world_m.reshape(-1, 3), light.sun)
     window = _window(camera, placed.world_m.reshape(-1, 3), shadow_points)
     if window is None:
         return None
     x0, y0, x1, y1 = window
-    size_hw = ((y1 - y0) * SUPERSAMPLING, (x1 - x0) * SUPERSAMPLING)
+    size_hw = ((y1 - y0) * fine, (x1 - x0) * fine)
     pixels, depth = camera.project(placed.world_m.reshape(-1, 3))
-    corners = ((pixels - np.array([x0, y0])) * SUPERSAMPLING).reshape(-1, 3, 2)
+    corners = ((pixels - np.array([x0, y0])) * fine).reshape(-1, 3, 2)
     eye = np.array(camera.position_enu_m)
     facing = np.einsum("tk,tk->t", tint.normals, eye - placed.world_m[:, 0]) > 0
     hits = rasterise(corners, 1.0 / depth.reshape(-1, 3), facing, size_hw)
 
     rows, columns = np.nonzero(hits.triangle >= 0)
-    direction = camera.rays(
-        np.stack([(columns + 0.5) / SUPERSAMPLING + x0, (rows + 0.5) / SUPERSAMPLING + y0], axis=-1)
-    )
+    direction = camera.rays(np.stack([(columns + 0.5) / fine + x0, (rows + 0.5) / fine + y0], axis=-1))
     surface = eye + direction / hits.nearness[rows, columns][:, None]
-    above = surface[:, 2] >= 0  # what is dug in is hidden by the ground
+    above = surface[:, 2] >= hidden_below_m  # what is dug in is hidden by the ground
     rows, columns = rows[above], columns[above]
-    rgb = _light(placed, tint, hits.triangle[rows, columns], surface[above], direction[above])
+    seen = _light(placed, tint, rgb, hits.triangle[rows, columns], surface[above], direction[above])
     visible = np.zeros(size_hw, dtype=np.bool_)
     visible[rows, columns] = True
     colour = np.zeros((*size_hw, 3), dtype=np.float32)
-    colour[rows, columns] = 255.0 * _srgb(rgb)[:, ::-1]
-    coverage, bgr = _halve(visible.astype(np.float32)), _halve(colour)
-    bbox, inside = _bbox(visible, camera, placed, (x0, y0))
-    light = _ground_light(tint, camera, (x0, y0, x1, y1))
+    colour[rows, columns] = 255.0 * _srgb(seen)[:, ::-1]
+    coverage, bgr = _reduced(visible.astype(np.float32), fine), _reduced(colour, fine)
+    bbox, inside = _bbox(visible, camera, placed, (x0, y0), fine)
+    shadow = _ground_light(tint, camera, (x0, y0, x1, y1))
     return Layer(
-        corner_px=(x0, y0), bgr=bgr, coverage=coverage, ground_light=light, bbox_px=bbox, fully_in_view=inside
+        corner_px=(x0, y0),
+        bgr=bgr,
+        coverage=coverage,
+        ground_light=shadow,
+        bbox_px=bbox,
+        fully_in_view=inside,
     )
 
 
@@ -126,21 +178,25 @@ def overlay(background_bgr: NDArray[np.float32], layer: Layer) -> None:
 class _Sunlit:
     """What the sun sees of a solid: each triangle's normal, and a map of the nearest surfaces."""
 
-    def __init__(self, placed: Placed) -> None:
-        world = placed.world_m
+    def __init__(self, placed: Placed, light: Light) -> None:
+        self.light = light
+        world, sun = placed.world_m, light.sun
         normals = np.cross(world[:, 1] - world[:, 0], world[:, 2] - world[:, 0])
         self.normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        right = np.cross(np.array([0.0, 0.0, 1.0]), SUN)
+        right = np.cross(np.array([0.0, 0.0, 1.0]), sun)
         right /= np.linalg.norm(right)
-        self._axes = np.stack([right, np.cross(SUN, right), SUN])
+        self._axes = np.stack([right, np.cross(sun, right), sun])
         seen = world @ self._axes.T
-        self._low = seen.reshape(-1, 3).min(axis=0)[:2] - 2 * SHADOW_CELL_M
-        high = seen.reshape(-1, 3).max(axis=0)[:2] + 2 * SHADOW_CELL_M
-        size = np.ceil((high - self._low) / SHADOW_CELL_M).astype(int)
+        low, high = seen.reshape(-1, 3).min(axis=0)[:2], seen.reshape(-1, 3).max(axis=0)[:2]
+        # A tower crane gets coarser cells: the map stays small.
+        self._cell_m = max(SHADOW_CELL_M, float((high - low).max()) / SHADOW_CELLS_MOST)
+        self._low = low - 2 * self._cell_m
+        high = high + 2 * self._cell_m
+        size = np.ceil((high - self._low) / self._cell_m).astype(int)
         hits = rasterise(
-            (seen[:, :, :2] - self._low) / SHADOW_CELL_M,
+            (seen[:, :, :2] - self._low) / self._cell_m,
             seen[:, :, 2],
-            self.normals @ SUN > 0,
+            self.normals @ sun > 0,
             (int(size[1]), int(size[0])),
         )
         self._nearest = hits.nearness.astype(np.float32)
@@ -148,7 +204,7 @@ class _Sunlit:
     def reached(self, world_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of the sun, 0 to 1, that reaches points (N, 3); looks at four cells around each."""
         seen = world_m @ self._axes.T
-        place = (seen[:, :2] - self._low) / SHADOW_CELL_M - 0.5
+        place = (seen[:, :2] - self._low) / self._cell_m - 0.5
         height, width = self._nearest.shape
         cell = np.floor(place).astype(np.int64)
         rest = place - cell
@@ -158,7 +214,7 @@ class _Sunlit:
                 x, y = cell[:, 0] + dx, cell[:, 1] + dy
                 inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
                 nearest = self._nearest[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-                free = ~inside | (nearest <= seen[:, 2] + SHADOW_BIAS_M)
+                free = ~inside | (nearest <= seen[:, 2] + SHADOW_BIAS_M * (self._cell_m / SHADOW_CELL_M))
                 weight = np.abs(1 - dx - rest[:, 0]) * np.abs(1 - dy - rest[:, 1])
                 lit += free * weight
         return lit
@@ -167,28 +223,29 @@ class _Sunlit:
 def _light(
     placed: Placed,
     tint: _Sunlit,
+    paint: NDArray[np.float64],
     triangle: NDArray[np.int32],
     world: NDArray[np.float64],
     direction: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Linear colours (N, 3) of N points `world` (N, 3) on triangles (N,), seen along `direction` (N, 3)."""
-    normal = tint.normals[triangle]
-    sun = np.clip(normal @ SUN, 0, None) * tint.reached(world + 0.03 * normal)
+    normal, light = tint.normals[triangle], tint.light
+    sun = np.clip(normal @ light.sun, 0, None) * tint.reached(world + 0.03 * normal)
     material = placed.materials[triangle]
     noise = _dirt(_texture_m(placed, triangle, world))
     low = np.clip((1.5 - world[:, 2]) / 1.5, 0, 1)
     dirty = np.clip(_DIRT[material] * (1.6 * noise + 0.9 * low - 0.2), 0, 0.85)[:, None]
-    base = (_RGB[material] * (1 - dirty) + DIRT_RGB * dirty) * (0.86 + 0.28 * noise)[:, None]
+    base = (paint[material] * (1 - dirty) + DIRT_RGB * dirty) * (0.86 + 0.28 * noise)[:, None]
 
     up = normal[:, 2:3]
     # Near the ground and under the deck less of the sky is seen.
     open_sky = np.clip(0.45 + 0.4 * world[:, 2:3], 0.45, 1.0)
-    ambient = SKY_LIGHT * (0.55 + 0.45 * up) * open_sky + GROUND_LIGHT * (0.5 - 0.5 * up)
-    rgb = base * (ambient + SUN_LIGHT * sun[:, None])
+    ambient = light.sky_rgb * (0.55 + 0.45 * up) * open_sky + light.ground_rgb * (0.5 - 0.5 * up)
+    rgb = base * (ambient + light.sun_rgb * sun[:, None])
     view = -direction / np.linalg.norm(direction, axis=1, keepdims=True)
-    half = (view + SUN) / np.linalg.norm(view + SUN, axis=1, keepdims=True)
+    half = (view + light.sun) / np.linalg.norm(view + light.sun, axis=1, keepdims=True)
     shine = _GLOSS[material] * np.clip(np.einsum("nk,nk->n", half, normal), 0, 1) ** 24 * (sun > 0)
-    rgb += (shine * 0.5)[:, None] * SUN_LIGHT
+    rgb += (shine * 0.5)[:, None] * light.sun_rgb
     glass = material == int(Material.GLASS)
     grazing = np.clip(1 - np.abs(np.einsum("nk,nk->n", view, normal)), 0, 1)
     rgb[glass] += (0.08 + 0.5 * grazing[glass, None] ** 2) * SKY_MIRROR_RGB
@@ -244,20 +301,28 @@ def _ground_light(tint: _Sunlit, camera: Camera, window: tuple[int, int, int, in
     points = np.concatenate([places[known], np.zeros((int(known.sum()), 1))], axis=1)
     lit[known] = tint.reached(points)
     soft = cv2.GaussianBlur(lit.astype(np.float32), (0, 0), 0.8)
-    return np.asarray(SHADOW_LEFT + (1 - SHADOW_LEFT) * soft, dtype=np.float32)
+    left = tint.light.shadow_left
+    return np.asarray(left + (1 - left) * soft, dtype=np.float32)
 
 
-def _on_ground_from_sun(world_m: NDArray[np.float64]) -> NDArray[np.float64]:
+def _on_ground_from_sun(world_m: NDArray[np.float64], sun: NDArray[np.float64]) -> NDArray[np.float64]:
     """Where the shadows of points (N, 3) fall: (N, 3) with up = 0."""
     high = np.clip(world_m[:, 2:3], 0, None)
-    return np.asarray(world_m - SUN * (high / SUN[2]))
+    return np.asarray(world_m - sun * (high / sun[2]))
 
 
-def _window(camera: Camera, *clouds: NDArray[np.float64]) -> tuple[int, int, int, int] | None:
-    """The part of the frame that holds all points; None if they are outside or behind the camera."""
-    pixels = np.concatenate([camera.project(c)[0] for c in clouds])
+def _window(
+    camera: Camera, solid: NDArray[np.float64], shadow: NDArray[np.float64]
+) -> tuple[int, int, int, int] | None:
+    """The part of the frame that holds all points; None if it is outside or the solid behind the camera."""
+    pixels, shadow_px = camera.project(solid)[0], camera.project(shadow)[0]
     if not np.isfinite(pixels).all():
         return None
+    # A long shadow may fall behind the camera: what is seen of it can be anywhere.
+    if np.isfinite(shadow_px).all():
+        pixels = np.concatenate([pixels, shadow_px])
+    else:
+        pixels = np.concatenate([pixels, [[0.0, 0.0], [camera.width_px, camera.height_px]]])
     low = np.floor(pixels.min(axis=0)).astype(int) - 3
     high = np.ceil(pixels.max(axis=0)).astype(int) + 3
     x0, y0 = max(0, int(low[0])), max(0, int(low[1]))
@@ -266,7 +331,7 @@ def _window(camera: Camera, *clouds: NDArray[np.float64]) -> tuple[int, int, int
 
 
 def _bbox(
-    visible: NDArray[np.bool_], camera: Camera, placed: Placed, corner_px: tuple[int, int]
+    visible: NDArray[np.bool_], camera: Camera, placed: Placed, corner_px: tuple[int, int], fine: int
 ) -> tuple[tuple[float, float, float, float] | None, bool]:
     pixels, _ = camera.project(placed.world_m.reshape(-1, 3))
     inside = bool(
@@ -275,22 +340,17 @@ def _bbox(
     rows, columns = np.flatnonzero(visible.any(axis=1)), np.flatnonzero(visible.any(axis=0))
     if not len(rows):
         return None, False
-    s, (x0, y0) = SUPERSAMPLING, corner_px
+    s, (x0, y0) = fine, corner_px
     box = (x0 + columns[0] / s, y0 + rows[0] / s, x0 + (columns[-1] + 1) / s, y0 + (rows[-1] + 1) / s)
     return (float(box[0]), float(box[1]), float(box[2]), float(box[3])), inside
 
 
-def _halve(fine: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Average of each SUPERSAMPLING x SUPERSAMPLING block."""
-    height, width = fine.shape[0] // SUPERSAMPLING, fine.shape[1] // SUPERSAMPLING
-    return np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
+def _reduced(picture: NDArray[np.float32], fine: int) -> NDArray[np.float32]:
+    """Average of each fine x fine block."""
+    height, width = picture.shape[0] // fine, picture.shape[1] // fine
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
 def _srgb(linear: NDArray[np.float64]) -> NDArray[np.float64]:
     """Linear light to sRGB's curve, roughly (power 1/2.2), both 0 to 1, bright light rolled off."""
     return np.asarray(np.clip(linear / (1 + 0.15 * linear), 0, 1) ** (1 / 2.2))
-
-
-_RGB = np.array([LOOKS[m].rgb for m in Material])
-_GLOSS = np.array([LOOKS[m].gloss for m in Material])
-_DIRT = np.array([LOOKS[m].dirt for m in Material])
