@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from ultralytics.data.augment import BaseTransform, Mosaic
 from ultralytics.data.dataset import YOLODataset
+from ultralytics.engine import trainer as trainer_module
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.torch_utils import unwrap_model
@@ -40,12 +41,24 @@ class MaskedLoss(v8DetectionLoss):  # type: ignore[misc]  # Ultralytics has no t
     def loss(self, preds: Any, batch: Any) -> Any:
         """As Ultralytics', for a batch whose `im_file` names pictures that are known."""
         self._mask = known_mask(batch["im_file"], self._known, self.nc).to(self.device)
-        return super().loss(preds, batch)
+        # A bfloat16 has eight bits: enough to learn from, far too few to say where a box ends.
+        with torch.autocast(self.device.type, enabled=False):
+            return super().loss(_as_float32(preds), batch)
 
     def _masked_bce(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(B, anchors, classes) loss, 0 where nothing is known."""
         on_object = targets.sum(dim=2, keepdim=True) > 0
         return self._plain_bce(scores, targets) * (self._mask[:, None, :] | on_object)
+
+
+def _as_float32(preds: Any) -> Any:
+    if isinstance(preds, torch.Tensor):
+        return preds.float() if preds.is_floating_point() else preds
+    if isinstance(preds, dict):
+        return {key: _as_float32(value) for key, value in preds.items()}
+    if isinstance(preds, list | tuple):
+        return type(preds)(_as_float32(value) for value in preds)
+    return preds
 
 
 def known_mask(files: Sequence[str], known: Known, classes: int) -> torch.Tensor:
@@ -113,11 +126,22 @@ class SiteDataset(YOLODataset):  # type: ignore[misc]
 class SiteTrainer(DetectionTrainer):  # type: ignore[misc]
     """Ultralytics' trainer with the masked loss and our pictures."""
 
-    def __init__(self, overrides: dict[str, Any], known: Known, weather: float) -> None:
-        self._known, self._weather = known, weather
+    def __init__(
+        self, overrides: dict[str, Any], known: Known, weather: float, *, precision: str = "fp32"
+    ) -> None:
+        self._known, self._weather, self._precision = known, weather, precision
         super().__init__(overrides=overrides)
         # At each epoch's start: Ultralytics drops the criterion when it saves or resumes.
         self.add_callback("on_train_epoch_start", _set_loss)
+
+    def _setup_train(self) -> None:
+        super()._setup_train()
+        if self.device.type == "cpu":
+            # Ultralytics has both for CUDA only. On a CPU with avx512_bf16 they took 24 ms a picture at 416
+            # instead of 47 (two threads).
+            self.model: Any = self.model.to(memory_format=torch.channels_last)
+            enabled = self._precision == "bf16"
+            trainer_module.autocast = lambda *_, **__: torch.autocast("cpu", torch.bfloat16, enabled=enabled)
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         """The training split with our transforms, any other as it is."""

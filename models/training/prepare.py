@@ -22,6 +22,7 @@ import yaml
 import models
 from models.errors import DataUnusable
 from models.eval.dataset import LabelledPicture, read_set
+from models.eval.held_out import read_held_out, without
 from models.predict import PICTURE_SUFFIXES
 from models.training.coco import read_coco
 from models.training.recipe import Recipe, Source
@@ -37,9 +38,10 @@ def prepare(
     """Make `folder` ready and return the plan; `progress` is told (rendered, to render)."""
     if not recipe.start.is_file() and recipe.start.suffix != ".yaml":
         raise DataUnusable(recipe.start, "there is no such checkpoint to start from")
+    held_out = read_held_out(recipe.held_out) if recipe.held_out else ()
     known: dict[str, list[int]] = {}
     for number, source in enumerate(recipe.sources):
-        for picture in _read(source):
+        for picture in without(_read(source), held_out):
             known |= _add(folder, f"{number}-{picture.path.name}", picture, recipe.classes)
     for path in _negatives(recipe.hard_negatives):
         name = f"n{len(known)}-{path.name}"

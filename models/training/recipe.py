@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 from models.boxes import STRIDE_PX
 from models.errors import DataUnusable
+
+PRECISIONS: Final = ("fp32", "bf16")
+#: Keys that may be fractions.
+SHARES: Final = frozenset({"learning_rate", "weather", "teacher_score"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,21 @@ class Recipe:
     plain_epochs: int = 4
     #: Share of pictures that get night, rain, haze, blur or compression.
     weather: float = 0.3
+    #: Names of pictures that training must never see: they measure what comes out (YAML, see
+    #: `models.eval.dataset.read_held_out`).
+    held_out: Path | None = None
+    #: A checkpoint whose class names are partly ours; where a source doesn't label such a class, what the
+    #: teacher surely sees counts as labelled, and what it doesn't see stays unknown.
+    teacher: Path | None = None
+    teacher_px: int = 960
+    teacher_score: float = 0.5
+    #: "bf16" halves the time on CPUs that multiply bfloat16 (avx512_bf16, AMX); losses stay in float32.
+    precision: str = "fp32"
+    #: Layers from the input on that keep what they know.
+    freeze: int = 0
     threads: int = 1
+    #: Processes that make the next pictures ready.
+    workers: int = 0
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -78,10 +96,13 @@ def _recipe(root: Path, raw: Mapping[str, Any]) -> Recipe:
     for key, low, high in (
         ("rendered", 0, 100_000), ("input_px", STRIDE_PX, 4096), ("epochs", 1, 10_000), ("batch", 1, 1024),
         ("seed", 0, 2**31), ("learning_rate", 1e-7, 1.0), ("plain_epochs", 0, 10_000), ("weather", 0, 1),
-        ("threads", 1, 1024),
+        ("threads", 1, 1024), ("workers", 0, 64), ("freeze", 0, 100), ("teacher_px", STRIDE_PX, 4096),
+        ("teacher_score", 0, 1),
     ):  # fmt: skip
         if key in raw:
-            plain[key] = _between(key, raw[key], low, high, whole=key not in ("learning_rate", "weather"))
+            plain[key] = _between(key, raw[key], low, high, whole=key not in SHARES)
+    if raw.get("precision", "fp32") not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
     if plain.get("input_px", STRIDE_PX) % STRIDE_PX:
         raise ValueError(f"input_px must be a multiple of {STRIDE_PX}")
     return Recipe(
@@ -90,6 +111,9 @@ def _recipe(root: Path, raw: Mapping[str, Any]) -> Recipe:
         classes=tuple(str(name) for name in _list("classes", raw["classes"])),
         sources=tuple(_source(root, one) for one in _list("sources", raw["sources"])),
         hard_negatives=tuple(root / str(one) for one in raw.get("hard_negatives") or ()),
+        held_out=root / str(raw["held_out"]) if raw.get("held_out") else None,
+        teacher=root / str(raw["teacher"]) if raw.get("teacher") else None,
+        precision=str(raw.get("precision", "fp32")),
         **plain,
     )
 

@@ -32,13 +32,18 @@ def train(folder: Path) -> Path:
     from ultralytics.utils import torch_utils
 
     from models.training.masked import SiteTrainer
+    from models.training.teacher import teach
 
     torch_utils.NUM_THREADS = plan["threads"]  # else all cores but one
     torch.set_num_threads(plan["threads"])
     last = folder / "run" / "weights" / "last.pt"
     finished = folder / "finished.pt"
     if not finished.is_file():
-        trainer = SiteTrainer(_overrides(plan, folder, last), plan["known"], plan["weather"])
+        if plan["teacher"]:
+            teach(plan, folder)
+        trainer = SiteTrainer(
+            _overrides(plan, folder, last), plan["known"], plan["weather"], precision=plan["precision"]
+        )
         trainer.train()
         # Not best.pt: the epoch is not chosen by pictures that measure it later.
         finished.write_bytes(last.read_bytes())
@@ -51,7 +56,8 @@ def _overrides(plan: dict[str, Any], folder: Path, last: Path) -> dict[str, Any]
         "epochs": plan["epochs"], "batch": plan["batch"], "seed": plan["seed"], "deterministic": True,
         "optimizer": "AdamW", "lr0": plan["learning_rate"], "lrf": 0.02, "cos_lr": True, "warmup_epochs": 0.5,
         "warmup_bias_lr": 0.0,  # anything else throws away what the start knows
-        "close_mosaic": plan["plain_epochs"], "val": False, "plots": True, "amp": False, "workers": 0,
+        "close_mosaic": plan["plain_epochs"], "val": False, "plots": True, "amp": False, "workers": plan["workers"],
+        "freeze": plan["freeze"], "cache": "ram",
         "project": str(folder), "name": "run", "exist_ok": True, "device": plan.get("device", "cpu"),
     }  # fmt: skip
     return {**told, **AUGMENTATION} | ({"resume": str(last)} if last.is_file() else {})

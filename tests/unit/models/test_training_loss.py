@@ -95,6 +95,24 @@ def test_pictures_of_one_batch_do_not_mix(model) -> None:
     assert (grad[1, 2] != 0).all()
 
 
+def test_half_precision_does_not_blur_boxes(model) -> None:
+    """A bfloat16 holds eight bits: the loss is computed in float32, on what the network says, also under autocast."""
+    batch = _batch(["all.jpg"])
+    with torch.no_grad():
+        predicted = {
+            key: value.bfloat16() if key != "feats" else [one.bfloat16() for one in value]
+            for key, value in model(batch["img"]).items()
+        }
+        with torch.autocast("cpu", torch.bfloat16):
+            inside = MaskedLoss(model, KNOWN)(predicted, batch)[0]
+        outside = MaskedLoss(model, KNOWN)(
+            {k: v.float() if k != "feats" else [one.float() for one in v] for k, v in predicted.items()},
+            batch,
+        )[0]
+    assert inside.dtype == torch.float32
+    assert torch.equal(inside, outside)
+
+
 def test_mosaics_are_made_of_pictures_of_which_the_same_is_known() -> None:
     """A mosaic's mask is that of its first picture, so the others must be alike."""
     files = ["x/machines.jpg", "x/all.jpg", "y/machines2.jpg"]
@@ -105,7 +123,8 @@ def test_mosaics_are_made_of_pictures_of_which_the_same_is_known() -> None:
     assert drawn == {0, 2}
 
 
-def test_a_tiny_training_uses_the_masked_loss(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_tiny_training_uses_the_masked_loss(tmp_path: Path, precision: str) -> None:
     """Four pictures, one epoch: the trainer runs on our transforms and loss, and its checkpoint needs none of ours."""
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
@@ -125,6 +144,7 @@ def test_a_tiny_training_uses_the_masked_loss(tmp_path: Path) -> None:
         },
         known,
         weather=1.0,
+        precision=precision,
     )  # fmt: skip
     trainer.add_callback("on_train_epoch_end", lambda t: seen.append(type(t.model.criterion).__name__))
     trainer.train()
