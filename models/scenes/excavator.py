@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.scenes import excavator_parts as parts
 from models.scenes.excavator_parts import BOOM_M, SHOE_PITCH_M, STICK_M, TRACK_LENGTH_M, TRACK_WIDTH_M
 from models.scenes.mesh import Material, Mesh
-from models.scenes.rig import Frame, Placed, after, assemble, heading, pitch, stretched
+from models.scenes.rig import Frame, Part, Placed, after, assemble, heading, pitch, stretched
 
 #: Where the boom turns, in the upper structure's frame.
 BOOM_FOOT_M = np.array([0.35, -0.02, 1.75])
@@ -47,6 +47,11 @@ def footprint_corners(pose: Pose) -> NDArray[np.float64]:
 
 def place(pose: Pose) -> Placed:
     """The machine's triangles in the world."""
+    return assemble(parts_of(pose))
+
+
+def parts_of(pose: Pose) -> list[Part]:
+    """The machine's parts, each in its frame in the world."""
     ground = np.array([pose.east_m, pose.north_m, 0.0])
     base = (heading(pose.heading_deg), ground)
     upper = (heading(pose.heading_deg + pose.slew_deg), ground)
@@ -62,7 +67,7 @@ def place(pose: Pose) -> Placed:
         (parts.bucket(), bucket),
     ]
     meshes += _cylinders(upper, boom, stick, bucket)
-    return assemble(meshes)
+    return meshes
 
 
 def _boom_tip(pose: Pose) -> NDArray[np.float64]:
