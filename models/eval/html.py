@@ -5,21 +5,20 @@ Decides how it looks; every number comes from `models.eval.summary`. The pages l
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import cv2
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.detector import ModelInfo
 from models.eval import precision
 from models.eval.confusion import NOTHING
+from models.eval.pages import write_pages
 from models.eval.summary import STAY_SCORE, Figures
-from models.eval.texts import LANGUAGES, text
+from models.eval.texts import text
 from models.eval.values import Seen
 from models.eval.worst import worst
 from models.predict import read_image
@@ -28,7 +27,6 @@ from models.predict import read_image
 WORST: Final = 24
 SHOWN_PX: Final = 640
 GREEN_BGR, RED_BGR = (80, 200, 60), (50, 50, 230)
-PAGES: Final = {"en": "index.html", "zh": "index.zh.html"}
 #: Side of a chart in its own units.
 CHART: Final = 300
 
@@ -41,30 +39,17 @@ def write_report(
     shown = []
     for number, faults in enumerate(worst(pictures, score_min=found.threshold, most=WORST)):
         name = f"worst-{number:02d}.jpg"
-        cv2.imwrite(str(folder / name), _drawn(faults.seen, found.threshold))
+        cv2.imwrite(str(folder / name), drawn(faults.seen, found.threshold))
         shown.append((name, faults))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("report.html.j2")
     names = [c.name for c in found.classes]
-    for language, other in zip(LANGUAGES, reversed(LANGUAGES), strict=True):
-        page = template.render(
-            language=language, other_page=PAGES[other], found=found, info=info, shown=shown, names=names,
-            t=lambda key, language=language, **values: text(key, language, **values), number=_number,
-            long_side_px=long_side_px, stay=STAY_SCORE, confused=_rows(found, names), nothing=NOTHING,
-            reliability=[_point(b.score, b.hit_share) for b in found.bins],
-            curves={c.name: _curve(c.pooled.scores, *precision.curve(c.pooled)) for c in found.classes if c.boxes},
-            chart=CHART,
-        )  # fmt: skip
-        (folder / PAGES[language]).write_text(page, encoding="utf-8")
-    return folder / PAGES["en"]
-
-
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+    return write_pages(
+        folder, Path(__file__).with_name("report.html.j2"), text,
+        found=found, info=info, shown=shown, names=names, long_side_px=long_side_px, stay=STAY_SCORE,
+        confused=_rows(found, names), nothing=NOTHING,
+        reliability=[_point(b.score, b.hit_share) for b in found.bins],
+        curves={c.name: _curve(c.pooled.scores, *precision.curve(c.pooled)) for c in found.classes if c.boxes},
+        chart=CHART,
+    )  # fmt: skip
 
 
 def _rows(found: Figures, names: Sequence[str]) -> list[tuple[str, list[int]]]:
@@ -86,7 +71,7 @@ def _curve(scores: NDArray[np.float64], recall: NDArray[np.float64], right: NDAr
     return " ".join("{},{}".format(*_point(float(recall[k]), float(right[k]))) for k in step)
 
 
-def _drawn(seen: Seen, score_min: float) -> NDArray[np.uint8]:
+def drawn(seen: Seen, score_min: float) -> NDArray[np.uint8]:
     """The picture, at most `SHOWN_PX` long, with what is labelled in green and what is found in red."""
     image = read_image(seen.path)
     scale = min(1.0, SHOWN_PX / max(image.shape[:2]))
