@@ -25,11 +25,13 @@ from models.eval.dataset import LabelledPicture, read_set
 from models.eval.held_out import read_held_out, without
 from models.predict import PICTURE_SUFFIXES
 from models.training.coco import read_coco
+from models.training.photographs import Box
 from models.training.recipe import Recipe, Source
-from models.training.scenery import HEIGHT_PX, WIDTH_PX, Box, rendered
+from models.training.scenery import HEIGHT_PX, WIDTH_PX, rendered
 
 PLAN: Final = "plan.json"
-RENDERED_CLASS: Final = "excavator"
+#: Other numbers draw other pictures under the same seed: then they are drawn anew.
+RENDERING: Final = 2
 
 
 def prepare(
@@ -87,24 +89,23 @@ def _add(folder: Path, name: str, picture: LabelledPicture, classes: tuple[str, 
 def _render(
     recipe: Recipe, folder: Path, progress: Callable[[int, int], None] | None
 ) -> dict[str, list[int]]:
-    """Rendered pictures: nothing but the machine is in them, so every class is known."""
+    """Rendered pictures: nothing but the machines is in them, so every class is known."""
     names = [f"r{number:05d}.jpg" for number in range(recipe.rendered)]
-    if names and RENDERED_CLASS not in recipe.classes:
-        raise ValueError(
-            f"rendered pictures show an {RENDERED_CLASS}, which is not among the recipe's classes"
-        )
-    label = recipe.classes.index(RENDERED_CLASS) if names else 0
     # The stamp says of which seed they are: others are drawn anew.
     stamp = folder / "rendered.txt"
-    wanted = f"{recipe.seed} {recipe.rendered} {label}"
+    wanted = f"{RENDERING} {recipe.seed} {recipe.rendered} {' '.join(recipe.classes)}"
     if not stamp.is_file() or stamp.read_text() != wanted:
-        for number, (picture, box) in enumerate(rendered(recipe.rendered, recipe.seed)):
+        for number, (picture, objects) in enumerate(rendered(recipe.rendered, recipe.seed)):
             path = folder / "images" / names[number]
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 92])
-            row = "" if box is None else _row(label, _share(box))
+            rows = [
+                _row(recipe.classes.index(label), _share(box))
+                for label, box in objects
+                if label in recipe.classes
+            ]
             (folder / "labels").mkdir(parents=True, exist_ok=True)
-            (folder / "labels" / names[number]).with_suffix(".txt").write_text(row, encoding="utf-8")
+            (folder / "labels" / names[number]).with_suffix(".txt").write_text("".join(rows), encoding="utf-8")
             if progress is not None:
                 progress(number + 1, recipe.rendered)
         stamp.write_text(wanted)

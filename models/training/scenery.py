@@ -1,37 +1,68 @@
-"""Rendered excavators for training: random places, poses, views, paint and light, with exact boxes.
+"""Rendered machines for training, on rendered sites or in photographs: places, poses, paint and light at
+random, with exact boxes.
 
-They add views that photographs lack (a high fixed camera, a machine far off). Never used to measure.
+They add what photographs lack: the view from a mast, machines far off, cranes and drill rigs. Never
+used to measure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.scenes import shade, site
+from models.eval.dataset import LabelledPicture
+from models.scenes import fleet, shade, site
 from models.scenes.camera import Camera
-from models.scenes.excavator import Pose, place
+from models.training import photographs
+from models.training.photographs import Box, Labels, Made
 
 WIDTH_PX, HEIGHT_PX = 640, 360
 #: Pictures of one background: it takes most of the time.
 PER_BACKGROUND = 4
-#: A smaller machine can't be told from a bush, even by us.
-SMALLEST_PX = 14.0
+#: A smaller machine can't be told from a bush, even by us: its longer and its shorter side.
+SMALLEST_PX = (14.0, 6.0)
+#: Far machines are what photographs lack: of those with a longer side than this, most are left out.
+LARGE_PX = 110.0
+LARGE_KEPT = 0.35
+#: After so many places for one kind another is tried.
+TRIES_OF_KIND = 30
+#: How much of a machine must be seen past those before it and past the picture's edge.
+SEEN_LEAST = 0.55
+#: Machines stand at least so far from each other, metres.
+APART_M = 7.0
+#: Empty pictures among the rendered sites, and how many machines the others have.
+EMPTY_SHARE = 0.08
+CROWDS = ((1, 0.5), (2, 0.28), (3, 0.14), (4, 0.08))
+#: Pixels of a solid's fine picture that are worth their time.
+FINE_PIXELS = 900_000
 
 Picture = NDArray[np.uint8]
-Box = tuple[float, float, float, float]
+Canvas = NDArray[np.float32]
+Rng = np.random.Generator
 
 
-def rendered(count: int, seed: int) -> Iterator[tuple[Picture, Box | None]]:
-    """`count` pictures, each (H, W, 3), with the machine's box in pixels; one in ten is empty and has None."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """A machine's layer and how far off it stands."""
+
+    class_name: str
+    layer: shade.Layer
+    away_m: float
+
+
+def rendered(count: int, seed: int) -> Iterator[tuple[Picture, Labels]]:
+    """`count` pictures, each (H, W, 3), of rendered sites with their machines' classes and boxes in pixels."""
     made = 0
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         camera = _camera(rng)
         ground = site.background(camera, _centreline(rng), seed=int(rng.integers(2**31)))
+        ground = _season(_earthworks(ground, camera, rng), rng)
         for _ in range(PER_BACKGROUND):
             if made == count:
                 return
@@ -39,71 +70,251 @@ def rendered(count: int, seed: int) -> Iterator[tuple[Picture, Box | None]]:
             yield _one(ground.copy(), camera, rng)
 
 
-def _one(
-    picture: NDArray[np.float32], camera: Camera, rng: np.random.Generator
-) -> tuple[Picture, Box | None]:
-    box = None
-    if rng.random() >= 0.1:
-        layer = _machine(camera, rng)
-        box = layer.bbox_px
-        shade.overlay(picture, _painted(layer, rng))
-    light = picture / 255 * rng.uniform(0.55, 1.1) * (1 + rng.normal(0, 0.04, 3))
+def on_photographs(count: int, seed: int, backgrounds: Sequence[LabelledPicture]) -> Iterator[Made]:
+    """At most `count` photographs with rendered machines in them; where no place is found, none is made.
+
+    Args:
+        count: how many to try.
+        seed: of all choices.
+        backgrounds: pictures without machines (`photographs.without_machines`).
+    """
+    for number in range(count):
+        rng = np.random.default_rng((seed, number, 1))
+        picture = backgrounds[int(rng.integers(len(backgrounds)))]
+        made = _in_photograph(picture, rng)
+        if made is not None:
+            yield made
+
+
+def _one(picture: Canvas, camera: Camera, rng: Rng) -> tuple[Picture, Labels]:
+    light = _light(rng)
+    drawn: list[_Drawn] = []
+    if rng.random() >= EMPTY_SHARE:
+        sizes, shares = zip(*CROWDS, strict=True)
+        for _ in range(int(rng.choice(sizes, p=shares))):
+            drawn = _joined(drawn, _machine(camera, rng, light))
+    boxes = _overlay(picture, [_hazy(d, 520.0) for d in drawn])
+    tone = picture / 255 * rng.uniform(0.55, 1.1) * (1 + rng.normal(0, 0.04, 3))
     noise = rng.normal(0, rng.uniform(0.5, 4.0), picture.shape)
-    return np.clip(255 * light.clip(0, 1) ** rng.uniform(0.8, 1.3) + noise, 0, 255).astype(np.uint8), box
+    return np.clip(255 * tone.clip(0, 1) ** rng.uniform(0.8, 1.3) + noise, 0, 255).astype(np.uint8), boxes
 
 
-def _camera(rng: np.random.Generator) -> Camera:
-    """From a pole to a mast, from wide to narrow; always some horizon or little of it, as fixed cameras have."""
+def _in_photograph(background: LabelledPicture, rng: Rng) -> Made | None:
+    bgr = photographs.read(background)
+    canvas = bgr.astype(np.float32)
+    own = photographs.labels_px(background, bgr.shape[:2])
+    camera = photographs.perspective(own, (bgr.shape[0], bgr.shape[1]), rng)
+    light = _light(rng)
+    drawn: list[_Drawn] = []
+    for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12]))):
+        found = _machine(camera, rng, light, tries=60)
+        if found is None or found.layer.bbox_px is None:
+            continue
+        around = photographs.surroundings(canvas, found.layer.bbox_px)
+        if photographs.is_free(found.layer.bbox_px, own) and photographs.is_ground(around):
+            drawn = _joined(drawn, _matched(found, canvas, around, rng))
+    if not drawn:
+        return None
+    boxes = _overlay(canvas, [_hazy(d, 900.0) for d in drawn])
+    finished = photographs.finished(canvas, 0.6, rng)
+    added = tuple(range(len(own), len(own) + len(boxes)))
+    return Made(bgr=finished, objects=own + boxes, background=background, added=added)
+
+
+def _camera(rng: Rng) -> Camera:
+    """On a mast or a pole, from wide to narrow; always some horizon or little of it, as fixed cameras have."""
+    high_m = rng.uniform(6.0, 25.0) if rng.random() < 0.7 else rng.uniform(3.0, 6.0)
+    focal = float(np.exp(rng.uniform(math.log(420), math.log(1400))))
+    # The picture's middle looks at ground between 25 and 120 metres away, most often.
+    down = math.degrees(math.atan(high_m / float(np.exp(rng.uniform(math.log(25), math.log(120))))))
     return Camera(
-        width_px=WIDTH_PX, height_px=HEIGHT_PX, focal_px=float(rng.uniform(420, 1000)),
-        position_enu_m=(float(rng.uniform(-15, 15)), 0.0, float(rng.uniform(3.0, 18.0))),
-        yaw_deg=float(rng.uniform(-22, 22)), pitch_down_deg=float(rng.uniform(4.0, 22.0)),
+        width_px=WIDTH_PX, height_px=HEIGHT_PX, focal_px=focal,
+        position_enu_m=(float(rng.uniform(-15, 15)), 0.0, float(high_m)),
+        yaw_deg=float(rng.uniform(-22, 22)), pitch_down_deg=float(np.clip(down, 2.0, 32.0)),
     )  # fmt: skip
 
 
-def _centreline(rng: np.random.Generator) -> NDArray[np.float64]:
+def _centreline(rng: Rng) -> NDArray[np.float64]:
     north = rng.uniform(20, 60, 4)
     return np.stack([[-90.0, -25.0, 25.0, 90.0], north], axis=1)
 
 
-def _machine(camera: Camera, rng: np.random.Generator) -> shade.Layer:
-    """A pose in view: two hundred tries for a place whose box is large enough, then whatever is seen."""
-    best = None
-    for _ in range(200):
-        px = np.array([rng.uniform(0, camera.width_px), rng.uniform(0.15, 1.05) * camera.height_px])
-        east, north = camera.on_ground(px)
-        away_m = float(np.hypot(east - camera.position_enu_m[0], north))
-        if not np.isfinite(away_m) or not 9.0 < away_m < 110.0:
-            continue
-        layer = shade.draw(place(_pose(float(east), float(north), rng)), camera)
-        if layer is None or layer.bbox_px is None:
-            continue
-        box = layer.bbox_px
-        if min(box[2] - box[0], box[3] - box[1]) >= SMALLEST_PX:
-            return layer
-        best = layer
-    if best is None:
-        raise RuntimeError("no place for the machine is in view of this camera")
-    return best
-
-
-def _pose(east_m: float, north_m: float, rng: np.random.Generator) -> Pose:
-    return Pose(
-        east_m=east_m, north_m=north_m, heading_deg=float(rng.uniform(0, 360)),
-        slew_deg=float(rng.choice([0.0, rng.uniform(-180, 180)])), boom_deg=float(rng.uniform(10, 55)),
-        stick_deg=float(rng.uniform(-115, -50)), bucket_deg=float(rng.uniform(-175, -60)),
-        track_m=float(rng.uniform(0, 0.15)),
+def _light(rng: Rng) -> shade.Light:
+    """From low sun to overcast."""
+    turn, high = rng.uniform(0, 2 * np.pi), math.radians(float(rng.uniform(18, 68)))
+    sun = np.array([math.cos(high) * math.cos(turn), math.cos(high) * math.sin(turn), math.sin(high)])
+    cloud = float(rng.choice([rng.uniform(0, 0.25), rng.uniform(0.5, 1.0)], p=[0.6, 0.4]))
+    warm = np.array([1.0, 0.93, 0.82]) if high > 0.5 else np.array([1.0, 0.85, 0.66])
+    grey = np.array([0.72, 0.74, 0.78])
+    return shade.Light(
+        sun=sun, sun_rgb=warm * 1.15 * (1 - 0.85 * cloud),
+        sky_rgb=(shade.SKY_LIGHT * (1 - cloud) + grey * 0.85 * cloud), ground_rgb=shade.GROUND_LIGHT * (1 + 0.4 * cloud),
+        shadow_left=shade.SHADOW_LEFT + (0.86 - shade.SHADOW_LEFT) * cloud,
     )  # fmt: skip
 
 
-def _painted(layer: shade.Layer, rng: np.random.Generator) -> shade.Layer:
-    """The machine in another maker's colour: its hue turned, mostly a little, sometimes all the way."""
-    turn = int(rng.normal(0, 6)) if rng.random() < 0.6 else int(rng.integers(0, 180))
-    hsv = cv2.cvtColor(np.clip(layer.bgr, 0, 255).astype(np.uint8), cv2.COLOR_BGR2HSV)
-    hsv[..., 0] = (hsv[..., 0].astype(np.int64) + turn) % 180
-    hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.4, 1.1), 0, 255).astype(np.uint8)
-    return shade.Layer(
-        corner_px=layer.corner_px, bgr=cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR).astype(np.float32),
-        coverage=layer.coverage, ground_light=layer.ground_light, bbox_px=layer.bbox_px,
-        fully_in_view=layer.fully_in_view,
+def _machine(camera: Camera, rng: Rng, light: shade.Light, tries: int = 90) -> _Drawn | None:
+    """A machine in view, large enough and mostly inside the picture; None if no try finds a place."""
+    kind = fleet.any_kind(rng)
+    for number in range(tries):
+        if number % TRIES_OF_KIND == TRIES_OF_KIND - 1:
+            kind = fleet.any_kind(rng)
+        row = fleet.FLEET[kind]
+        away_m = float(np.exp(rng.uniform(math.log(row.near_m), math.log(row.far_m))))
+        across = rng.uniform(-0.55, 0.55) * camera.width_px / camera.focal_px
+        yaw = math.radians(camera.yaw_deg) + math.atan(across)
+        east = camera.position_enu_m[0] + away_m * math.sin(yaw)
+        north = camera.position_enu_m[1] + away_m * math.cos(yaw)
+        machine = fleet.machine(kind, rng, east, north)
+        fine = _fineness(machine, camera, rng)
+        if fine == 0:
+            continue
+        # Behind the fields' trees only what is higher than they are is seen.
+        hidden_m = float(rng.uniform(3.0, 6.0)) if away_m > site.TREES_M else 0.0
+        layer = shade.draw(
+            machine.placed, camera, light=light, rgb=machine.rgb, fine=fine, hidden_below_m=hidden_m
+        )
+        if layer is not None and _large_enough(layer.bbox_px):
+            return _Drawn(class_name=machine.class_name, layer=layer, away_m=away_m)
+    return None
+
+
+def _fineness(machine: fleet.Machine, camera: Camera, rng: Rng) -> int:
+    """How finely to draw it, 2 to 4; 0 if it isn't worth drawing: too small, too large, or mostly outside."""
+    pixels, _ = camera.project(machine.placed.world_m.reshape(-1, 3))
+    if not np.isfinite(pixels).all():
+        return 0
+    size = np.array([camera.width_px, camera.height_px])
+    low, high = pixels.min(axis=0), pixels.max(axis=0)
+    inside = np.minimum(high, size) - np.maximum(low, 0)
+    whole = np.maximum(high - low, 1e-6)
+    if (inside <= 0).any() or inside.prod() < SEEN_LEAST * whole.prod():
+        return 0
+    if inside.max() < SMALLEST_PX[0] or inside.min() < SMALLEST_PX[1] or inside.prod() > 0.5 * size.prod():
+        return 0
+    if inside.max() > LARGE_PX and rng.random() > LARGE_KEPT:
+        return 0
+    return int(np.clip(math.sqrt(FINE_PIXELS / inside.prod()), 2, 4))
+
+
+def _large_enough(box: Box | None) -> bool:
+    if box is None:
+        return False
+    sides = sorted((box[2] - box[0], box[3] - box[1]))
+    return sides[1] >= SMALLEST_PX[0] and sides[0] >= SMALLEST_PX[1]
+
+
+def _joined(drawn: list[_Drawn], new: _Drawn | None) -> list[_Drawn]:
+    """The machines with another one, from far to near, unless one would hide too much of another."""
+    if new is None:
+        return drawn
+    together = sorted([*drawn, new], key=lambda d: -d.away_m)
+    if any(abs(new.away_m - d.away_m) < APART_M and _touch(new, d) for d in drawn):
+        return drawn
+    seen = _seen(together)
+    return together if min(share for share, _ in seen) >= SEEN_LEAST else drawn
+
+
+def _touch(a: _Drawn, b: _Drawn) -> bool:
+    assert a.layer.bbox_px is not None
+    assert b.layer.bbox_px is not None
+    return photographs.shared_area(a.layer.bbox_px, b.layer.bbox_px) > 0
+
+
+def _seen(drawn: Sequence[_Drawn]) -> list[tuple[float, Box]]:
+    """For machines from far to near: which share of each is seen past the nearer ones, and that part's box."""
+    right = max(d.layer.corner_px[0] + d.layer.coverage.shape[1] for d in drawn)
+    bottom = max(d.layer.corner_px[1] + d.layer.coverage.shape[0] for d in drawn)
+    free = np.ones((bottom, right), dtype=np.float32)
+    found: list[tuple[float, Box]] = []
+    for one in reversed(drawn):
+        (x0, y0), coverage = one.layer.corner_px, one.layer.coverage
+        window = free[y0 : y0 + coverage.shape[0], x0 : x0 + coverage.shape[1]]
+        left = coverage * window
+        share = float(left.sum() / max(1e-6, float(coverage.sum())))
+        assert one.layer.bbox_px is not None
+        box = one.layer.bbox_px
+        if share < 0.995:
+            rows, columns = np.flatnonzero((left > 0.25).any(axis=1)), np.flatnonzero((left > 0.25).any(axis=0))  # fmt: skip
+            if not len(rows):
+                return [(0.0, box)]
+            box = (
+                max(box[0], float(x0 + columns[0])), max(box[1], float(y0 + rows[0])),
+                min(box[2], float(x0 + columns[-1] + 1)), min(box[3], float(y0 + rows[-1] + 1)),
+            )  # fmt: skip
+        window *= 1 - coverage
+        found.append((share, box))
+    return found[::-1]
+
+
+def _overlay(picture: Canvas, drawn: Sequence[_Drawn]) -> Labels:
+    """Lay machines, from far to near, over the picture in place; their classes and boxes."""
+    for one in drawn:
+        shade.overlay(picture, one.layer)
+    boxes = [box for _, box in _seen(drawn)] if drawn else []
+    return tuple((one.class_name, box) for one, box in zip(drawn, boxes, strict=True))
+
+
+def _changed(one: _Drawn, bgr: Canvas, coverage: Canvas, ground_light: Canvas) -> _Drawn:
+    layer = shade.Layer(
+        corner_px=one.layer.corner_px, bgr=bgr, coverage=coverage, ground_light=ground_light,
+        bbox_px=one.layer.bbox_px, fully_in_view=one.layer.fully_in_view,
     )  # fmt: skip
+    return _Drawn(class_name=one.class_name, layer=layer, away_m=one.away_m)
+
+
+def _hazy(one: _Drawn, clear_m: float) -> _Drawn:
+    """Air between the camera and the machine."""
+    veil = np.float32(1 - math.exp(-one.away_m / clear_m))
+    haze = (site.HAZE * one.layer.coverage[..., None]).astype(np.float32)
+    return _changed(one, one.layer.bgr * (1 - veil) + haze * veil, one.layer.coverage, one.layer.ground_light)
+
+
+def _matched(one: _Drawn, canvas: Canvas, around: Canvas, rng: Rng) -> _Drawn:
+    """The machine in a photograph's light: as bright as its place, in its colour, as soft as its lens."""
+    bright = float(np.clip(np.median(around) / 110, 0.3, 1.2)) * float(rng.uniform(0.9, 1.1))
+    flat = np.float32(rng.uniform(0.0, 0.22))
+    mean = around.mean(axis=0).astype(np.float32)
+    coverage = one.layer.coverage
+    bgr = one.layer.bgr * (bright * photographs.cast(canvas))
+    bgr = np.minimum(bgr, 255.0 * coverage[..., None])
+    bgr = bgr * (1 - flat) + mean * coverage[..., None] * flat
+    soft = float(rng.uniform(0.25, 0.8))
+    soft_bgr = cv2.GaussianBlur(bgr.astype(np.float32), (0, 0), soft)
+    soft_coverage = cv2.GaussianBlur(coverage, (0, 0), soft)
+    return _changed(
+        one, soft_bgr.astype(np.float32), soft_coverage.astype(np.float32), one.layer.ground_light
+    )
+
+
+def _earthworks(picture: Canvas, camera: Camera, rng: Rng) -> Canvas:
+    """Bare, driven-over earth in patches, as around every machine that works; half of the sites have some."""
+    if rng.random() < 0.5:
+        return picture
+    grid = np.stack(np.meshgrid(np.arange(camera.width_px) + 0.5, np.arange(camera.height_px) + 0.5), axis=-1)
+    places = camera.on_ground(grid)
+    rough = cv2.GaussianBlur(rng.normal(size=picture.shape[:2]).astype(np.float32), (0, 0), 2.5) * 3
+    for _ in range(int(rng.integers(1, 5))):
+        middle = np.array([rng.uniform(-40, 40), rng.uniform(15, 100)])
+        stretch = np.array([rng.uniform(0.5, 2.0), 1.0])
+        reach = float(rng.uniform(5, 25))
+        away = np.hypot(*np.moveaxis((places - middle) / stretch, -1, 0))
+        bare = np.nan_to_num(np.clip((reach - away) / (0.25 * reach) + rough, 0, 1))[..., None] * rng.uniform(0.5, 0.95)  # fmt: skip
+        earth = site.SOIL_WET + (site.SOIL - site.SOIL_WET) * rng.uniform(0, 1.3)
+        texture = (
+            picture.mean(axis=2, keepdims=True)
+            / max(1.0, float(picture.mean()))
+            * (1 + 0.12 * rough[..., None])
+        )
+        picture = picture + bare * (earth * texture.clip(0.6, 1.5) - picture)
+    return np.asarray(picture, dtype=np.float32)
+
+
+def _season(picture: Canvas, rng: Rng) -> Canvas:
+    """Greener, drier or nearly snowed-over: hue and saturation of the whole site."""
+    hsv = cv2.cvtColor(np.clip(picture, 0, 255) / 255, cv2.COLOR_BGR2HSV)
+    # Only what is green to brown turns; the sky stays.
+    plants = (hsv[..., 0] > 15) & (hsv[..., 0] < 150)
+    hsv[..., 0] = np.where(plants, hsv[..., 0] + rng.normal(-4, 10), hsv[..., 0]).clip(0, 359)
+    hsv[..., 1] = hsv[..., 1] * float(rng.uniform(0.35, 1.25))
+    return np.asarray(cv2.cvtColor(hsv.clip(0, [359.9, 1, 1]).astype(np.float32), cv2.COLOR_HSV2BGR) * 255, dtype=np.float32)  # fmt: skip

@@ -19,7 +19,6 @@ from models.training import weather
 from models.training.coco import read_coco
 from models.training.prepare import prepare
 from models.training.recipe import read_recipe
-from models.training.scenery import HEIGHT_PX, WIDTH_PX, rendered
 from models.training.start import start
 
 REPOSITORY = Path(__file__).parents[3]
@@ -159,20 +158,6 @@ def test_night_is_darker_and_haze_is_flatter() -> None:
     rng = np.random.default_rng(2)
     assert weather.night(picture, rng).mean() < 0.6 * picture.mean()
     assert weather.haze(picture, rng).std() < 0.9 * picture.std()
-
-
-def test_rendered_machines_lie_in_their_boxes() -> None:
-    """Boxes lie inside the picture, what is in them differs from an empty scene, and a seed gives the same again."""
-    made = list(rendered(4, seed=3))
-    again = list(rendered(4, seed=3))
-    for (picture, box), (same, same_box) in zip(made, again, strict=True):
-        assert picture.shape == (HEIGHT_PX, WIDTH_PX, 3)
-        assert box == same_box
-        assert (picture == same).all()
-        if box is not None:
-            assert 0 <= box[0] < box[2] <= WIDTH_PX
-            assert 0 <= box[1] < box[3] <= HEIGHT_PX
-    assert sum(box is not None for _, box in made) >= 2
 
 
 def test_a_python_without_the_libraries_is_told(recipe: Path, tmp_path: Path) -> None:
