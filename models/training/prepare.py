@@ -40,6 +40,9 @@ def prepare(
     """Make `folder` ready and return the plan; `progress` is told (rendered, to render)."""
     if not recipe.start.is_file() and recipe.start.suffix != ".yaml":
         raise DataUnusable(recipe.start, "there is no such checkpoint to start from")
+    for needed in (recipe.transfer, recipe.teacher):
+        if needed is not None and not needed.is_file():
+            raise DataUnusable(needed, "there is no such checkpoint")
     held_out = read_held_out(recipe.held_out) if recipe.held_out else ()
     known: dict[str, list[int]] = {}
     for number, source in enumerate(recipe.sources):

@@ -61,6 +61,8 @@ class Recipe:
     teacher_score: float = 0.5
     #: "bf16" halves the time on CPUs that multiply bfloat16 (avx512_bf16, AMX); losses stay in float32.
     precision: str = "fp32"
+    #: With an architecture to start from: a checkpoint of which it takes over the layers that fit.
+    transfer: Path | None = None
     #: Layers from the input on that keep what they know.
     freeze: int = 0
     threads: int = 1
@@ -113,6 +115,7 @@ def _recipe(root: Path, raw: Mapping[str, Any]) -> Recipe:
         hard_negatives=tuple(root / str(one) for one in raw.get("hard_negatives") or ()),
         held_out=root / str(raw["held_out"]) if raw.get("held_out") else None,
         teacher=root / str(raw["teacher"]) if raw.get("teacher") else None,
+        transfer=root / str(raw["transfer"]) if raw.get("transfer") else None,
         precision=str(raw.get("precision", "fp32")),
         **plain,
     )

@@ -57,7 +57,7 @@ def _overrides(plan: dict[str, Any], folder: Path, last: Path) -> dict[str, Any]
         "optimizer": "AdamW", "lr0": plan["learning_rate"], "lrf": 0.02, "cos_lr": True, "warmup_epochs": 0.5,
         "warmup_bias_lr": 0.0,  # anything else throws away what the start knows
         "close_mosaic": plan["plain_epochs"], "val": False, "plots": True, "amp": False, "workers": plan["workers"],
-        "freeze": plan["freeze"], "cache": "ram",
+        "freeze": plan["freeze"], "cache": "ram", "pretrained": plan.get("transfer") or True,
         "project": str(folder), "name": "run", "exist_ok": True, "device": plan.get("device", "cpu"),
     }  # fmt: skip
     return {**told, **AUGMENTATION} | ({"resume": str(last)} if last.is_file() else {})

@@ -29,7 +29,8 @@ def recipe(tmp_path: Path) -> Path:
         (tmp_path / f"labels/train/{name}.txt").write_text("1 0.5 0.5 0.4 0.4\n")
     data = {"train": "images/train", "names": list(CLASSES), "exhaustive": {"dig": ["excavator"]}}
     (tmp_path / "data.yaml").write_text(yaml.safe_dump(data))
-    (tmp_path / "start.pt").write_bytes(b"weights")
+    for name in ("start.pt", "teacher.pt"):
+        (tmp_path / name).write_bytes(b"weights")
     (tmp_path / "held-out.yaml").write_text(yaml.safe_dump({"pictures": ["dig_2"]}))
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({
@@ -61,6 +62,13 @@ def test_the_teacher_adds_what_nobody_labelled(recipe: Path, tmp_path: Path) -> 
     assert names == ("excavator", "person")
     assert boxes[1] == pytest.approx([0.075, 0.05, 0.125, 0.15])
     assert plan["known"]["0-dig_1.jpg"] == [1]  # what the teacher doesn't see stays unknown
+
+
+def test_a_missing_teacher_is_named_at_once(recipe: Path, tmp_path: Path) -> None:
+    """Not after the pictures were prepared and the first hour is gone."""
+    (tmp_path / "teacher.pt").unlink()
+    with pytest.raises(DataUnusable, match=r"teacher\.pt.*no such checkpoint"):
+        prepare(read_recipe(recipe), tmp_path / "out")
 
 
 def test_specks_are_not_taught() -> None:
