@@ -7,6 +7,7 @@ are one scene `models.eval.held_out`'s. Own code: the hash is one cosine transfo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -59,19 +60,25 @@ def fingerprint(path: Path) -> Fingerprint:
     )  # fmt: skip
 
 
-def hash_distance(a: Fingerprint, b: Fingerprint) -> int:
-    """Bits of 64 in which two hashes differ; the smaller of straight and mirrored."""
-    return min(int((a.hash != b.hash).sum()), int((a.hash != b.mirrored).sum()))
+def likenesses(
+    a: Sequence[Fingerprint], b: Sequence[Fingerprint]
+) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Of each of `a` with each of `b`: (N, M) bits of 64 in which the hashes differ, and (N, M) correlation of
+    the thumbnails, -1 to 1. The nearer of straight and mirrored counts."""
+    ours, theirs = _signs([p.hash for p in a]), _signs([p.hash for p in b])
+    turned, back = _signs([p.mirrored for p in a]), _signs([p.mirrored for p in b])
+    # Both ways: a median among equal values makes a mirror image's hash not quite the mirrored hash.
+    same = np.maximum(ours @ theirs.T, np.maximum(ours @ back.T, turned @ theirs.T))
+    straight = np.array([p.thumbnail.ravel() for p in b])
+    mirrored = np.array([p.thumbnail[:, ::-1].ravel() for p in b])
+    own = np.array([p.thumbnail.ravel() for p in a])
+    bits = np.asarray((LOW * LOW - same) / 2, np.int16)
+    return bits, np.asarray(np.maximum(own @ straight.T, own @ mirrored.T), np.float32)
 
 
-def likeness(a: Fingerprint, b: Fingerprint) -> float:
-    """Correlation of the thumbnails, -1 to 1; the larger of straight and mirrored."""
-    return max(float((a.thumbnail * b.thumbnail).sum()), float((a.thumbnail * b.thumbnail[:, ::-1]).sum()))
-
-
-def colour_likeness(a: Fingerprint, b: Fingerprint) -> float:
-    """Overlap of the colours, 0 to 1 (Bhattacharyya's coefficient)."""
-    return float(a.colours @ b.colours)
+def colours_of(prints: Sequence[Fingerprint]) -> NDArray[np.float32]:
+    """(N, 192); the product of two rows is the overlap of their colours, 0 to 1 (Bhattacharyya's coefficient)."""
+    return np.array([p.colours for p in prints], np.float32)
 
 
 def shared_corners(a: Fingerprint, b: Fingerprint) -> int:
@@ -91,12 +98,8 @@ def shared_corners(a: Fingerprint, b: Fingerprint) -> int:
     return int(inside.sum())
 
 
-def distances(prints: list[Fingerprint]) -> NDArray[np.int16]:
-    """(N, N) `hash_distance` of each pair, in one go."""
-    straight = np.array([p.hash for p in prints]).reshape(-1, LOW * LOW).astype(np.float32) * 2 - 1
-    mirrored = np.array([p.mirrored for p in prints]).reshape(-1, LOW * LOW).astype(np.float32) * 2 - 1
-    same = np.maximum(straight @ straight.T, np.maximum(straight @ mirrored.T, mirrored @ straight.T))
-    return np.asarray((LOW * LOW - same) / 2, np.int16)
+def _signs(hashes: list[NDArray[np.bool_]]) -> NDArray[np.float32]:
+    return np.array(hashes, np.float32).reshape(-1, LOW * LOW) * 2 - 1
 
 
 def _hash(small: NDArray[np.float32]) -> NDArray[np.bool_]:

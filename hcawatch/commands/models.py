@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from hcawatch.commands import model_sets
 from hcawatch.commands.common import AsJson, CommandError, group, with_examples
 
 app = group("Detectors: which there are, what one sees, how well, and training another.")
+model_sets.add_to(app)
 
 LongSide = Annotated[
     int | None,
@@ -150,43 +152,6 @@ def train(
     typer.echo(f"{plan['pictures']} pictures, {read.rendered} of them rendered; training in {target}")
     start(target, python)
     typer.echo(f"done: {target / 'model'} (measure it: hcawatch models eval --model {target / 'model'})")
-
-
-@app.command("hold-out")
-@with_examples("hcawatch models hold-out --data pictures/data.yaml --out held-out.yaml")
-def hold_out(
-    data: Annotated[Path, typer.Option(help="Labelled pictures: a data.yaml in YOLO's form.")] = Path("../shared/data/data.yaml"),
-    split: Annotated[str, typer.Option(help="Which of the data's splits.")] = "train",
-    share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Of each source about this share is held out.")] = 0.12,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same list.")] = 20261125,
-    out: Annotated[Path, typer.Option(metavar="YAML", help="The list of names to write.")] = Path("held-out.yaml"),
-) -> None:  # fmt: skip
-    """Hold whole scenes of a training split out, to measure and to calibrate on; writes their names.
-
-    Neighbouring frames stay on one side. Name the list as `held_out` in a recipe, and training leaves it out.
-    """
-    from models.eval.dataset import read_set
-    from models.eval.held_out import boxes_in, held_out_text
-    from models.eval.held_out import hold_out as chosen
-
-    labelled = read_set(data, split)
-    stems, count = chosen(
-        labelled, share=share, seed=seed, progress=_counted if sys.stderr.isatty() else None
-    )
-    made = f"hcawatch models hold-out --split {split} --share {share:g} --seed {seed}"
-    out.write_text(
-        held_out_text(
-            stems,
-            {
-                "made_by": made,
-                "of_pictures": len(labelled.pictures),
-                "in_scenes": count,
-                "boxes": boxes_in(labelled, stems),
-            },
-        ),
-        encoding="utf-8",
-    )
-    typer.echo(f"{len(stems)} of {len(labelled.pictures)} pictures, in {count} scenes, are held out: {out}")
 
 
 def _counted(done: int, total: int) -> None:

@@ -74,6 +74,14 @@ def read_set(data_yaml: Path, split: str = "val", exhaustive: Path | None = None
     return LabelledSet(classes=classes, pictures=tuple(pictures))
 
 
+def splits_of(data_yaml: Path) -> tuple[str, ...]:
+    """Which of train, val and test a data.yaml names; DataUnusable if it names none."""
+    found = tuple(split for split in ("train", "val", "test") if _table(data_yaml).get(split))
+    if not found:
+        raise DataUnusable(data_yaml, "names no split: train, val or test")
+    return found
+
+
 def label_path(picture: Path) -> Path:
     """Where YOLO keeps a picture's labels: `images` becomes `labels`, the ending .txt."""
     parts = list(picture.parts)

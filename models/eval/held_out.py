@@ -14,21 +14,19 @@ from typing import Any, Final
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
+from models.duplicates import candidates
 from models.errors import DataUnusable
 from models.eval.dataset import LabelledPicture, LabelledSet
-from models.fingerprint import Fingerprint, distances, fingerprint, shared_corners
+from models.fingerprint import Fingerprint, colours_of, fingerprint, likenesses, shared_corners
 
 #: One scene: this many common corner points, or thumbnails and colours this much alike. Looked at by eye on
-#: our pictures: at 9 corners about one pair in twelve is not one scene, which only makes scenes larger.
+#: our pictures: at 9 to 12 corners one pair in ten is not one scene, which only makes scenes larger.
 CORNERS_SAME_SCENE: Final = 9
 LIKE_SAME_SCENE: Final = 0.85
 COLOURS_SAME_SCENE: Final = 0.7
-#: Of each picture only the likeliest are compared by corners: this many by thumbnail, by colour, and by name.
-NEAREST: Final = 12
+#: Besides the likeliest, a picture is compared with this many that follow by name: often the next frames.
 NEIGHBOURS: Final = 4
-HASH_SAME: Final = 10
 #: The draw that keeps the classes' shares best is taken out of this many.
 DRAWS: Final = 500
 #: A scene with more than this share of what is held out of its source stays in training, for variety.
@@ -48,9 +46,11 @@ def scenes(prints: Sequence[Fingerprint]) -> tuple[tuple[int, ...], ...]:
             k = parent[k]
         return k
 
-    like, colours = _alike(prints)
-    pairs = sorted(_candidates(distances(list(prints)), like, colours))
-    for a, b in pairs:
+    _, like = likenesses(prints, prints)
+    colours = colours_of(prints) @ colours_of(prints).T
+    by_look = {(min(pair), max(pair)) for pair in candidates(prints, prints)}
+    by_name = {(k, k + step) for step in range(1, NEIGHBOURS + 1) for k in range(len(prints) - step)}
+    for a, b in sorted(by_look | by_name):
         if root(a) == root(b):
             continue
         alike = like[a, b] >= LIKE_SAME_SCENE and colours[a, b] >= COLOURS_SAME_SCENE
@@ -169,23 +169,3 @@ def _draw(groups: Sequence[tuple[int, ...]], share: float, random: np.random.Gen
         if len(taken) + len(small[k]) <= wanted + 1:
             taken += small[k]
     return taken
-
-
-def _alike(prints: Sequence[Fingerprint]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    straight = np.array([p.thumbnail.ravel() for p in prints])
-    mirrored = np.array([p.thumbnail[:, ::-1].ravel() for p in prints])
-    colours = np.array([p.colours for p in prints])
-    return np.maximum(straight @ straight.T, straight @ mirrored.T), colours @ colours.T
-
-
-def _candidates(
-    bits: NDArray[np.int16], like: NDArray[np.float32], colours: NDArray[np.float32]
-) -> set[tuple[int, int]]:
-    found: set[tuple[int, int]] = set()
-    count = len(bits)
-    for k in range(count):
-        near = {*np.argsort(-like[k])[: NEAREST + 1], *np.argsort(-colours[k])[: NEAREST + 1]}
-        near |= {*np.argsort(-(like[k] + colours[k]))[: NEAREST + 1], *np.flatnonzero(bits[k] <= HASH_SAME)}
-        near |= set(range(k + 1, min(count, k + 1 + NEIGHBOURS)))
-        found |= {(min(k, int(j)), max(k, int(j))) for j in near if j != k}
-    return found

@@ -57,6 +57,19 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "zh": "绿色：标注。红色：检出及得分；细线表示该图片未完整标注此类别。",
     },
     "faults": {"en": "{missed} missed, {false} false", "zh": "漏检 {missed}，误检 {false}"},
+    "twins": {"en": "Pictures that show the same", "zh": "内容相同或相邻的图片"},
+    "twins_found": {
+        "en": "{crossing} pairs cross splits, {within} lie within one split. "
+        "What trains must not measure: a pair across splits makes figures too good.",
+        "zh": "跨数据划分的图片对 {crossing} 个，同一划分内 {within} 个。训练用的图片不得用于评估：跨划分的相同图片会使指标虚高。",
+    },
+    "crossing": {"en": "Across splits", "zh": "跨划分"},
+    "within": {"en": "Within one split", "zh": "同一划分内"},
+    "left_out": {"en": "{count} more pairs are not shown.", "zh": "另有 {count} 个图片对未显示。"},
+    "twin": {
+        "en": "hash differs in {distance} of 64 bits, likeness {likeness}, common corners {corners}",
+        "zh": "哈希相差 {distance}/64 位，相似度 {likeness}，共同角点 {corners}",
+    },
     "person": {"en": "person", "zh": "人员"},
     "excavator": {"en": "excavator", "zh": "挖掘机"},
     "truck": {"en": "truck", "zh": "卡车"},
