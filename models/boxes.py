@@ -28,8 +28,8 @@ PAD_GREY = 114
 NMS_IOU = 0.7
 #: Ultralytics' default `max_det`.
 MAX_DETECTIONS = 300
-#: Candidates that enter NMS, best first. Bounds the (N, N) overlap table to 4 MB; Ultralytics takes
-#: 30,000, but beyond the best thousand of one frame nothing has come back from NMS in our pictures.
+#: Candidates that enter NMS, best first. Ultralytics takes 30,000, but beyond the best thousand of one
+#: frame nothing has come back from NMS in our pictures.
 MAX_CANDIDATES = 1000
 
 
@@ -42,8 +42,9 @@ class Letterbox:
     input_hw: tuple[int, int]
     #: Size of the scaled frame inside it.
     scaled_hw: tuple[int, int]
-    #: Input pixels per frame pixel.
-    scale: float
+    #: Input pixels per frame pixel, along x and along y. Each side of the scaled frame was rounded to whole
+    #: pixels by itself, so the two differ a little; in a narrow frame by a lot.
+    scale_xy: tuple[float, float]
     #: Left and top padding in input pixels.
     pad_xy: tuple[int, int]
 
@@ -70,7 +71,7 @@ def fit(frame_hw: tuple[int, int], *, long_side_px: int) -> Letterbox:
         frame_hw=frame_hw,
         input_hw=(input_h, input_w),
         scaled_hw=(scaled_h, scaled_w),
-        scale=scale,
+        scale_xy=(scaled_w / width_px, scaled_h / height_px),
         pad_xy=(pad_x, pad_y),
     )
 
@@ -87,21 +88,23 @@ def check_frame(frame_bgr: NDArray[np.uint8]) -> None:
         raise FrameUnusable(f"expected (H, W, 3) uint8, got {frame_bgr.shape} {frame_bgr.dtype}")
 
 
-def to_input(frame_bgr: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.float32]:
-    """The frame as the network wants it: (1, 3, H, W) float32, RGB, 0 to 1, padded with grey."""
+def to_canvas(frame_bgr: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8]:
+    """The frame scaled and padded with grey: (H, W, 3) uint8, red-green-blue, rows one after another."""
     scaled_h, scaled_w = letterbox.scaled_hw
-    if (scaled_h, scaled_w) == letterbox.frame_hw:
-        scaled = frame_bgr
-    else:
-        scaled = np.asarray(
-            cv2.resize(frame_bgr, (scaled_w, scaled_h), interpolation=cv2.INTER_LINEAR), dtype=np.uint8
-        )
-    canvas = np.full((*letterbox.input_hw, 3), PAD_GREY, dtype=np.uint8)
     pad_x, pad_y = letterbox.pad_xy
-    canvas[pad_y : pad_y + scaled_h, pad_x : pad_x + scaled_w] = scaled
-    chw = np.ascontiguousarray(canvas[:, :, ::-1].transpose(2, 0, 1)[np.newaxis]).astype(np.float32)
-    chw /= 255.0
-    return chw
+    canvas = np.full((*letterbox.input_hw, 3), PAD_GREY, dtype=np.uint8)
+    inner = canvas[pad_y : pad_y + scaled_h, pad_x : pad_x + scaled_w]
+    scaled = frame_bgr
+    if (scaled_h, scaled_w) != letterbox.frame_hw:
+        scaled = np.asarray(cv2.resize(frame_bgr, (scaled_w, scaled_h), interpolation=cv2.INTER_LINEAR))
+    inner[:] = cv2.cvtColor(np.ascontiguousarray(scaled), cv2.COLOR_BGR2RGB)
+    return canvas
+
+
+def to_input(frame_bgr: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.float32]:
+    """The frame as the bare network wants it: (1, 3, H, W) float32, RGB, 0 to 1, padded with grey."""
+    planes = to_canvas(frame_bgr, letterbox).transpose(2, 0, 1)[np.newaxis]
+    return np.divide(planes, np.float32(255), dtype=np.float32, order="C")
 
 
 def to_frame_xyxy(input_xyxy: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:
@@ -110,7 +113,8 @@ def to_frame_xyxy(input_xyxy: NDArray[np.float32], letterbox: Letterbox) -> NDAr
     height_px, width_px = letterbox.frame_hw
     shifted = input_xyxy - np.array([pad_x, pad_y, pad_x, pad_y], dtype=np.float32)
     limits = np.array([width_px, height_px, width_px, height_px], dtype=np.float32)
-    return np.asarray(np.clip(shifted / np.float32(letterbox.scale), 0, limits), dtype=np.float32)
+    scales = np.array([*letterbox.scale_xy, *letterbox.scale_xy], dtype=np.float32)
+    return np.asarray(np.clip(shifted / scales, 0, limits), dtype=np.float32)
 
 
 def iou(a_xyxy: NDArray[Real], b_xyxy: NDArray[Real]) -> NDArray[Real]:
@@ -133,6 +137,7 @@ def keep_best(
     class_ids: NDArray[np.int64],
     *,
     iou_above: float = NMS_IOU,
+    limit: int | None = None,
 ) -> NDArray[np.int64]:
     """Class-wise non-maximum suppression.
 
@@ -141,18 +146,73 @@ def keep_best(
         scores: (N,) scores.
         class_ids: (N,) classes; boxes of different classes never suppress each other.
         iou_above: a box that overlaps a better one of its class by more than this goes.
+        limit: at most so many stay, the best.
 
     Returns:
         Indices of the boxes that stay, best score first (ties: the lower index first).
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked = xyxy[order]
-    same = (iou(ranked, ranked) > iou_above) & (class_ids[order][:, None] == class_ids[order][None, :])
+    order = np.asarray(np.argsort(-scores, kind="stable"), dtype=np.int64)
+    low_x, low_y, high_x, high_y = np.ascontiguousarray(xyxy[order].T)
+    area = (high_x - low_x).clip(0) * (high_y - low_y).clip(0)
+    ranked_ids = class_ids[order]
     alive = np.ones(len(order), dtype=np.bool_)
+    kept: list[int] = []
+    # One row of overlaps a box that stays, not a table of all pairs: few of many candidates stay.
     for i in range(len(order)):
-        if alive[i]:
-            alive[i + 1 :] &= ~same[i, i + 1 :]
-    return np.asarray(order[alive], dtype=np.int64)
+        if not alive[i]:
+            continue
+        if len(kept) == limit:
+            break
+        kept.append(i)
+        width = (np.minimum(high_x, high_x[i]) - np.maximum(low_x, low_x[i])).clip(0)
+        height = (np.minimum(high_y, high_y[i]) - np.maximum(low_y, low_y[i])).clip(0)
+        inner = width * height
+        alive &= (inner <= iou_above * (area + area[i] - inner)) | (ranked_ids != ranked_ids[i])
+    return order[kept]
+
+
+def strongest(
+    scores: NDArray[np.float32], *, score_min: float
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    """Which anchors are worth a box, each standing for its best class only.
+
+    Args:
+        scores: (C, N), 0 to 1, one row a class.
+        score_min: anchors whose best class scores less are left out.
+
+    Returns:
+        Anchors, scores and classes, (K,) each, at most `MAX_CANDIDATES`, in the anchors' order unless
+        there were more.
+    """
+    best = scores.max(axis=0)
+    chosen = np.flatnonzero(best >= score_min)
+    if len(chosen) > MAX_CANDIDATES:
+        chosen = chosen[np.argsort(-best[chosen], kind="stable")[:MAX_CANDIDATES]]
+    class_ids = np.asarray(scores[:, chosen].argmax(axis=0), dtype=np.int64)
+    return np.asarray(chosen, dtype=np.int64), best[chosen], class_ids
+
+
+def to_detections(
+    input_xyxy: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    class_ids: NDArray[np.int64],
+    letterbox: Letterbox,
+    classes: tuple[str, ...],
+    *,
+    iou_above: float = NMS_IOU,
+) -> tuple[Detection, ...]:
+    """Boxes of the strongest anchors in input pixels, (K, 4) with (K,) scores and classes, as detections.
+
+    Overlaps are judged before boxes are clipped to the frame, as Ultralytics does.
+    """
+    kept = keep_best(input_xyxy, scores, class_ids, iou_above=iou_above, limit=MAX_DETECTIONS)
+    frame_xyxy = to_frame_xyxy(input_xyxy[kept], letterbox).tolist()
+    return tuple(
+        Detection(class_name=classes[class_id], score=score, xyxy=(left, top, right, bottom))
+        for class_id, score, (left, top, right, bottom) in zip(
+            class_ids[kept].tolist(), scores[kept].tolist(), frame_xyxy, strict=True
+        )
+    )
 
 
 def from_output(
@@ -175,25 +235,8 @@ def from_output(
     """
     if output.ndim != 3 or output.shape[0] != 1 or output.shape[1] != 4 + len(classes):
         raise ValueError(f"expected (1, {4 + len(classes)}, N) from the network, got {output.shape}")
-    rows = output[0].T
-    best = np.asarray(rows[:, 4:].argmax(axis=1), dtype=np.int64)
-    scores = rows[np.arange(len(rows)), 4 + best]
-    chosen = np.flatnonzero(scores >= score_min)
-    if len(chosen) > MAX_CANDIDATES:
-        chosen = chosen[np.argsort(-scores[chosen], kind="stable")[:MAX_CANDIDATES]]
-    centre, half = rows[chosen, :2], rows[chosen, 2:4] / 2
-    frame_xyxy = to_frame_xyxy(np.concatenate([centre - half, centre + half], axis=1), letterbox)
-    kept = keep_best(frame_xyxy, scores[chosen], best[chosen], iou_above=iou_above)[:MAX_DETECTIONS]
-    return tuple(
-        Detection(
-            class_name=classes[int(best[chosen[k]])],
-            score=float(scores[chosen[k]]),
-            xyxy=(
-                float(frame_xyxy[k, 0]),
-                float(frame_xyxy[k, 1]),
-                float(frame_xyxy[k, 2]),
-                float(frame_xyxy[k, 3]),
-            ),
-        )
-        for k in kept
-    )
+    anchors, scores, class_ids = strongest(output[0, 4:], score_min=score_min)
+    rows = output[0][:, anchors].T
+    centre, half = rows[:, :2], rows[:, 2:4] / 2
+    input_xyxy = np.concatenate([centre - half, centre + half], axis=1)
+    return to_detections(input_xyxy, scores, class_ids, letterbox, classes, iou_above=iou_above)

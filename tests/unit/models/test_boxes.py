@@ -25,8 +25,9 @@ def test_letterbox_round_trip(height: int, width: int, long_side: int, data: st.
     y = sorted(data.draw(st.tuples(st.floats(0, height), st.floats(0, height))))
     frame = np.array([[x[0], y[0], x[1], y[1]]], dtype=np.float32)
     pads = np.array([*fitted.pad_xy, *fitted.pad_xy], dtype=np.float32)
-    back = boxes.to_frame_xyxy(frame * np.float32(fitted.scale) + pads, fitted)
-    assert np.allclose(back, frame, atol=0.01 * max(1.0, 1 / fitted.scale))
+    scales = np.array([*fitted.scale_xy, *fitted.scale_xy], dtype=np.float32)
+    back = boxes.to_frame_xyxy(frame * scales + pads, fitted)
+    assert np.allclose(back, frame, atol=0.01 * max(1.0, 1 / min(fitted.scale_xy)))
 
 
 @given(height=SIDES, width=SIDES, long_side=LONG_SIDES)
@@ -38,6 +39,14 @@ def test_letterbox_fits(height: int, width: int, long_side: int) -> None:
         pad = fitted.pad_xy[1 - axis]
         assert pad >= 0
         assert pad + fitted.scaled_hw[axis] <= fitted.input_hw[axis]
+
+
+def test_a_narrow_frame_is_scaled_by_what_each_side_became() -> None:
+    """100 by 3 pixels at 640 are 640 by 19, not 19.2: a box over the whole strip comes home whole."""
+    fitted = boxes.fit((3, 100), long_side_px=640)
+    assert (fitted.scaled_hw, fitted.input_hw, fitted.pad_xy) == ((19, 640), (32, 640), (0, 6))
+    whole = np.array([[0, 6, 640, 25]], dtype=np.float32)
+    assert boxes.to_frame_xyxy(whole, fitted)[0].tolist() == pytest.approx([0, 0, 100, 3], abs=1e-4)
 
 
 def test_letterbox_of_a_common_camera() -> None:
@@ -97,6 +106,32 @@ def test_nms_a_suppressed_box_suppresses_nobody() -> None:
     xyxy = np.array([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], dtype=np.float32)
     scores = np.array([0.9, 0.8, 0.7], np.float32)
     assert boxes.keep_best(xyxy, scores, np.zeros(3, np.int64), iou_above=0.4).tolist() == [0, 2]
+
+
+def test_nms_stops_when_enough_stay() -> None:
+    """With a limit the best stay, whatever the order in which they came."""
+    xyxy = np.array([[20 * i, 0, 20 * i + 10, 10] for i in range(5)], dtype=np.float32)
+    scores = np.array([0.1, 0.5, 0.3, 0.9, 0.2], np.float32)
+    assert boxes.keep_best(xyxy, scores, np.zeros(5, np.int64), limit=3).tolist() == [3, 1, 2]
+
+
+def test_only_the_strongest_anchors_get_a_box() -> None:
+    """An anchor stands for its best class, on the threshold counts, and beyond a thousand the weakest go."""
+    scores = np.array([[0.1, 0.5, 0.2, 0.0], [0.3, 0.4, 0.1, 0.1]], np.float32)
+    anchors, best, class_ids = boxes.strongest(scores, score_min=float(np.float32(0.2)))
+    assert (anchors.tolist(), class_ids.tolist()) == ([0, 1, 2], [1, 0, 0])
+    assert best.tolist() == pytest.approx([0.3, 0.5, 0.2])
+    many = np.linspace(0.1, 0.9, boxes.MAX_CANDIDATES + 5, dtype=np.float32)[np.newaxis]
+    assert sorted(boxes.strongest(many, score_min=0.1)[0])[0] == 5
+
+
+def test_overlaps_are_judged_before_boxes_are_clipped() -> None:
+    """Two boxes that only differ outside of the frame are two for Ultralytics (worked: overlap 1/3), so for us."""
+    fitted = boxes.fit((64, 64), long_side_px=64)
+    output = np.zeros((1, 5, 2), dtype=np.float32)
+    output[0, :, 0] = [30, 20, 60, 40, 0.9]  # x 0 to 60, y 0 to 40
+    output[0, :, 1] = [0, 20, 120, 40, 0.8]  # x -60 to 60: clipped, the same box
+    assert len(boxes.from_output(output, fitted, ("a",), score_min=0.1, iou_above=0.7)) == 2
 
 
 def test_nms_of_nothing() -> None:
