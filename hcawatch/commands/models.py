@@ -93,6 +93,7 @@ def eval_(
     data: Annotated[Path, typer.Option(help="Labelled pictures: a data.yaml in YOLO's form.")] = Path("../shared/data/data.yaml"),
     model: Annotated[str | None, typer.Option(metavar="NAME_OR_FOLDER", help="A set of weights; else the shipped one.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="Which of the data's splits.")] = "val",
+    only: Annotated[Path | None, typer.Option(metavar="YAML", help="A list of names from `hcawatch models hold-out`: only these pictures of the split.", show_default=False)] = None,
     threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Score for precision, recall and confusions; the rules ship with 0.5.")] = 0.5,
     exhaustive: Annotated[Path | None, typer.Option(metavar="YAML", help="{beginning of file names: [classes labelled in full]}; else `exhaustive` in the data.yaml, else our own table.", show_default=False)] = None,
     long_side_px: LongSide = None,
@@ -105,12 +106,13 @@ def eval_(
     A class is scored only in pictures in which it is exhaustively labelled.
     """
     from models.eval.dataset import read_set
+    from models.eval.held_out import narrowed
     from models.eval.html import write_report
     from models.eval.run import look
     from models.eval.summary import as_table, figures
     from models.registry import find, load, read_card
 
-    labelled = read_set(data, split, exhaustive)
+    labelled = narrowed(read_set(data, split, exhaustive), only)
     folder = find(model)
     side = long_side_px or read_card(folder).long_side_px
     detector = load(folder, threads=threads, long_side_px=side)
@@ -165,6 +167,6 @@ def _figures(table: dict[str, Any]) -> str:
         lines.append(" ".join(f"{'-' if v is None else v:>13}" for v in (name, *(row[key] for key in keys))))
     lines.append(
         f"{table['model']} at {table['long_side_px']} px, {table['images']} pictures: mAP50 {table['map50']}, "
-        f"mAP50-95 {table['map']}, calibration error {table['ece']}, from score 0.3 on {table['ece_from_0.3']}"
+        f"mAP50-95 {table['map']}, of the six {table['map50_six']}, calibration error {table['ece']}, from score 0.3 on {table['ece_from_0.3']}"
     )
     return "\n".join(lines)

@@ -34,7 +34,7 @@ def reliability(
         score_min: lower-scoring boxes are left out.
     """
     chosen = scores >= score_min
-    place = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    place = bin_of(scores)
     found = []
     for k in range(BINS):
         inside = chosen & (place == k)
@@ -44,6 +44,11 @@ def reliability(
                 Bin(count=count, score=float(scores[inside].mean()), hit_share=float(hit[inside].mean()))
             )
     return tuple(found)
+
+
+def bin_of(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which bin each score is in, 0 to `BINS` - 1."""
+    return np.minimum((scores * BINS).astype(np.int64), BINS - 1)
 
 
 def expected_error(bins: tuple[Bin, ...]) -> float:

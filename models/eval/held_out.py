@@ -126,6 +126,23 @@ def only(data: LabelledSet, stems: Iterable[str]) -> LabelledSet:
     return LabelledSet(classes=data.classes, pictures=tuple(p for p in data.pictures if p.path.stem in kept))
 
 
+def narrowed(data: LabelledSet, listed: Path | None) -> LabelledSet:
+    """The pictures that a list names, all of them if there is no list.
+
+    Raises:
+        DataUnusable: the list is none, or names pictures that this split doesn't have.
+    """
+    if listed is None:
+        return data
+    stems = read_held_out(listed)
+    missing = set(stems) - {picture.path.stem for picture in data.pictures}
+    if missing:
+        raise DataUnusable(
+            listed, f"names {len(missing)} pictures that this split doesn't have, such as {min(missing)!r}"
+        )
+    return only(data, stems)
+
+
 def without(pictures: Iterable[LabelledPicture], stems: Iterable[str]) -> tuple[LabelledPicture, ...]:
     """The pictures that are not held out: what training may see."""
     left_out = frozenset(stems)

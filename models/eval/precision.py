@@ -15,9 +15,6 @@ from models.eval.matching import Pool
 
 #: COCO's 101 recalls at which precision is read.
 RECALLS: Final = np.linspace(0.0, 1.0, 101)
-#: Resamples of a bootstrap interval and its seed; 1,000 put its ends within about a hundredth.
-RESAMPLES: Final = 1000
-SEED: Final = 20261125
 
 
 def curve(
@@ -43,34 +40,24 @@ def curve(
 def average_precision(pooled: Pool, at: int = 0, weights: NDArray[np.float64] | None = None) -> float:
     """Mean over 101 recalls of the best precision at that recall or more, 0 to 1."""
     recall, precision = curve(pooled, at, weights)
-    if not pooled.truths.any() or (len(recall) and math.isnan(recall[0])):
+    if not _anything_to_find(pooled, weights):
         return math.nan
     best_from_here = np.maximum.accumulate(precision[::-1])[::-1]
     where = np.searchsorted(recall, RECALLS, side="left")
     return float(np.concatenate([best_from_here, [0.0]])[np.minimum(where, len(precision))].mean())
 
 
-def mean_average_precision(pooled: Pool) -> float:
+def mean_average_precision(pooled: Pool, weights: NDArray[np.float64] | None = None) -> float:
     """COCO's mAP: the mean of the average precisions at all overlaps of the pool."""
-    return float(np.mean([average_precision(pooled, at) for at in range(len(pooled.hit))]))
+    return float(np.mean([average_precision(pooled, at, weights) for at in range(len(pooled.hit))]))
 
 
-def interval(pooled: Pool, at: int = 0, resamples: int = RESAMPLES) -> tuple[float, float]:
-    """95 % bootstrap interval of the average precision: pictures are drawn with replacement."""
-    pictures = len(pooled.truths)
-    if not pooled.truths.any():
-        return math.nan, math.nan
-    rng = np.random.default_rng(SEED)
-    drawn = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=resamples).astype(np.float64)
-    found = np.array([average_precision(pooled, at, weights) for weights in drawn])
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def recall_at_precision(pooled: Pool, precision_min: float, at: int = 0) -> float:
+def recall_at_precision(
+    pooled: Pool, precision_min: float, at: int = 0, weights: NDArray[np.float64] | None = None
+) -> float:
     """The largest recall that a threshold on the score can have with at least this precision; 0 if none can."""
-    recall, precision = curve(pooled, at)
-    if not pooled.truths.any():
+    recall, precision = curve(pooled, at, weights)
+    if not _anything_to_find(pooled, weights):
         return math.nan
     # A threshold takes all boxes of one score or none, so only the last of equal scores is a choice.
     choice = np.append(pooled.scores[1:] < pooled.scores[:-1], True)[: len(recall)]
@@ -84,3 +71,7 @@ def at_threshold(pooled: Pool, score_min: float, at: int = 0) -> tuple[float, fl
     found, hits = np.count_nonzero(counts), np.count_nonzero(counts & pooled.hit[at])
     truths = int(pooled.truths.sum())
     return hits / found if found else math.nan, hits / truths if truths else math.nan
+
+
+def _anything_to_find(pooled: Pool, weights: NDArray[np.float64] | None) -> bool:
+    return bool((pooled.truths if weights is None else pooled.truths * weights).any())

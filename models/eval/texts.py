@@ -31,7 +31,15 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "class": {"en": "class", "zh": "类别"},
     "pictures": {"en": "pictures", "zh": "图片"},
     "boxes": {"en": "boxes", "zh": "标注框"},
-    "interval": {"en": "95 % interval", "zh": "95 % 置信区间"},
+    "found_boxes": {"en": "found from the threshold on", "zh": "达到阈值的检出框"},
+    "small_print": {
+        "en": "Small figures: 95 % bootstrap interval over pictures.",
+        "zh": "小字为 95 % 自助法置信区间（按图片重抽样）。",
+    },
+    "mean_six": {
+        "en": "Mean mAP50 of person, excavator, truck, fire, smoke and car: {value} ({low} … {high}).",
+        "zh": "人员、挖掘机、卡车、明火、烟雾、小汽车的平均 mAP50：{value}（{low} … {high}）。",
+    },
     "recall_at_p90": {"en": "recall at precision 0.9", "zh": "精确率 0.9 时的召回率"},
     "precision": {"en": "precision", "zh": "精确率"},
     "recall": {"en": "recall", "zh": "召回率"},

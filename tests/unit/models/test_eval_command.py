@@ -128,6 +128,22 @@ def test_command_prints_one_object_and_writes_the_report(data: Path, tmp_path: P
         assert all((report / name).is_file() for name in re.findall(r'(?:src|href)="([^"]+)"', page))
 
 
+def test_command_measures_only_the_listed_pictures(data: Path, tmp_path: Path) -> None:
+    """With a list of two names two pictures are looked at, and every figure has its boxes and its interval."""
+    (tmp_path / "held.yaml").write_text("pictures: [css24_a, other]")
+    result = CliRunner().invoke(
+        app, ["models", "eval", "--data", str(data), "--only", str(tmp_path / "held.yaml"), "--json"],
+        catch_exceptions=False,
+    )  # fmt: skip
+    table = json.loads(result.stdout.splitlines()[-1])
+    assert (table["images"], table["boxes"]) == (2, 2)
+    assert set(table) >= {"map50_interval", "map50_six", "map50_six_interval", "ece_interval"}
+    row = table["classes"]["excavator"]
+    for key in ("map50", "map", "recall_at_p90", "precision", "recall", "ece"):
+        assert {key, f"{key}_interval", "boxes", "found"} <= set(row)
+    assert all({"boxes", "map50", "map50_interval"} == set(part) for part in row["parts"].values())
+
+
 def test_command_says_what_is_missing(tmp_path: Path) -> None:
     """A data.yaml that isn't there is one error of ours, with its path."""
     result = CliRunner().invoke(app, ["models", "eval", "--data", str(tmp_path / "data.yaml")])

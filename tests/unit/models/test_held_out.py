@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from hcawatch.cli import app
 from models.errors import DataUnusable
 from models.eval.dataset import read_set
-from models.eval.held_out import hold_out, only, read_held_out, without
+from models.eval.held_out import choose, hold_out, narrowed, only, read_held_out, scenes, without
+from models.fingerprint import fingerprint
 from tests.doubles.sites import scene, write_set
 
 ROOT = Path(__file__).parents[3]
@@ -33,23 +34,23 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_frames_of_one_scene_stay_together(data: Path) -> None:
-    """Over many seeds, the five frames of one camera are all held out or all trained on."""
+    """Over many seeds, the five frames of one camera are all held out or all trained on, and both happen."""
     labelled = read_set(data, "train")
-    for seed in range(8):
-        stems, _ = hold_out(labelled, share=0.5, seed=seed)
-        assert sum(stem.startswith("cam_04") for stem in stems) in (0, 5), seed
+    groups = scenes([fingerprint(picture.path) for picture in labelled.pictures])
+    drawn = [choose(labelled.pictures, groups, share=0.6, seed=seed) for seed in range(20)]
+    assert {sum(stem.startswith("cam_04") for stem in stems) for stems in drawn} == {0, 5}
 
 
 def test_every_class_is_held_out_and_still_trained(data: Path) -> None:
     """A class on two of 24 sites is on both sides, about the wanted share of pictures is held out."""
     labelled = read_set(data, "train")
-    stems, scenes = hold_out(labelled, share=0.25, seed=1)
+    stems, count = hold_out(labelled, share=0.25, seed=1)
     held, rest = only(labelled, stems).pictures, without(labelled.pictures, stems)
     for side in (held, rest):
         assert {name for picture in side for name in picture.class_names} == {"person", "excavator"}
     assert 5 <= len(held) <= 8
     assert len(held) + len(rest) == 28
-    assert scenes <= len(held)
+    assert count <= len(held)
 
 
 def test_the_command_writes_the_same_list_for_the_same_seed(data: Path, tmp_path: Path) -> None:
@@ -75,6 +76,20 @@ def test_what_is_no_list_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "held.yaml").write_text(text)
     with pytest.raises(DataUnusable, match=r"held\.yaml"):
         read_held_out(tmp_path / "held.yaml")
+
+
+def test_a_list_narrows_a_set_and_must_fit_it(data: Path, tmp_path: Path) -> None:
+    """Only the named pictures are measured; a list of another set's names is told, not measured on less."""
+    labelled = read_set(data, "train")
+    (tmp_path / "held.yaml").write_text("pictures: [cam_04_1, cam_07_0]")
+    assert [p.path.stem for p in narrowed(labelled, tmp_path / "held.yaml").pictures] == [
+        "cam_04_1",
+        "cam_07_0",
+    ]
+    assert narrowed(labelled, None) is labelled
+    (tmp_path / "held.yaml").write_text("pictures: [cam_04_1, other]")
+    with pytest.raises(DataUnusable, match="'other'"):
+        narrowed(labelled, tmp_path / "held.yaml")
 
 
 @pytest.mark.data
