@@ -88,8 +88,15 @@ def _line(row: dict[str, object]) -> str:
 
 
 @app.command("eval")
-@with_examples("hcawatch models eval --data pictures/data.yaml --html report/", "hcawatch models eval --json")
+@with_examples(
+    "hcawatch models eval --data pictures/data.yaml --html report/",
+    "hcawatch models eval --json",
+    "hcawatch models eval --video clips/ --events clips/events.yaml --html report/",
+)
 def eval_(
+    clips: Annotated[list[Path] | None, typer.Argument(metavar="CLIP_OR_FOLDER…", help="With --video: clips, or folders of them; else ../shared/data/video.", show_default=False)] = None,
+    video: Annotated[bool, typer.Option("--video", help="Score events in film instead of boxes in pictures.")] = False,
+    events: Annotated[Path | None, typer.Option(metavar="YAML", help="With --video: what happens in the clips; else models/eval/events/shared-clips.yaml.", show_default=False)] = None,
     data: Annotated[Path, typer.Option(help="Labelled pictures: a data.yaml in YOLO's form.")] = Path("../shared/data/data.yaml"),
     model: Annotated[str | None, typer.Option(metavar="NAME_OR_FOLDER", help="A set of weights; else the shipped one.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="Which of the data's splits.")] = "val",
@@ -103,8 +110,16 @@ def eval_(
 ) -> None:  # fmt: skip
     """Measure how well a detector finds what is labelled: average precision, recall, calibration.
 
-    A class is scored only in pictures in which it is exhaustively labelled.
+    A class is scored only in pictures in which it is exhaustively labelled. With --video: events found, time
+    to report and false alarms a camera and day, as i-LIDS scores them.
     """
+    if video:
+        from hcawatch.commands.model_events import eval_events
+
+        eval_events(clips or [], events, model, threshold, long_side_px, threads, html, as_json=as_json)
+        return
+    if clips or events:
+        raise CommandError("clips and --events are for scoring events in film: add --video")
     from models.eval.dataset import read_set
     from models.eval.held_out import narrowed
     from models.eval.html import write_report
