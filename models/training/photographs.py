@@ -33,6 +33,14 @@ MACHINES: Final = frozenset({"excavator", "crane", "loader", "drill_rig"})
 KNOWN_HEIGHT_M: Final = {"person": 1.7, "car": 1.5}
 #: A picture smaller than this has no room for a machine that one can tell.
 SMALLEST_SIDE_PX: Final = 300
+#: Mean brightness below which nothing could be seen of what is put in.
+DARKEST: Final = 48.0
+#: A labelled object that takes more of the picture, or of its height, shows that it is a close-up.
+CLOSE_UP_AREA: Final = 0.16
+CLOSE_UP_HEIGHT: Final = 0.55
+#: A sky reaches down at least so far, and a horizon lies no lower, as shares of the height.
+SKY_LEAST: Final = 0.1
+HORIZON_LOWEST: Final = 0.62
 #: How much of a labelled object may be covered by what is put in.
 COVERED_MOST: Final = 0.15
 
@@ -51,13 +59,14 @@ class Made:
     added: tuple[int, ...]
 
 
+def sites_and_roads(pictures: Iterable[LabelledPicture]) -> tuple[LabelledPicture, ...]:
+    """Pictures whose source labels machines, or that show a car: not kitchens."""
+    return tuple(p for p in pictures if MACHINES & p.exhaustive or "car" in p.class_names)
+
+
 def without_machines(pictures: Iterable[LabelledPicture]) -> tuple[LabelledPicture, ...]:
-    """Pictures whose labels hold no machine and whose source either labels machines or is a road's."""
-    return tuple(
-        p
-        for p in pictures
-        if not MACHINES & set(p.class_names) and (MACHINES & p.exhaustive or "car" in p.class_names)
-    )
+    """Sites and roads whose labels hold no machine."""
+    return tuple(p for p in sites_and_roads(pictures) if not MACHINES & set(p.class_names))
 
 
 def unlabelled(folder: Path) -> tuple[LabelledPicture, ...]:
@@ -87,33 +96,47 @@ def labels_px(picture: LabelledPicture, size_hw: tuple[int, int]) -> Labels:
     )
 
 
-def outdoors(bgr: Picture) -> bool:
-    """Whether the top of the picture looks like a sky: brighter than the rest, smooth, not warm."""
+def sky_share(bgr: Picture) -> float:
+    """Down to which share of the picture's height the sky reaches, in the middle of its columns; 0 without one."""
     small = cv2.resize(bgr, (64, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
-    top, rest = small[:7], small[16:]
-    rough = float(np.abs(np.diff(top.mean(axis=2), axis=1)).mean())
-    blue, _, red = top.reshape(-1, 3).mean(axis=0)
-    return bool(top.mean() > 1.15 * rest.mean() and rough < 9.0 and blue > 0.92 * red)
+    blue, green, red = np.moveaxis(small, -1, 0)
+    light = (small.mean(axis=2) > 95) & (blue > 0.93 * red) & (blue > 0.9 * green)
+    smooth = np.abs(np.diff(small.mean(axis=2), axis=0, prepend=small[:1].mean(axis=2))) < 13
+    still = np.logical_and.accumulate(light & smooth, axis=0)
+    return float(np.median(still.sum(axis=0))) / len(small)
 
 
-def perspective(labels: Labels, size_hw: tuple[int, int], rng: Rng) -> Camera:
-    """A camera over level ground that sees the labelled people and cars at their size."""
-    height, width = size_hw
-    rows, scales = _scales(labels, size_hw)
+def perspective(labels: Labels, bgr: Picture, rng: Rng) -> Camera | None:
+    """A camera over level ground that sees the labelled people and cars at their size.
+
+    None if the picture does not tell where its ground lies: it shows neither a sky nor a road with cars.
+    """
+    height, width = bgr.shape[:2]
+    rows, scales = _scales(labels, (height, width))
     fitted = _fit(rows, scales, height)
-    if fitted is None:
-        horizon = height * float(rng.uniform(0.28, 0.46))
-        if len(rows) and (below := np.median(rows) - horizon) > 0.05 * height:
-            camera_m = float(np.clip(below / np.median(scales), 1.2, 25.0))
-        else:
-            camera_m = float(rng.uniform(1.6, 7.0))
-    else:
+    if fitted is not None:
         horizon, camera_m = fitted
+    else:
+        sky = sky_share(bgr)
+        if sky <= SKY_LEAST and sum(name == "car" for name, _ in labels) < 2:
+            return None
+        # Trees and houses stand before the horizon.
+        drawn = sky + rng.uniform(0.06, 0.16) if sky > SKY_LEAST else rng.uniform(0.2, 0.4)
+        horizon, camera_m = height * float(drawn), float(rng.uniform(3.0, 14.0))
+        if horizon > HORIZON_LOWEST * height:
+            return None
+        if len(rows) and (below := np.median(rows) - horizon) > 0.05 * height:
+            camera_m = float(np.clip(below / np.median(scales), 1.3, 25.0))
     focal = width * float(rng.uniform(0.85, 1.5))
     pitch = math.degrees(math.atan((height / 2 - horizon) / focal))
     return Camera(
         width_px=width, height_px=height, focal_px=focal, position_enu_m=(0.0, 0.0, camera_m), pitch_down_deg=pitch
     )  # fmt: skip
+
+
+def horizon_px(camera: Camera) -> float:
+    """The row of its horizon."""
+    return camera.height_px / 2 - camera.focal_px * math.tan(math.radians(camera.pitch_down_deg))
 
 
 def _scales(labels: Labels, size_hw: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -201,13 +224,17 @@ def read(picture: LabelledPicture) -> Picture:
     return np.asarray(bgr, dtype=np.uint8)
 
 
-def usable(
-    pictures: Sequence[LabelledPicture], *, known_outdoors: frozenset[str]
-) -> tuple[LabelledPicture, ...]:
-    """Those that are large enough and show the open air; a source of `known_outdoors` isn't doubted."""
-    kept = []
-    for picture in pictures:
-        bgr = read(picture)
-        if min(bgr.shape[:2]) >= SMALLEST_SIDE_PX and (picture.source in known_outdoors or outdoors(bgr)):
-            kept.append(picture)
-    return tuple(kept)
+def usable(pictures: Sequence[LabelledPicture]) -> tuple[LabelledPicture, ...]:
+    """Those into which a machine can be put: large and light enough, no close-ups, with ground that is known."""
+    return tuple(p for p in pictures if _serves(p))
+
+
+def _serves(picture: LabelledPicture) -> bool:
+    sides = picture.xyxy_share[:, 2:] - picture.xyxy_share[:, :2]
+    if len(sides) and (sides.prod(axis=1).max() > CLOSE_UP_AREA or sides[:, 1].max() > CLOSE_UP_HEIGHT):
+        return False
+    bgr = read(picture)
+    if min(bgr.shape[:2]) < SMALLEST_SIDE_PX or bgr.mean() < DARKEST:
+        return False
+    labels = labels_px(picture, (bgr.shape[0], bgr.shape[1]))
+    return perspective(labels, bgr, np.random.default_rng(0)) is not None

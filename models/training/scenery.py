@@ -103,7 +103,9 @@ def _in_photograph(background: LabelledPicture, rng: Rng) -> Made | None:
     bgr = photographs.read(background)
     canvas = bgr.astype(np.float32)
     own = photographs.labels_px(background, bgr.shape[:2])
-    camera = photographs.perspective(own, (bgr.shape[0], bgr.shape[1]), rng)
+    camera = photographs.perspective(own, bgr, rng)
+    if camera is None:
+        return None
     light = _light(rng)
     drawn: list[_Drawn] = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12]))):
@@ -273,7 +275,7 @@ def _hazy(one: _Drawn, clear_m: float) -> _Drawn:
 def _matched(one: _Drawn, canvas: Canvas, around: Canvas, rng: Rng) -> _Drawn:
     """The machine in a photograph's light: as bright as its place, in its colour, as soft as its lens."""
     bright = float(np.clip(np.median(around) / 110, 0.3, 1.2)) * float(rng.uniform(0.9, 1.1))
-    flat = np.float32(rng.uniform(0.0, 0.22))
+    flat = np.float32(rng.uniform(0.0, 0.12))
     mean = around.mean(axis=0).astype(np.float32)
     coverage = one.layer.coverage
     bgr = one.layer.bgr * (bright * photographs.cast(canvas))

@@ -1,0 +1,379 @@
+"""Machines and people cut out of labelled photographs and put, smaller, into others: far objects are what
+real data lacks.
+
+Decides which cut-outs are convincing (by rules on the mask alone), how large one is where, and that a
+class goes only into pictures that are labelled in full and hold none of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.eval.dataset import LabelledPicture
+from models.training import photographs
+from models.training.photographs import Box, Labels, Made, Picture, Rng, Values
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A row of `KINDS`: what is known of a class's look."""
+
+    #: How often among what is put in.
+    weight: float
+    #: Height of its box in metres, from and to.
+    height_m: tuple[float, float]
+    #: Share of its box that it fills at least.
+    fills: float
+    #: How much taller than wide it is at least, and how much of the box's width its lowest rows fill at most.
+    slender: float = 0.0
+    foot_most: float = 1.0
+
+
+KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
+    "person": Kind(weight=3.0, height_m=(1.55, 1.85), fills=0.36, slender=1.7, foot_most=0.75),
+    "excavator": Kind(weight=3.0, height_m=(3.0, 5.5), fills=0.27),
+    "truck": Kind(weight=1.5, height_m=(2.8, 3.8), fills=0.55),
+    "loader": Kind(weight=3.0, height_m=(2.8, 3.8), fills=0.4),
+    "crane": Kind(weight=1.5, height_m=(10.0, 30.0), fills=0.2),
+    "drill_rig": Kind(weight=1.0, height_m=(10.0, 22.0), fills=0.25),
+})  # fmt: skip
+
+#: A box with a shorter side can't be cut out well.
+SMALLEST_CUT_PX: Final = 56
+#: GrabCut works on a copy with this longer side: larger is slow and no better.
+WORK_PX: Final = 240
+#: How much of the box's surroundings it sees, as a share of the box's longer side.
+MARGIN: Final = 0.22
+#: Rules for a convincing mask: shares of the box that it may fill at most, of the mask that is one piece, of each
+#: side's length that it must span, of the box's rim that it may touch, of its outline that lies on edges.
+FILLS_MOST: Final = 0.9
+ONE_PIECE: Final = 0.9
+SPANS: Final = 0.9
+RIM_MOST: Final = 0.42
+ON_EDGES: Final = 0.42
+#: And how much it differs from what lies around it: medians of Lab colours along the outline.
+DIFFERS: Final = 14.0
+#: Share of the mask whose colours are rather those of the surroundings; length of the outline by its area's root.
+FOREIGN_MOST: Final = 0.2
+RAGGED: Final = 9.0
+#: Longer sides in pixels of what is put in, and the most that a cut-out may keep of its size.
+SIZE_PX: Final = (14.0, 110.0)
+SHRINKS_TO: Final = 0.85
+#: Its foot lies at least so far below the horizon, as a share of the picture's height: nearer it stand trees.
+FOOT_BELOW: Final = 0.06
+#: Places that are tried for one.
+TRIES: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cutout:
+    """Something cut out."""
+
+    class_name: str
+    #: (h, w, 3) uint8, tight around it.
+    bgr: Picture
+    #: (h, w) 0 to 1.
+    alpha: Values
+    #: The picture it is from.
+    source: LabelledPicture
+
+
+def cut_all(
+    pictures: Sequence[LabelledPicture],
+    classes: frozenset[str],
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Cutout, ...]:
+    """All convincing cut-outs of these classes; `progress` is told (pictures done, pictures)."""
+    found: list[Cutout] = []
+    for number, picture in enumerate(pictures):
+        if classes & set(picture.class_names) & set(KINDS):
+            found += _cut_picture(picture, classes)
+        if progress is not None:
+            progress(number + 1, len(pictures))
+    return tuple(found)
+
+
+def _cut_picture(picture: LabelledPicture, classes: frozenset[str]) -> Iterator[Cutout]:
+    bgr = photographs.read(picture)
+    labels = photographs.labels_px(picture, (bgr.shape[0], bgr.shape[1]))
+    for number, (name, box) in enumerate(labels):
+        others = labels[:number] + labels[number + 1 :]
+        if name not in classes or name not in KINDS or not _may_be_cut(box, others, bgr.shape):
+            continue
+        found = cut(bgr, box, name)
+        if found is not None:
+            yield Cutout(class_name=name, bgr=found[0], alpha=found[1], source=picture)
+
+
+def _may_be_cut(box: Box, others: Labels, shape: tuple[int, ...]) -> bool:
+    """Large enough, whole, and with no other object before or behind it."""
+    height, width = shape[:2]
+    x0, y0, x1, y1 = box
+    if min(x1 - x0, y1 - y0) < SMALLEST_CUT_PX * 0.5 or max(x1 - x0, y1 - y0) < SMALLEST_CUT_PX * 1.3:
+        return False
+    if x0 < 3 or y0 < 3 or x1 > width - 3 or y1 > height - 3:
+        return False
+    area = (x1 - x0) * (y1 - y0)
+    return all(photographs.shared_area(box, other) < 0.04 * area for _, other in others)
+
+
+def cut(bgr: Picture, box: Box, class_name: str) -> tuple[Picture, Values] | None:
+    """Pixels and transparency of what is in a box, tight around it; None if the mask doesn't convince."""
+    margin = MARGIN * max(box[2] - box[0], box[3] - box[1])
+    left, top = int(max(0, box[0] - margin)), int(max(0, box[1] - margin))
+    right, bottom = int(min(bgr.shape[1], box[2] + margin)), int(min(bgr.shape[0], box[3] + margin))
+    crop = bgr[top:bottom, left:right]
+    scale = min(1.0, WORK_PX / max(crop.shape[:2]))
+    small = np.asarray(
+        cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8
+    )
+    x0, y0, x1, y1 = (round((v - o) * scale) for v, o in zip(box, (left, top, left, top), strict=True))
+    mask, own = _grab(small, (x0, y0, x1, y1))
+    whole = _largest_piece(mask)
+    inside = whole[y0:y1, x0:x1]
+    if not convincing(inside, float(mask.sum()), KINDS[class_name]) or not _stands_out(small, whole, own):
+        return None
+    alpha = cv2.erode(whole.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), 0.8), dtype=np.float32)
+    rows, columns = np.flatnonzero((alpha > 0.1).any(axis=1)), np.flatnonzero((alpha > 0.1).any(axis=0))
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return small[window], alpha[window]
+
+
+def _grab(bgr: Picture, box_px: tuple[int, int, int, int]) -> tuple[Mask, Values]:
+    """GrabCut from a box, begun with the colours that the box has more of than what lies around it.
+
+    Without that the sky under a raised boom stays: it is a large part of the box, so GrabCut takes it for
+    the object. Also returns (H, W) how much each pixel's colour is the box's own, 0 to 1.
+    """
+    x0, y0, x1, y1 = box_px
+    box = np.zeros(bgr.shape[:2], dtype=np.bool_)
+    box[y0:y1, x0:x1] = True
+    own = _own_colours(bgr, box)
+    mask = np.where(box, np.where(own > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
+    if not (mask == cv2.GC_PR_FGD).any():
+        return np.zeros_like(box), own
+    cv2.setRNGSeed(1)  # it draws its first clusters at random
+    nothing = np.zeros((1, 65))
+    cv2.grabCut(bgr, mask, (0, 0, 1, 1), nothing, nothing.copy(), 4, cv2.GC_INIT_WITH_MASK)
+    return np.asarray((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)), own
+
+
+def _own_colours(bgr: Picture, box: Mask) -> Values:
+    """(H, W) share of the box in each pixel's colour, by histograms of Lab of 16 x 16 x 16 cells."""
+    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB).astype(np.int64) // np.array([16, 8, 8])
+    cell = (lab[..., 0] * 32 + lab[..., 1]) * 32 + lab[..., 2]
+    inside, outside = (
+        np.bincount(cell[where], minlength=32**3).reshape(32, 32, 32).astype(np.float64)
+        for where in (box, ~box)
+    )
+    inside, outside = inside / max(1.0, inside.sum()), outside / max(1.0, outside.sum())
+    soft_in, soft_out = (_blurred(h) for h in (inside, outside))
+    share = soft_in / np.maximum(soft_in + soft_out, 1e-9)
+    return np.asarray(
+        cv2.GaussianBlur(share.reshape(-1)[cell].astype(np.float32), (0, 0), 1.0), dtype=np.float32
+    )
+
+
+def _blurred(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each cell with half of its neighbours along each axis: near colours count too."""
+    for axis in range(3):
+        histogram = histogram + 0.5 * (np.roll(histogram, 1, axis) + np.roll(histogram, -1, axis))
+    return histogram
+
+
+def _largest_piece(mask: Mask) -> Mask:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 2:
+        return np.zeros_like(mask)
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
+
+
+def convincing(inside: Mask, found_px: float, kind: Kind) -> bool:
+    """Whether a mask looks like a thing in its box, by its shape alone.
+
+    Args:
+        inside: (h, w) the mask's largest piece within the box.
+        found_px: area of all pieces.
+        kind: what it should be.
+    """
+    area = float(inside.sum())
+    if area < ONE_PIECE * found_px or not kind.fills <= area / max(1, inside.size) <= FILLS_MOST:
+        return False
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    tall, wide = (rows[-1] - rows[0] + 1) / inside.shape[0], (columns[-1] - columns[0] + 1) / inside.shape[1]
+    rim = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    # A ragged cloud of ground has an outline far too long for its area.
+    outline = inside & ~np.asarray(
+        cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)), dtype=np.bool_
+    )
+    ragged = float(outline.sum()) / math.sqrt(area)
+    # Half a person ends in a straight line at the box's foot, and is not tall.
+    foot = float(inside[max(0, rows[-1] - 2) : rows[-1] + 1].any(axis=0).mean())
+    upright = inside.shape[0] >= kind.slender * inside.shape[1] and foot <= kind.foot_most
+    return bool(min(tall, wide) >= SPANS and rim.mean() <= RIM_MOST and ragged < RAGGED and upright)
+
+
+def _stands_out(bgr: Picture, mask: Mask, own: Values) -> bool:
+    """Whether the outline follows edges of the picture, colours differ across it, and few are the surroundings'."""
+    if float((own[mask] < 0.4).mean()) > FOREIGN_MOST:
+        return False
+    kernel = np.ones((3, 3), np.uint8)
+    solid = mask.astype(np.uint8)
+    outline = (cv2.dilate(solid, kernel) - cv2.erode(solid, kernel)) > 0
+    edges = cv2.dilate(cv2.Canny(cv2.GaussianBlur(bgr, (0, 0), 1.0), 40, 110), kernel) > 0
+    if float(edges[outline].mean()) < ON_EDGES:
+        return False
+    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB).astype(np.float32)
+    within = (cv2.erode(solid, kernel, iterations=2) - cv2.erode(solid, kernel, iterations=5)) > 0
+    beyond = (cv2.dilate(solid, kernel, iterations=5) - cv2.dilate(solid, kernel, iterations=2)) > 0
+    if not within.any() or not beyond.any():
+        return False
+    # Locally: the mean colour just inside against that just outside.
+    local_in = _local_mean(lab, within)
+    local_out = _local_mean(lab, beyond)
+    known = outline & np.isfinite(local_in[..., 0]) & np.isfinite(local_out[..., 0])
+    return bool(
+        known.any() and float(np.median(np.linalg.norm(local_in - local_out, axis=2)[known])) > DIFFERS
+    )
+
+
+def _local_mean(lab: Values, where: Mask) -> Values:
+    """(H, W, 3) mean colour of the pixels `where` in windows of 15 x 15; NaN where there are none."""
+    weight = cv2.boxFilter(where.astype(np.float32), -1, (15, 15), normalize=False)
+    total = cv2.boxFilter(lab * where[..., None].astype(np.float32), -1, (15, 15), normalize=False)
+    return np.asarray(np.where(weight[..., None] > 0.5, total / np.maximum(weight, 1e-6)[..., None], np.nan))
+
+
+def pasted(
+    count: int, seed: int, cutouts: Sequence[Cutout], backgrounds: Sequence[LabelledPicture]
+) -> Iterator[Made]:
+    """At most `count` pictures with one to four cut-outs in each; where no place is found, none is made."""
+    by_class = {name: [c for c in cutouts if c.class_name == name] for name in KINDS}
+    for number in range(count):
+        rng = np.random.default_rng((seed, number, 2))
+        made = _paste_into(backgrounds[int(rng.integers(len(backgrounds)))], by_class, rng)
+        if made is not None:
+            yield made
+
+
+def may_hold(name: str, background: LabelledPicture) -> bool:
+    """Whether a class may be put into a picture: it is labelled in full there, and there is none."""
+    return name in background.exhaustive and name not in background.class_names
+
+
+def _paste_into(background: LabelledPicture, by_class: Mapping[str, list[Cutout]], rng: Rng) -> Made | None:
+    names = [name for name in KINDS if by_class[name] and may_hold(name, background)]
+    if not names:
+        return None
+    bgr = photographs.read(background)
+    canvas = bgr.astype(np.float32)
+    labels = photographs.labels_px(background, (bgr.shape[0], bgr.shape[1]))
+    own = len(labels)
+    camera = photographs.perspective(labels, bgr, rng)
+    if camera is None:
+        return None
+    weights = np.array([KINDS[name].weight for name in names])
+    for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))):
+        name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+        cutout = by_class[name][int(rng.integers(len(by_class[name])))]
+        if cutout.source.path == background.path:
+            continue
+        box = _paste_one(
+            canvas, cutout, labels, camera.position_enu_m[2], photographs.horizon_px(camera), rng
+        )
+        if box is not None:
+            labels = (*labels, (name, box))
+    if len(labels) == own:
+        return None
+    finished = photographs.finished(canvas, 0.6, rng)
+    return Made(bgr=finished, objects=labels, background=background, added=tuple(range(own, len(labels))))
+
+
+def _paste_one(
+    canvas: Values, cutout: Cutout, labels: Labels, camera_m: float, horizon: float, rng: Rng
+) -> Box | None:
+    """Put it where its size is plausible and nothing labelled is covered; its box, or None without a place."""
+    height, width = canvas.shape[:2]
+    tall, wide = cutout.alpha.shape
+    for _ in range(TRIES):
+        size_px = float(np.exp(rng.uniform(math.log(SIZE_PX[0]), math.log(SIZE_PX[1]))))
+        scale = size_px / max(tall, wide)
+        if scale > SHRINKS_TO:
+            continue
+        height_px, width_px = max(4, round(tall * scale)), max(4, round(wide * scale))
+        real_m = float(rng.uniform(*KINDS[cutout.class_name].height_m))
+        foot = horizon + camera_m * height_px / real_m
+        x0 = int(rng.uniform(0, max(1, width - width_px)))
+        y1 = round(foot)
+        y0 = y1 - height_px
+        box = (float(x0), float(y0), float(x0 + width_px), float(y1))
+        if (
+            y0 < 0
+            or y1 > height - 1
+            or foot < horizon + FOOT_BELOW * height
+            or not photographs.is_free(box, labels)
+        ):
+            continue
+        around = photographs.surroundings(canvas, box)
+        if photographs.is_ground(around):
+            return _blend(canvas, cutout, (x0, y0, width_px, height_px), around, rng)
+    return None
+
+
+def _blend(canvas: Values, cutout: Cutout, place: tuple[int, int, int, int], around: Values, rng: Rng) -> Box:
+    """Lay it over the picture in place, in its place's light, with a shadow at its foot; its exact box."""
+    x0, y0, width, height = place
+    small = cv2.resize(cutout.alpha, (width, height), interpolation=cv2.INTER_AREA)
+    # Colour times transparency, so that no rim of the old background comes along.
+    thin = cv2.resize(
+        cutout.bgr.astype(np.float32) * cutout.alpha[..., None], (width, height), interpolation=cv2.INTER_AREA
+    )
+    soft = float(rng.uniform(0.3, 0.65))
+    alpha: Values = np.asarray(cv2.GaussianBlur(small, (0, 0), soft), dtype=np.float32)
+    soft_colour = np.asarray(cv2.GaussianBlur(thin, (0, 0), soft), dtype=np.float32)
+    colour = _in_light(soft_colour, alpha, around, rng)
+    if rng.random() < 0.5:
+        colour, alpha = colour[:, ::-1], alpha[:, ::-1]
+    _shadow(canvas, place, rng)
+    window = canvas[y0 : y0 + height, x0 : x0 + width]
+    window *= 1 - alpha[..., None]
+    window += colour
+    rows, columns = np.flatnonzero((alpha > 0.3).any(axis=1)), np.flatnonzero((alpha > 0.3).any(axis=0))
+    if not len(rows):
+        return (float(x0), float(y0), float(x0 + width), float(y0 + height))
+    return (
+        float(x0 + columns[0]), float(y0 + rows[0]), float(x0 + columns[-1] + 1), float(y0 + rows[-1] + 1)
+    )  # fmt: skip
+
+
+def _in_light(colour: Values, alpha: Values, around: Values, rng: Rng) -> Values:
+    """Brightness pulled half way to that of the place, and a little of its haze."""
+    own = float((colour.mean(axis=2).sum() + 1) / (alpha.sum() + 1e-3))
+    # What is dark by itself stays darker than the ground: half of the way only.
+    gain = float(np.clip((float(np.median(around)) / max(own, 12.0)) ** 0.5, 0.3, 1.35)) * float(rng.uniform(0.92, 1.08))  # fmt: skip
+    flat = float(rng.uniform(0.0, 0.18))
+    mean = around.mean(axis=0)
+    lit = np.minimum(colour * gain, 255 * alpha[..., None])
+    return np.asarray(lit * (1 - flat) + mean * alpha[..., None] * flat, dtype=np.float32)
+
+
+def _shadow(canvas: Values, place: tuple[int, int, int, int], rng: Rng) -> None:
+    """A dark, soft ellipse under its foot."""
+    x0, y0, width, height = place
+    shade: Values = np.zeros(canvas.shape[:2], np.float32)
+    middle = (int(x0 + width / 2 + rng.uniform(-0.12, 0.12) * width), int(y0 + height - 0.02 * height))
+    axes = (max(2, int(0.5 * width)), max(1, int(0.07 * min(width, height)) + 1))
+    cv2.ellipse(shade, middle, axes, 0, 0, 360, 1.0, -1)
+    soft = np.asarray(cv2.GaussianBlur(shade, (0, 0), max(0.8, 0.04 * width)), dtype=np.float32)
+    canvas *= (1 - np.float32(rng.uniform(0.2, 0.5)) * soft)[..., None]
