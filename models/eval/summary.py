@@ -105,7 +105,7 @@ def figures(
 ) -> Figures:
     """Score what was found in `pictures` for each of `classes`; without `resamples` no interval is known."""
     draws = bootstrap.draw(len(pictures), resamples)
-    placed = tuple(_placed(pictures, name, COCO_IOUS) for name in classes)
+    placed = tuple(place(pictures, name, COCO_IOUS) for name in classes)
     drawn50 = {
         name: bootstrap.average_precisions(one, draws) for name, one in zip(classes, placed, strict=True)
     }
@@ -207,9 +207,9 @@ def _one_class(
 
 def _parts(pictures: Sequence[Seen], name: str, draws: Draws) -> dict[str, Part]:
     half = COCO_IOUS[:1]
-    placed = {size: _placed(pictures, name, half, area_px2=area) for size, area in AREAS_PX2.items()}
-    placed["day"] = _placed(pictures, name, half, dark=False)
-    placed["night"] = _placed(pictures, name, half, dark=True)
+    placed = {size: place(pictures, name, half, area_px2=area) for size, area in AREAS_PX2.items()}
+    placed["day"] = place(pictures, name, half, dark=False)
+    placed["night"] = place(pictures, name, half, dark=True)
     return {
         key: Part(
             boxes=int(one.pooled.truths.sum()),
@@ -220,7 +220,7 @@ def _parts(pictures: Sequence[Seen], name: str, draws: Draws) -> dict[str, Part]
     }
 
 
-def _placed(
+def place(
     pictures: Sequence[Seen],
     name: str,
     ious: Sequence[float],
