@@ -34,15 +34,15 @@ POST_HEIGHT_M = 1.4
 Picture = NDArray[np.float32]
 
 
-def background(camera: Camera, centreline_en_m: NDArray[np.float64], *, seed: int) -> Picture:
+def background(camera: Camera, centreline_en_m: NDArray[np.float64], *, seed: int, fine: int = 2) -> Picture:
     """The empty scene, (H, W, 3) sRGB values 0 to 255, blue-green-red.
 
     Args:
         camera: who looks.
         centreline_en_m: (K, 2) the pipeline's centreline, east and north.
         seed: of all noise.
+        fine: pixels drawn per pixel of the picture, each way; the time goes with its square.
     """
-    fine = 2
     big = Camera(
         width_px=camera.width_px * fine,
         height_px=camera.height_px * fine,

@@ -18,7 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.eval.dataset import LabelledPicture
+from models.scenes.camera import Camera
 from models.training import photographs
+from models.training.colours import own_share
 from models.training.photographs import Box, Labels, Made, Picture, Rng, Values
 
 Mask = NDArray[np.bool_]
@@ -159,7 +161,7 @@ def _grab(bgr: Picture, box_px: tuple[int, int, int, int]) -> tuple[Mask, Values
     x0, y0, x1, y1 = box_px
     box = np.zeros(bgr.shape[:2], dtype=np.bool_)
     box[y0:y1, x0:x1] = True
-    own = _own_colours(bgr, box)
+    own = own_share(bgr, box, ~box)
     mask = np.where(box, np.where(own > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD), cv2.GC_BGD).astype(np.uint8)
     if not (mask == cv2.GC_PR_FGD).any():
         return np.zeros_like(box), own
@@ -167,29 +169,6 @@ def _grab(bgr: Picture, box_px: tuple[int, int, int, int]) -> tuple[Mask, Values
     nothing = np.zeros((1, 65))
     cv2.grabCut(bgr, mask, (0, 0, 1, 1), nothing, nothing.copy(), 4, cv2.GC_INIT_WITH_MASK)
     return np.asarray((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD)), own
-
-
-def _own_colours(bgr: Picture, box: Mask) -> Values:
-    """(H, W) share of the box in each pixel's colour, by histograms of Lab of 16 x 16 x 16 cells."""
-    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB).astype(np.int64) // np.array([16, 8, 8])
-    cell = (lab[..., 0] * 32 + lab[..., 1]) * 32 + lab[..., 2]
-    inside, outside = (
-        np.bincount(cell[where], minlength=32**3).reshape(32, 32, 32).astype(np.float64)
-        for where in (box, ~box)
-    )
-    inside, outside = inside / max(1.0, inside.sum()), outside / max(1.0, outside.sum())
-    soft_in, soft_out = (_blurred(h) for h in (inside, outside))
-    share = soft_in / np.maximum(soft_in + soft_out, 1e-9)
-    return np.asarray(
-        cv2.GaussianBlur(share.reshape(-1)[cell].astype(np.float32), (0, 0), 1.0), dtype=np.float32
-    )
-
-
-def _blurred(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each cell with half of its neighbours along each axis: near colours count too."""
-    for axis in range(3):
-        histogram = histogram + 0.5 * (np.roll(histogram, 1, axis) + np.roll(histogram, -1, axis))
-    return histogram
 
 
 def _largest_piece(mask: Mask) -> Mask:
@@ -283,15 +262,14 @@ def _paste_into(background: LabelledPicture, by_class: Mapping[str, list[Cutout]
     camera = photographs.perspective(labels, bgr, rng)
     if camera is None:
         return None
+    ground = photographs.ground_share(bgr, labels)
     weights = np.array([KINDS[name].weight for name in names])
     for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))):
         name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
         cutout = by_class[name][int(rng.integers(len(by_class[name])))]
         if cutout.source.path == background.path:
             continue
-        box = _paste_one(
-            canvas, cutout, labels, camera.position_enu_m[2], photographs.horizon_px(camera), rng
-        )
+        box = _paste_one(canvas, ground, cutout, labels, camera, rng)
         if box is not None:
             labels = (*labels, (name, box))
     if len(labels) == own:
@@ -301,10 +279,11 @@ def _paste_into(background: LabelledPicture, by_class: Mapping[str, list[Cutout]
 
 
 def _paste_one(
-    canvas: Values, cutout: Cutout, labels: Labels, camera_m: float, horizon: float, rng: Rng
+    canvas: Values, ground: Values, cutout: Cutout, labels: Labels, camera: Camera, rng: Rng
 ) -> Box | None:
     """Put it where its size is plausible and nothing labelled is covered; its box, or None without a place."""
     height, width = canvas.shape[:2]
+    horizon, camera_m = photographs.horizon_px(camera), camera.position_enu_m[2]
     tall, wide = cutout.alpha.shape
     for _ in range(TRIES):
         size_px = float(np.exp(rng.uniform(math.log(SIZE_PX[0]), math.log(SIZE_PX[1]))))
@@ -325,8 +304,8 @@ def _paste_one(
             or not photographs.is_free(box, labels)
         ):
             continue
-        around = photographs.surroundings(canvas, box)
-        if photographs.is_ground(around):
+        if photographs.on_ground(ground, box):
+            around = photographs.surroundings(canvas, box)
             return _blend(canvas, cutout, (x0, y0, width_px, height_px), around, rng)
     return None
 

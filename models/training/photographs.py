@@ -21,6 +21,7 @@ from models.errors import DataUnusable
 from models.eval.dataset import LabelledPicture
 from models.predict import PICTURE_SUFFIXES
 from models.scenes.camera import Camera
+from models.training.colours import own_share
 
 Picture = NDArray[np.uint8]
 Values = NDArray[np.float32]
@@ -38,6 +39,10 @@ DARKEST: Final = 48.0
 #: A labelled object that takes more of the picture, or of its height, shows that it is a close-up.
 CLOSE_UP_AREA: Final = 0.16
 CLOSE_UP_HEIGHT: Final = 0.55
+#: Where the ground's colours are taken from, and those that are not the ground's, as shares of the height.
+LOWEST_PART: Final = 0.66
+HIGHEST_PART: Final = 0.3
+GROUND_LEAST: Final = 0.6
 #: A sky reaches down at least so far, and a horizon lies no lower, as shares of the height.
 SKY_LEAST: Final = 0.1
 HORIZON_LOWEST: Final = 0.62
@@ -190,10 +195,26 @@ def surroundings(picture: Values, box: Box) -> Values:
     return np.asarray(picture[top:bottom, left:right].reshape(-1, 3))
 
 
-def is_ground(around: Values) -> bool:
-    """Whether pixels may be ground: neither burnt-out white nor as blue as the sky."""
-    blue, green, red = around.mean(axis=0)
-    return bool(around.mean() < 215 and not (blue > 1.12 * red and blue > 1.02 * green and blue > 110))
+def ground_share(bgr: Picture, labels: Labels) -> Values:
+    """(H, W) how much each pixel has the ground's colours: those of the picture's lowest part, not of its highest."""
+    height, width = bgr.shape[:2]
+    low = np.zeros((height, width), dtype=np.bool_)
+    low[int(LOWEST_PART * height) :] = True
+    for _, (x0, y0, x1, y1) in labels:
+        low[int(y0) : int(y1) + 1, int(x0) : int(x1) + 1] = False
+    high = np.zeros((height, width), dtype=np.bool_)
+    high[: int(HIGHEST_PART * height)] = True
+    return own_share(bgr, low, high)
+
+
+def on_ground(ground: Values, box: Box) -> bool:
+    """Whether what fills `box` would stand on ground: the pixels under its foot are of `ground_share`."""
+    height, width = ground.shape
+    thick = max(4.0, 0.15 * (box[3] - box[1]))
+    x0, x1 = int(max(0, box[0])), int(min(width, box[2]))
+    y0, y1 = int(max(0, box[3] - thick)), int(min(height, box[3] + 0.5 * thick))
+    strip = ground[y0:y1, x0:x1]
+    return bool(strip.size and np.median(strip) > GROUND_LEAST and np.quantile(strip, 0.15) > 0.25)
 
 
 def cast(picture: Values) -> Values:

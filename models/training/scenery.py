@@ -8,7 +8,7 @@ used to measure.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,7 +29,9 @@ SMALLEST_PX = (14.0, 6.0)
 #: Far machines are what photographs lack: of those with a longer side than this, most are left out.
 LARGE_PX = 110.0
 LARGE_KEPT = 0.35
-#: After so many places for one kind another is tried.
+LARGEST_SHARE = 0.5
+#: Places that are tried for a machine, and after how many another kind is.
+TRIES = 90
 TRIES_OF_KIND = 30
 #: How much of a machine must be seen past those before it and past the picture's edge.
 SEEN_LEAST = 0.55
@@ -61,7 +63,7 @@ def rendered(count: int, seed: int) -> Iterator[tuple[Picture, Labels]]:
     for number in range(count):
         rng = np.random.default_rng((seed, number))
         camera = _camera(rng)
-        ground = site.background(camera, _centreline(rng), seed=int(rng.integers(2**31)))
+        ground = site.background(camera, _centreline(rng), seed=int(rng.integers(2**31)), fine=1)
         ground = _season(_earthworks(ground, camera, rng), rng)
         for _ in range(PER_BACKGROUND):
             if made == count:
@@ -107,13 +109,17 @@ def _in_photograph(background: LabelledPicture, rng: Rng) -> Made | None:
     if camera is None:
         return None
     light = _light(rng)
+    ground = photographs.ground_share(bgr, own)
     drawn: list[_Drawn] = []
-    for _ in range(int(rng.choice([1, 2, 3], p=[0.6, 0.28, 0.12]))):
-        found = _machine(camera, rng, light, tries=60)
-        if found is None or found.layer.bbox_px is None:
-            continue
-        around = photographs.surroundings(canvas, found.layer.bbox_px)
-        if photographs.is_free(found.layer.bbox_px, own) and photographs.is_ground(around):
+    for _ in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
+        found = _machine(
+            camera,
+            rng,
+            light,
+            lambda box: photographs.is_free(box, own) and photographs.on_ground(ground, box),
+        )
+        if found is not None and found.layer.bbox_px is not None:
+            around = photographs.surroundings(canvas, found.layer.bbox_px)
             drawn = _joined(drawn, _matched(found, canvas, around, rng))
     if not drawn:
         return None
@@ -155,10 +161,12 @@ def _light(rng: Rng) -> shade.Light:
     )  # fmt: skip
 
 
-def _machine(camera: Camera, rng: Rng, light: shade.Light, tries: int = 90) -> _Drawn | None:
-    """A machine in view, large enough and mostly inside the picture; None if no try finds a place."""
+def _machine(
+    camera: Camera, rng: Rng, light: shade.Light, allowed: Callable[[Box], bool] = lambda box: True
+) -> _Drawn | None:
+    """A machine in view, large enough, mostly inside the picture and where it is allowed; None if no try finds a place."""
     kind = fleet.any_kind(rng)
-    for number in range(tries):
+    for number in range(TRIES):
         if number % TRIES_OF_KIND == TRIES_OF_KIND - 1:
             kind = fleet.any_kind(rng)
         row = fleet.FLEET[kind]
@@ -168,35 +176,47 @@ def _machine(camera: Camera, rng: Rng, light: shade.Light, tries: int = 90) -> _
         east = camera.position_enu_m[0] + away_m * math.sin(yaw)
         north = camera.position_enu_m[1] + away_m * math.cos(yaw)
         machine = fleet.machine(kind, rng, east, north)
-        fine = _fineness(machine, camera, rng)
-        if fine == 0:
+        box = _extent(machine, camera)
+        if box is None or not _worth_drawing(box, camera, rng) or not allowed(box):
             continue
         # Behind the fields' trees only what is higher than they are is seen.
         hidden_m = float(rng.uniform(3.0, 6.0)) if away_m > site.TREES_M else 0.0
         layer = shade.draw(
-            machine.placed, camera, light=light, rgb=machine.rgb, fine=fine, hidden_below_m=hidden_m
+            machine.placed, camera, light=light, rgb=machine.rgb, fine=_fineness(box), hidden_below_m=hidden_m
         )
         if layer is not None and _large_enough(layer.bbox_px):
             return _Drawn(class_name=machine.class_name, layer=layer, away_m=away_m)
     return None
 
 
-def _fineness(machine: fleet.Machine, camera: Camera, rng: Rng) -> int:
-    """How finely to draw it, 2 to 4; 0 if it isn't worth drawing: too small, too large, or mostly outside."""
+def _extent(machine: fleet.Machine, camera: Camera) -> Box | None:
+    """The box around all of a machine, seen or not; None if a part is behind the camera."""
     pixels, _ = camera.project(machine.placed.world_m.reshape(-1, 3))
     if not np.isfinite(pixels).all():
-        return 0
-    size = np.array([camera.width_px, camera.height_px])
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    inside = np.minimum(high, size) - np.maximum(low, 0)
-    whole = np.maximum(high - low, 1e-6)
-    if (inside <= 0).any() or inside.prod() < SEEN_LEAST * whole.prod():
-        return 0
-    if inside.max() < SMALLEST_PX[0] or inside.min() < SMALLEST_PX[1] or inside.prod() > 0.5 * size.prod():
-        return 0
-    if inside.max() > LARGE_PX and rng.random() > LARGE_KEPT:
-        return 0
-    return int(np.clip(math.sqrt(FINE_PIXELS / inside.prod()), 2, 4))
+        return None
+    (x0, y0), (x1, y1) = pixels.min(axis=0), pixels.max(axis=0)
+    return (float(x0), float(y0), float(x1), float(y1))
+
+
+def _worth_drawing(box: Box, camera: Camera, rng: Rng) -> bool:
+    """Neither too small nor too large nor mostly outside; large ones less often."""
+    wide = min(box[2], camera.width_px) - max(box[0], 0.0)
+    tall = min(box[3], camera.height_px) - max(box[1], 0.0)
+    whole = (box[2] - box[0]) * (box[3] - box[1])
+    if (
+        min(wide, tall) < SMALLEST_PX[1]
+        or max(wide, tall) < SMALLEST_PX[0]
+        or wide * tall < SEEN_LEAST * whole
+    ):
+        return False
+    if wide * tall > LARGEST_SHARE * camera.width_px * camera.height_px:
+        return False
+    return max(wide, tall) <= LARGE_PX or bool(rng.random() < LARGE_KEPT)
+
+
+def _fineness(box: Box) -> int:
+    """How finely to draw what fills a box, 2 to 4 pixels for each."""
+    return int(np.clip(math.sqrt(FINE_PIXELS / max(1.0, (box[2] - box[0]) * (box[3] - box[1]))), 2, 4))
 
 
 def _large_enough(box: Box | None) -> bool:
