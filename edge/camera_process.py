@@ -90,7 +90,7 @@ class CameraProcess:
         self._reader = Reader(
             job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s()
         )
-        self._detector: Detector = load(job.weights_dir)
+        self._detector: Detector = load(job.weights_dir, job.backend, providers=job.providers)
         self._setup = _setup(job)
         info = self._detector.info
         self._teller = Teller(

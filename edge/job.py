@@ -24,6 +24,10 @@ class CameraJob(msgspec.Struct, frozen=True, kw_only=True):
     config_version: str
     data_dir: Path
     weights_dir: Path | None
+    #: what runs the detector (`models.backends`), chosen before the first camera starts
+    backend: str = "onnxruntime"
+    #: ONNX Runtime's execution providers beside the CPU's
+    providers: tuple[str, ...] = ()
     credentials: dict[str, str]
     #: files play as if they had been live since then (Unix seconds); None: the worker remembers by itself
     files_live_since_s: float | None = None

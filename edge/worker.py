@@ -20,6 +20,7 @@ import httpx
 import msgspec
 import structlog
 
+from edge.backend import AUTO, backend_for
 from edge.errors import AlreadyRunning
 from edge.evidence import EvidenceStore
 from edge.job import CameraJob, config_version, evidence_dir, outbox_path
@@ -53,6 +54,10 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: cameras' credentials by name: "user:password"
     credentials: dict[str, str] = msgspec.field(default_factory=dict)
     weights_dir: Path | None = None
+    #: what runs the detector: a name of `models.backends`, or "auto" for the fastest
+    backend: str = AUTO
+    #: ONNX Runtime's execution providers beside the CPU's, best first
+    providers: tuple[str, ...] = ()
     #: version of the configuration; without one its hash is used
     config_version: str | None = None
     #: files play as if they had been live since then (Unix seconds)
@@ -81,6 +86,8 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
     stop = threading.Event()
     before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
+        backend = backend_for(settings.backend, settings.weights_dir, settings.providers, settings.data_dir)
+        jobs = tuple(msgspec.structs.replace(job, backend=backend) for job in jobs)
         Worker(edge_id, jobs, settings, city).run(stop)
     finally:
         for number, handler in before.items():
@@ -106,6 +113,7 @@ def camera_jobs(city: City, edge_id: str, settings: EdgeSettings) -> tuple[Camer
                 edge_id=edge_id, camera=camera, hca=hca, pipeline=city.pipeline(hca.pipeline_id),
                 networks=edges[edge_id].networks, timezone=city.timezone, config_version=version,
                 data_dir=settings.data_dir, weights_dir=settings.weights_dir, credentials=own,
+                providers=settings.providers,
                 files_live_since_s=settings.files_live_since_s, parent_pid=os.getpid(),
             )
         )  # fmt: skip

@@ -18,6 +18,7 @@ def run(loaded: LoadedConfig, edge_id: str, runtime_file: Path | None) -> int:
     else:
         runtime = from_environment({**os.environ, "HCAWATCH_EDGE_ID": edge_id})
     mqtt = runtime.mqtt[edge_id]
+    detector = loaded.settings.detectors[edge_id]
     return run_worker(
         loaded.city,
         edge_id,
@@ -27,5 +28,6 @@ def run(loaded: LoadedConfig, edge_id: str, runtime_file: Path | None) -> int:
             mqtt_tls_ca=mqtt.tls_ca, centre_url=runtime.centre_url, edge_token=runtime.edge_tokens[edge_id],
             credentials=runtime.credentials, config_version=loaded.version,
             files_live_since_s=runtime.files_live_since_s,
+            backend=detector.backend, providers=detector.providers,
         ),
     )  # fmt: skip

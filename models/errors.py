@@ -31,6 +31,16 @@ class BackendUnknown(ModelError):
         self.known = known
 
 
+class BackendUnusable(ModelError):
+    """An inference backend can't be used on this machine as it is; carries its name, why, and what to do."""
+
+    def __init__(self, name: str, reason: str, *, remedy: str) -> None:
+        super().__init__(f"the backend {name} can't be used here: {reason}. {remedy}")
+        self.name = name
+        self.reason = reason
+        self.remedy = remedy
+
+
 class FrameUnusable(ModelError):
     """A frame is not an (H, W, 3) uint8 picture with at least one pixel."""
 

@@ -1,52 +1,31 @@
-"""Which sets of weights there are, and whether one may be used.
+"""Which sets of weights there are, and making a detector of one.
 
-A set is a folder with `model.onnx`, `card.yaml` and `MODEL_CARD.md`. It is used only if the
-weights' SHA-256 is the one in its card: what an event names as its model must be what looked.
-Decides that; leaves running the network to the backends, which stand in one table below.
+Decides which folder is meant and which network of it a backend gets, once its card has vouched for
+the bytes (`models.card`). Which backends there are is `models.backends`' table, and which of them
+is fastest here is `models.choice`'s measurement.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-import yaml
-
+from models.backends import BACKENDS, FALLBACK, SCORE_MIN, Options
 from models.boxes import check_long_side, fit
+from models.card import REINSTALL, WEIGHTS, Card, check, read_card, read_int8, read_weights
 from models.detector import Detector, ModelInfo
-from models.errors import BackendUnknown, ModelRefused
+from models.errors import BackendUnknown, BackendUnusable, ModelRefused
+
+__all__ = [
+    "BACKENDS", "DEFAULT_NAME", "WEIGHTS_ROOT", "Card", "Listed", "available", "build", "find", "load", "read_card",
+]  # fmt: skip
 
 WEIGHTS_ROOT: Final = Path(__file__).parent / "weights"
 #: The set that is used when nobody names another.
 DEFAULT_NAME: Final = "hca9-yolov8n-416"
 #: `ModelInfo.input_hw` is told for a frame of this shape, (height, width): the usual camera's.
 COMMON_FRAME_HW: Final = (1080, 1920)
-#: Down to this score boxes are returned; rules and trackers have their own, higher thresholds.
-SCORE_MIN: Final = 0.01
-REINSTALL: Final = "Install hcawatch again, or restore this folder from its release."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """What a set of weights says about itself (`card.yaml`)."""
-
-    folder: Path
-    name: str
-    version: str
-    sha256: str
-    classes: tuple[str, ...]
-    #: Longer side in pixels at which it was trained and measured.
-    long_side_px: int
-    trained_on: str
-    licence: str
-    #: Measured figures: {set of pictures: {class or measure: number}}, with its source under "source".
-    figures: Mapping[str, Any]
-    #: Sentences on what not to trust it with.
-    cannot: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,60 +37,74 @@ class Listed:
     refused: ModelRefused | None
 
 
-def _onnxruntime(
-    weights: bytes, info: ModelInfo, threads: int, long_side_px: int, score_min: float
-) -> Detector:
-    from models.onnx_backend import OnnxDetector  # here, so that listing models needs no inference library
-
-    return OnnxDetector(weights, info=info, threads=threads, long_side_px=long_side_px, score_min=score_min)
-
-
-#: Name of a backend → what builds a detector from checked bytes. A new backend is a new row.
-BACKENDS: Final[Mapping[str, Callable[[bytes, ModelInfo, int, int, float], Detector]]] = MappingProxyType(
-    {"onnxruntime": _onnxruntime}
-)
-
-
 def load(
     weights_dir: Path | None = None,
-    backend: str = "onnxruntime",
+    backend: str = FALLBACK,
     threads: int = 1,
-    long_side_px: int = 416,
+    long_side_px: int | None = None,
     score_min: float = SCORE_MIN,
+    providers: tuple[str, ...] = (),
 ) -> Detector:
     """Check a set of weights and make a detector of it.
 
     Args:
         weights_dir: the set's folder; the shipped default if none is given.
-        backend: a key of `BACKENDS`.
+        backend: a key of `BACKENDS`; `models.choice` says which is fastest.
         threads: CPU threads for one frame.
-        long_side_px: longer side of the network's input in pixels, a multiple of 32. The shipped
-            weights were trained at 416 and are worse at 640.
+        long_side_px: longer side of the network's input in pixels, a multiple of 32; the one at which
+            the set was trained and measured, as its card has it, if none is given.
         score_min: boxes that score less are not returned.
+        providers: ONNX Runtime's execution providers beside the CPU's, best first.
 
     Raises:
         ModelRefused: card or weights are missing, unreadable, or don't belong together.
         BackendUnknown: no such backend.
+        BackendUnusable: its libraries are missing here, or fail.
     """
+    known(backend)
+    card = read_card(weights_dir or WEIGHTS_ROOT / DEFAULT_NAME)
+    side = card.long_side_px if long_side_px is None else long_side_px
+    check_long_side(side)
+    options = Options(threads=threads, long_side_px=side, score_min=score_min, providers=providers)
+    return build(card, backend, options)
+
+
+def known(backend: str) -> None:
+    """Raise BackendUnknown unless the table has it."""
     if backend not in BACKENDS:
         raise BackendUnknown(backend, tuple(BACKENDS))
-    check_long_side(long_side_px)
-    card = read_card(weights_dir or WEIGHTS_ROOT / DEFAULT_NAME)
-    weights = _checked_weights(card)
+
+
+def build(card: Card, backend: str, options: Options) -> Detector:
+    """A detector of a set whose card was read; raises as `load` does."""
+    row = BACKENDS[backend]
+    if row.weights == "int8":
+        int8, weights = read_int8(card)
+        sha256, where = int8.sha256, card.folder / int8.file
+    else:
+        weights, sha256, where = read_weights(card), card.sha256, card.folder / WEIGHTS
+    if row.missing:
+        raise BackendUnusable(
+            backend, f"{', '.join(row.missing)} is not installed", remedy=f"pip install {row.install}"
+        )
     info = ModelInfo(
         name=card.name,
         version=card.version,
-        sha256=card.sha256,
+        sha256=sha256,
         classes=card.classes,
         trained_on=card.trained_on,
         backend=backend,
-        input_hw=fit(COMMON_FRAME_HW, long_side_px=long_side_px).input_hw,
+        input_hw=fit(COMMON_FRAME_HW, long_side_px=options.long_side_px).input_hw,
     )
     try:
-        return BACKENDS[backend](weights, info, threads, long_side_px, score_min)
+        return row.build(weights, info, options)
+    except ImportError as exc:
+        raise BackendUnusable(
+            backend, f"it can't be imported: {exc}", remedy=f"pip install {row.install}"
+        ) from exc
     except ValueError as exc:
         raise ModelRefused(
-            f"{backend} can't run these weights: {exc}", where=card.folder / "model.onnx", remedy=REINSTALL
+            f"{backend} can't run these weights: {exc}", where=where, remedy=REINSTALL
         ) from exc
 
 
@@ -134,64 +127,7 @@ def available(root: Path = WEIGHTS_ROOT) -> tuple[Listed, ...]:
 def _listed(folder: Path) -> Listed:
     try:
         card = read_card(folder)
-        _checked_weights(card)
+        check(card)
     except ModelRefused as refused:
         return Listed(folder=folder, card=None, refused=refused)
     return Listed(folder=folder, card=card, refused=None)
-
-
-def read_card(folder: Path) -> Card:
-    """The card of the set in `folder`; ModelRefused if it is missing or not a card."""
-    path = folder / "card.yaml"
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ModelRefused(
-            f"its card can't be read: {exc}",
-            where=path,
-            remedy="Name a folder that holds card.yaml and model.onnx.",
-        ) from exc
-    if not isinstance(raw, dict):
-        raise ModelRefused("its card is not a table of keys", where=path, remedy=REINSTALL)
-    try:
-        return _card(folder, raw)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise ModelRefused(f"its card lacks or misstates {exc}", where=path, remedy=REINSTALL) from exc
-
-
-def _card(folder: Path, raw: dict[str, Any]) -> Card:
-    sha256 = str(raw["sha256"]).lower()
-    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-        raise ValueError("sha256 (64 hex digits)")
-    classes = tuple(str(name) for name in raw["classes"])
-    if not classes or len(set(classes)) != len(classes):
-        raise ValueError("classes (a list of different names)")
-    return Card(
-        folder=folder,
-        name=str(raw["name"]),
-        version=str(raw["version"]),
-        sha256=sha256,
-        classes=classes,
-        long_side_px=int(raw["input"]["long_side_px"]),
-        trained_on=str(raw["trained_on"]).strip(),
-        licence=str(raw["licence"]),
-        figures=dict(raw["figures"]),
-        cannot=tuple(str(line) for line in raw["cannot"]),
-    )
-
-
-def _checked_weights(card: Card) -> bytes:
-    """The set's weights, hashed and used from one read, so that nobody can swap the file between."""
-    path = card.folder / "model.onnx"
-    try:
-        weights = path.read_bytes()
-    except OSError as exc:
-        raise ModelRefused(f"its weights can't be read: {exc}", where=path, remedy=REINSTALL) from exc
-    found = hashlib.sha256(weights).hexdigest()
-    if found != card.sha256:
-        raise ModelRefused(
-            f"its weights are not the ones of its card: SHA-256 is {found}, the card says {card.sha256}",
-            where=path,
-            remedy="The file was changed or cut off. " + REINSTALL,
-        )
-    return weights

@@ -19,7 +19,7 @@ from hcawatch.config.schema import (
     ZoneSection,
     text_of,
 )
-from hcawatch.config.settings import MqttSettings, Permit, Settings
+from hcawatch.config.settings import DetectorSettings, MqttSettings, Permit, Settings
 from monitor.domain.assets import (
     Camera,
     City,
@@ -80,6 +80,9 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         mqtt=_mqtt(centre.mqtt, around),
         data_dir=around.resolve(centre.data_dir),
         weights=weights_of(document.risk),
+        detectors={
+            e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
+        },
         permits=tuple(
             Permit(
                 number=p.number, violation=p.violation, pipeline_id=p.pipeline, from_m=p.from_m, to_m=p.to_m,

@@ -94,6 +94,13 @@ class EdgeSection(Section):
         default=["127.0.0.0/8"], min_length=1, max_length=100,
         description="cameras are reached only inside these networks (CIDR); files and webcams need none",
     )  # fmt: skip
+    detector: Literal["auto", "openvino-int8", "openvino", "onnxruntime"] = Field(
+        default="auto", description="what runs the detector; auto takes the fastest, measured at the first start",
+    )  # fmt: skip
+    detector_providers: list[Literal["cuda", "tensorrt"]] = Field(
+        default=[], max_length=2,
+        description="for onnxruntime on an NVIDIA GPU: what to run it on, best first; the CPU takes over if it fails",
+    )  # fmt: skip
 
 
 class GroundPointSection(Section):

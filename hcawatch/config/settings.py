@@ -1,5 +1,6 @@
 """How an installation runs: addresses, secrets already fetched, permits, weights. Values only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,16 @@ class MqttSettings:
     user: str | None
     #: never shown
     password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSettings:
+    """What runs an edge's detector."""
+
+    #: a name from `models.backends`, or "auto"
+    backend: str = "auto"
+    #: ONNX Runtime's execution providers beside the CPU's, best first
+    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +60,5 @@ class Settings:
     data_dir: Path
     weights: Weights
     permits: tuple[Permit, ...]
+    #: by edge id
+    detectors: Mapping[str, DetectorSettings]
