@@ -97,7 +97,10 @@ def at_threshold(
 def calibration_errors(
     classes: Sequence[Placed], draws: Draws, score_min: float = 0.0
 ) -> NDArray[np.float64]:
-    """(R,) expected calibration error over the boxes of all these classes in each draw."""
+    """(R,) expected calibration error over the boxes of all these classes in each draw.
+
+    Chance adds to a gap's size whichever way it goes, so the error itself lies near the interval's lower end.
+    """
     pictures = draws.weights.shape[1]
     sums = np.zeros((3, pictures, BINS))
     for placed in classes:

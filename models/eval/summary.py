@@ -14,8 +14,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.eval import bootstrap, calibration, confusion, platt, precision
+from models.eval import bootstrap, calibration, confusion, precision
 from models.eval.bootstrap import Draws, Interval, Placed
+from models.eval.calibrate import ONE_CURVE, by_other_sources, collect
 from models.eval.calibration import Bin
 from models.eval.matching import ANY_AREA_PX2, AREAS_PX2, COCO_IOUS, Pool, match, pool
 from models.eval.values import Seen
@@ -109,15 +110,18 @@ def figures(
     drawn50 = {
         name: bootstrap.average_precisions(one, draws) for name, one in zip(classes, placed, strict=True)
     }
+    drawn = {
+        name: bootstrap.mean_average_precisions(one, draws) for name, one in zip(classes, placed, strict=True)
+    }
     each = tuple(
-        _one_class(pictures, name, threshold, one, draws, drawn50[name])
+        _one_class(pictures, name, threshold, one, draws, {"map50": drawn50[name], "map": drawn[name]})
         for name, one in zip(classes, placed, strict=True)
     )
     measured = [c for c in each if c.boxes]
     scores = np.concatenate([c.pooled.scores for c in each]) if each else np.zeros(0)
     hit = np.concatenate([c.pooled.hit[0] for c in each]) if each else np.zeros(0, dtype=np.bool_)
     bins = calibration.reliability(scores, hit)
-    calibrated = platt.held_out(pictures, classes)
+    calibrated = _if_calibrated(pictures, classes)
     return Figures(
         threshold=threshold,
         images=len(pictures),
@@ -126,6 +130,7 @@ def figures(
         map50_six=_mean([c.map50 for c in measured if c.name in SIX]) if _has_six(measured) else math.nan,
         intervals={
             "map50": _mean_interval([drawn50[c.name] for c in measured]),
+            "map": _mean_interval([drawn[c.name] for c in measured]),
             "map50_six": _mean_interval([drawn50[name] for name in SIX])
             if _has_six(measured)
             else bootstrap.UNKNOWN,
@@ -148,6 +153,7 @@ def as_table(found: Figures) -> dict[str, Any]:
         "map50": _plain(found.map50),
         "map50_interval": _plains(found.intervals["map50"]),
         "map": _plain(found.map),
+        "map_interval": _plains(found.intervals["map"]),
         "map50_six": _plain(found.map50_six),
         "map50_six_interval": _plains(found.intervals["map50_six"]),
         "ece": _plain(found.ece),
@@ -176,15 +182,19 @@ def _class_row(c: ClassFigures) -> dict[str, Any]:
 
 
 def _one_class(
-    pictures: Sequence[Seen], name: str, threshold: float, placed: Placed, draws: Draws, drawn50: Values
+    pictures: Sequence[Seen],
+    name: str,
+    threshold: float,
+    placed: Placed,
+    draws: Draws,
+    drawn: Mapping[str, Values],
 ) -> ClassFigures:
     pooled = placed.pooled
     right, found = precision.at_threshold(pooled, threshold)
     bins = calibration.reliability(pooled.scores, pooled.hit[0])
     drawn_right, drawn_found = bootstrap.at_threshold(placed, draws, threshold)
-    drawn = {
-        "map50": drawn50, "map": bootstrap.mean_average_precisions(placed, draws),
-        "recall_at_p90": bootstrap.recalls_at(placed, draws, PRECISION_WANTED),
+    every = {
+        **drawn, "recall_at_p90": bootstrap.recalls_at(placed, draws, PRECISION_WANTED),
         "precision": drawn_right, "recall": drawn_found,
         "ece": bootstrap.calibration_errors([placed], draws),
     }  # fmt: skip
@@ -199,7 +209,7 @@ def _one_class(
         recall=found,
         found=int(np.count_nonzero(pooled.scores >= threshold)),
         ece=calibration.expected_error(bins),
-        intervals={key: bootstrap.interval(values) for key, values in drawn.items()},
+        intervals={key: bootstrap.interval(values) for key, values in every.items()},
         parts=_parts(pictures, name, draws),
         pooled=pooled,
     )
@@ -235,6 +245,15 @@ def place(
         for k in places
     ]
     return Placed(pooled=pool(matched, ious=len(ious)), places=np.array(places, dtype=np.int64))
+
+
+def _if_calibrated(pictures: Sequence[Seen], classes: Sequence[str]) -> tuple[Values, NDArray[np.bool_]]:
+    """Scores of all found boxes, each source calibrated by all others, and hits; empty for one source."""
+    collected = collect(pictures, classes)
+    if len({source for _, source in collected}) < 2:
+        return np.zeros(0), np.zeros(0, dtype=np.bool_)
+    scored = by_other_sources(collected, ONE_CURVE)
+    return np.concatenate(list(scored.values())), np.concatenate([one.hit for one in collected.values()])
 
 
 def _has_six(measured: Sequence[ClassFigures]) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.eval import bootstrap, calibration, platt, precision
+from models.eval import bootstrap, calibration, precision
 from models.eval.bootstrap import Placed
 from models.eval.confusion import NOTHING, confusion
 from models.eval.matching import ANY_AREA_PX2, AREAS_PX2, Pool, match, pool
@@ -292,40 +292,6 @@ def test_a_box_that_must_be_found_is_taken_first() -> None:
         [[True]],
         [0],
     )
-
-
-def test_a_fit_finds_the_scaling_that_made_the_scores() -> None:
-    """Hits drawn by a known scaling give it back; scores that are right stay as they are; order is kept."""
-    rng = np.random.default_rng(5)
-    scores = rng.uniform(0.01, 0.99, 20_000)
-    truly = platt.Platt(slope=1.6, offset=0.7)
-    found = platt.fit(scores, rng.random(len(scores)) < truly.apply(scores))
-    assert (found.slope, found.offset) == pytest.approx((1.6, 0.7), abs=0.06)
-    same = platt.fit(scores, rng.random(len(scores)) < scores)
-    assert (same.slope, same.offset) == pytest.approx((1.0, 0.0), abs=0.06)
-    assert (np.diff(found.apply(np.linspace(0, 1, 50))) >= 0).all()
-
-
-@pytest.mark.parametrize("hit", [True, False])
-def test_a_fit_on_few_boxes_stays_near(hit: bool) -> None:
-    """Twenty boxes that are all hits, or all none, move scores but don't run away."""
-    found = platt.fit(np.full(20, 0.5), np.full(20, hit))
-    assert 0 < found.slope < 3
-    assert abs(found.offset) < 3
-
-
-def test_each_source_is_calibrated_by_the_others() -> None:
-    """What is fitted on one source is used on the other, never on itself; one source alone has no answer."""
-    box = (0.0, 0.0, 50.0, 50.0)
-    right = [
-        _seen({"person": _boxes(box)}, [("person", 0.5, box)], source="a", name=str(k)) for k in range(20)
-    ]
-    wrong = [_seen({}, [("person", 0.5, box)], source="b", name=str(k)) for k in range(20)]
-    scores, hit = platt.held_out([*right, *wrong], ["person"])
-    assert (scores[hit] == 0.5).all()  # b has no hits to fit on
-    assert (scores[~hit] > 0.8).all()  # a's boxes were all right
-    assert len(scores) == 40
-    assert platt.held_out(right, ["person"])[0].size == 0
 
 
 def test_the_mean_of_the_six_needs_all_six() -> None:
