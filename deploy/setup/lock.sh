@@ -9,8 +9,8 @@ scratch="$(mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT INT TERM
 "$python" -m venv "$scratch/venv"
 "$scratch/venv/bin/pip" install --quiet --disable-pip-version-check uv
-for name in runtime dev; do
-    # dev.in constrains itself to runtime.lock, so the order matters.
+for name in runtime dev quantize; do
+    # dev.in and quantize.in constrain themselves to runtime.lock, so the order matters.
     (cd requirements && "$scratch/venv/bin/uv" pip compile --quiet \
         --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
         --generate-hashes --no-emit-index-url --no-header --no-annotate \
