@@ -67,7 +67,7 @@ ON_EDGES: Final = 0.42
 DIFFERS: Final = 14.0
 #: Share of the mask whose colours are rather those of the surroundings; length of the outline by its area's root.
 FOREIGN_MOST: Final = 0.2
-RAGGED: Final = 9.0
+RAGGED: Final = 14.0
 #: Longer sides in pixels of what is put in, and the most that a cut-out may keep of its size.
 SIZE_PX: Final = (14.0, 110.0)
 SHRINKS_TO: Final = 0.85

@@ -26,9 +26,8 @@ WIDTH_PX, HEIGHT_PX = 640, 360
 PER_BACKGROUND = 4
 #: A smaller machine can't be told from a bush, even by us: its longer and its shorter side.
 SMALLEST_PX = (14.0, 6.0)
-#: Far machines are what photographs lack: of those with a longer side than this, most are left out.
-LARGE_PX = 110.0
-LARGE_KEPT = 0.35
+#: Far machines are what photographs lack: one whose longer side is k times this is drawn k**-1.5 as often.
+SMALL_PX = 50.0
 LARGEST_SHARE = 0.5
 #: Places that are tried for a machine, and after how many another kind is.
 TRIES = 90
@@ -170,7 +169,8 @@ def _machine(
         if number % TRIES_OF_KIND == TRIES_OF_KIND - 1:
             kind = fleet.any_kind(rng)
         row = fleet.FLEET[kind]
-        away_m = float(np.exp(rng.uniform(math.log(row.near_m), math.log(row.far_m))))
+        # More of them far than near, on a logarithmic scale.
+        away_m = row.near_m * (row.far_m / row.near_m) ** float(rng.beta(1.8, 1.0))
         across = rng.uniform(-0.55, 0.55) * camera.width_px / camera.focal_px
         yaw = math.radians(camera.yaw_deg) + math.atan(across)
         east = camera.position_enu_m[0] + away_m * math.sin(yaw)
@@ -211,7 +211,7 @@ def _worth_drawing(box: Box, camera: Camera, rng: Rng) -> bool:
         return False
     if wide * tall > LARGEST_SHARE * camera.width_px * camera.height_px:
         return False
-    return max(wide, tall) <= LARGE_PX or bool(rng.random() < LARGE_KEPT)
+    return bool(rng.random() < (SMALL_PX / max(wide, tall)) ** 1.5)
 
 
 def _fineness(box: Box) -> int:
