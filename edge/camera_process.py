@@ -39,10 +39,11 @@ from edge.rules import Place
 from edge.sources import Access
 from edge.telling import Shot, Teller
 from edge.tracking import ByteTracker, Raw
-from models.detector import Detector
+from models.detector import Detector, ModelInfo
 from models.registry import load
 from monitor.domain.events import CameraState, ModelRef
 from monitor.domain.geometry import Centreline
+from monitor.domain.violations import rules_for
 
 BEAT_S: Final = 0.5
 SAVE_MINUTE_S: Final = 1.0
@@ -91,8 +92,8 @@ class CameraProcess:
             job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s()
         )
         self._detector: Detector = load(job.weights_dir, job.backend, providers=job.providers)
-        self._setup = _setup(job)
         info = self._detector.info
+        self._setup = _setup(job, info)
         self._teller = Teller(
             edge_id=job.edge_id, config_version=job.config_version, setup=self._setup, outbox=self._outbox,
             store=EvidenceStore(evidence_dir(job.data_dir)), ring=self._reader.ring, new_id=_new_id,
@@ -259,7 +260,7 @@ class CameraProcess:
             reason=self._health.reason, frames=self._counts["frames"], looks=self._counts["looks"],
             dropped=self._reader.slot.dropped,
             detector={"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend,
-                      "trained_on": info.trained_on},
+                      "trained_on": info.trained_on, "no_alarm": ", ".join(without_alarm(info))},
         )  # fmt: skip
         with contextlib.suppress(BrokenPipeError, OSError):
             self._beats.send_bytes(msgspec.msgpack.encode(beat))
@@ -277,12 +278,18 @@ class CameraProcess:
         self._outbox.close()
 
 
-def _setup(job: CameraJob) -> watcher.Setup:
+def without_alarm(info: ModelInfo) -> tuple[str, ...]:
+    """Classes that the model finds, that are shown, and that raise no alarm."""
+    return () if info.shipped is None else tuple(name for name in info.classes if name not in info.shipped)
+
+
+def _setup(job: CameraJob, info: ModelInfo) -> watcher.Setup:
     return watcher.Setup(
         camera=job.camera,
         place=Place(pipeline=job.pipeline, hca=job.hca,
                     centreline=Centreline.of(job.pipeline.centreline, job.pipeline.origin_chainage_m)),
         ground=_ground(job), timezone=ZoneInfo(job.timezone),
+        rules=rules_for(None if info.shipped is None else frozenset(info.shipped)),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from edge.episodes import Emission, Episode, Judged, Moment
 from edge.ground import Ground, GroundFix
 from edge.rules import Match, Place, Sighting, beside, graded, ignored, is_night, matches
 from monitor.domain.assets import Camera
-from monitor.domain.violations import RULES, Activity, Rule
+from monitor.domain.violations import Activity, Rule, rules_for
 
 Box = tuple[float, float, float, float]
 NewId = Callable[[], str]
@@ -45,7 +45,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     ground: Ground | None
     timezone: ZoneInfo
-    rules: tuple[Rule, ...] = RULES
+    rules: tuple[Rule, ...] = rules_for(None)
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

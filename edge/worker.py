@@ -29,6 +29,9 @@ from edge.outbox import SqliteOutbox
 from edge.publisher import MqttAccess, Publisher
 from edge.supervisor import Supervisor
 from edge.uploader import TIMEOUT_S, Uploader
+from models.errors import ModelRefused
+from models.registry import find, read_card
+from models.shipped import sentence
 from monitor.domain.assets import City
 from monitor.domain.events import EdgeStatus, encode
 
@@ -86,6 +89,7 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
     stop = threading.Event()
     before = {s: signal.signal(s, lambda *_: stop.set()) for s in (signal.SIGTERM, signal.SIGINT)}
     try:
+        tell_silent_classes(settings.weights_dir)
         backend = backend_for(settings.backend, settings.weights_dir, settings.providers, settings.data_dir)
         jobs = tuple(msgspec.structs.replace(job, backend=backend) for job in jobs)
         Worker(edge_id, jobs, settings, city).run(stop)
@@ -94,6 +98,19 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
             signal.signal(number, handler)
         lock.release()
     return 0
+
+
+def tell_silent_classes(weights_dir: Path | None) -> None:
+    """Log each class that raises no alarm with these weights, so that nobody waits for one."""
+    try:
+        card = read_card(weights_dir or find(None))
+    except ModelRefused:  # each camera's own error, told when it loads them
+        return
+    for silent in card.shipping.silent:
+        log.warning(
+            "class_raises_no_alarm", object_class=silent.class_name, reason=silent.why.value,
+            boxes=silent.boxes, ap50=silent.ap50, model=card.name, what=sentence(silent, "en"),
+        )  # fmt: skip
 
 
 def camera_jobs(city: City, edge_id: str, settings: EdgeSettings) -> tuple[CameraJob, ...]:

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 import yaml
 
+from models.calibrated import Calibration, read_calibration
 from models.errors import ModelRefused
+from models.shipped import UNSAID, Shipping, read_shipping
 
 CARD: Final = "card.yaml"
 WEIGHTS: Final = "model.onnx"
@@ -59,6 +61,10 @@ class Card:
     cannot: tuple[str, ...]
     #: None if the set has no 8-bit network.
     int8: Int8 | None
+    #: None: scores are the network's own.
+    calibration: Calibration | None = None
+    #: Which classes may raise an alarm.
+    shipping: Shipping = UNSAID
 
 
 def read_card(folder: Path) -> Card:
@@ -116,6 +122,8 @@ def _card(folder: Path, raw: dict[str, Any]) -> Card:
         figures=dict(raw["figures"]),
         cannot=tuple(str(line) for line in raw["cannot"]),
         int8=None if raw.get("int8") is None else _int8(raw["int8"]),
+        calibration=read_calibration(raw.get("calibration"), classes),
+        shipping=read_shipping(raw.get("shipped"), raw.get("measured"), classes),
     )
 
 

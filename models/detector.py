@@ -20,7 +20,8 @@ class Detection:
 
     #: One of the detector's `info.classes`.
     class_name: str
-    #: The network's own confidence, 0 to 1; not calibrated unless the model's card says so.
+    #: 0 to 1; the share of such boxes that are right if the model's card has a calibration, else the
+    #: network's own confidence.
     score: float
     #: Left, top, right, bottom in pixels of the frame that was given, clipped to it.
     xyxy: tuple[float, float, float, float]
@@ -42,6 +43,8 @@ class ModelInfo:
     backend: str
     #: Height and width in pixels that a 16:9 frame has inside the network.
     input_hw: tuple[int, int]
+    #: Classes whose figures were found good enough for an alarm; None: nobody said, all may raise one.
+    shipped: tuple[str, ...] | None = None
 
 
 @runtime_checkable

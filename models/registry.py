@@ -7,12 +7,14 @@ is fastest here is `models.choice`'s measurement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from models.backends import BACKENDS, FALLBACK, SCORE_MIN, Options
 from models.boxes import check_long_side, fit
+from models.calibrated import Calibrated, raw_score_min
 from models.card import REINSTALL, WEIGHTS, Card, check, read_card, read_int8, read_weights
 from models.detector import Detector, ModelInfo
 from models.errors import BackendUnknown, BackendUnusable, ModelRefused
@@ -95,9 +97,10 @@ def build(card: Card, backend: str, options: Options) -> Detector:
         trained_on=card.trained_on,
         backend=backend,
         input_hw=fit(COMMON_FRAME_HW, long_side_px=options.long_side_px).input_hw,
+        shipped=card.shipping.shipped,
     )
     try:
-        return row.build(weights, info, options)
+        return _calibrated(card, options, lambda asked: row.build(weights, info, asked))
     except ImportError as exc:
         raise BackendUnusable(
             backend, f"it can't be imported: {exc}", remedy=f"pip install {row.install}"
@@ -106,6 +109,14 @@ def build(card: Card, backend: str, options: Options) -> Detector:
         raise ModelRefused(
             f"{backend} can't run these weights: {exc}", where=where, remedy=REINSTALL
         ) from exc
+
+
+def _calibrated(card: Card, options: Options, built: Callable[[Options], Detector]) -> Detector:
+    """The detector with the scores of its card, whatever backend it is; calibrated scores are asked for and given."""
+    if card.calibration is None:
+        return built(options)
+    raw = raw_score_min(card.classes, card.calibration, options.score_min)
+    return Calibrated(built(replace(options, score_min=raw)), card.calibration, options.score_min)
 
 
 def find(named: str | None, root: Path = WEIGHTS_ROOT) -> Path:

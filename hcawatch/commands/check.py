@@ -1,10 +1,14 @@
 """`hcawatch check CONFIG`: all faults of a configuration at once, each with line, key and remedy."""
 
 import json
+from typing import TYPE_CHECKING
 
 import typer
 
 from hcawatch.commands.common import AsJson, ConfigFile, Lang, Language, language, with_examples
+
+if TYPE_CHECKING:
+    from models.shipped import Silent
 
 _SUMMARY = {
     Lang.EN: "{file}: no faults. {pipelines} pipelines, {hcas} HCAs ({watched} with a camera), {edges} edges, "
@@ -12,6 +16,7 @@ _SUMMARY = {
     Lang.ZH: "{file}：没有错误。管道 {pipelines} 条，高后果区 {hcas} 个（{watched} 个有摄像机），边缘节点 {edges} 个，"
     "摄像机 {cameras} 台（{surveyed} 台已标定），班组 {teams} 个，许可 {permits} 份；版本 {version}",
 }
+_MODEL = {Lang.EN: "With the model {model}:", Lang.ZH: "使用模型 {model} 时："}
 _COUNT = {Lang.EN: "{errors} errors, {warnings} warnings", Lang.ZH: "{errors} 个错误，{warnings} 个警告"}
 _SEVERITY = {
     Lang.EN: {"error": "error", "warning": "warning"},
@@ -46,6 +51,11 @@ def check(config: ConfigFile, lang: Language = None, as_json: AsJson = False) ->
         typer.echo(_COUNT[tongue].format(errors=len(report.errors), warnings=len(report.warnings)))
     if report.config is not None:
         typer.echo(_SUMMARY[tongue].format(file=config, **summary(report.config)))
+        model, silent = without_alarm()
+        if silent:
+            typer.echo(_MODEL[tongue].format(model=model))
+        for line in silent:
+            typer.echo(f"    {_told(line, tongue)}")
     raise typer.Exit(1 if report.errors else 0)
 
 
@@ -63,6 +73,24 @@ def summary(config: object) -> dict[str, object]:
     }  # fmt: skip
 
 
+def without_alarm() -> "tuple[str, tuple[Silent, ...]]":
+    """The name of the model that edges run, and its classes that raise no alarm; none if it can't be read."""
+    from models.errors import ModelRefused
+    from models.registry import find, read_card
+
+    try:
+        card = read_card(find(None))
+    except ModelRefused:  # `hcawatch models list` says what is wrong with it
+        return "", ()
+    return card.name, card.shipping.silent
+
+
+def _told(silent: "Silent", tongue: Lang) -> str:
+    from models.shipped import sentence
+
+    return sentence(silent, tongue.value)
+
+
 def _as_table(report: object, tongue: Lang) -> dict[str, object]:
     from hcawatch.config import Report
 
@@ -75,4 +103,11 @@ def _as_table(report: object, tongue: Lang) -> dict[str, object]:
         for fault in report.faults
     ]  # fmt: skip
     found = summary(report.config) if report.config is not None else None
-    return {"file": str(report.path), "faults": faults, "summary": found}
+    model, silent = without_alarm()
+    return {
+        "file": str(report.path), "faults": faults, "summary": found,
+        "model": {
+            "name": model,
+            "no_alarm": [{"class": s.class_name, "why": s.why.value, "what": _told(s, tongue)} for s in silent],
+        },
+    }  # fmt: skip

@@ -28,18 +28,25 @@ LongSide = Annotated[
 def list_(as_json: AsJson = False) -> None:
     """List the sets of weights, each checked against its card."""
     from models.registry import DEFAULT_NAME, available
+    from models.shipped import sentence
 
     rows: list[dict[str, Any]] = []
+    silent: dict[str, list[str]] = {}
     for listed in available():
         card = listed.card
         rows.append(
             {
                 "name": card.name if card else listed.folder.name, "version": card.version if card else None,
                 "sha256": card.sha256 if card else None, "classes": list(card.classes) if card else [],
-                "trained_on": card.trained_on if card else None, "default": listed.folder.name == DEFAULT_NAME,
+                "trained_on": card.trained_on if card else None,
+                "shipped": list(card.shipping.shipped or card.classes) if card else [],
+                "no_alarm": {s.class_name: s.why.value for s in card.shipping.silent} if card else {},
+                "default": listed.folder.name == DEFAULT_NAME,
                 "refused": str(listed.refused) if listed.refused else None,
             }
         )  # fmt: skip
+        if card:
+            silent[card.name] = [sentence(one, "en") for one in card.shipping.silent]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
@@ -50,6 +57,9 @@ def list_(as_json: AsJson = False) -> None:
             continue
         typer.echo(f"{mark} {row['name']} {row['version']}  sha256 {str(row['sha256'])[:12]}…")
         typer.echo(f"    sees {', '.join(row['classes'])}; {row['trained_on']}")
+        typer.echo(f"    may raise alarms: {', '.join(row['shipped'])}")
+        for line in silent[row["name"]]:
+            typer.echo(f"    {line}")
 
 
 @app.command()

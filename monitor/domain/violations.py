@@ -112,6 +112,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     stay_score: float = 0.3
     #: stream seconds without the object after which the episode ends
     gone_s: float = 8.0
+    #: only where the model's card ships the class by name, never where a card says nothing
+    if_shipped: bool = False
     #: why this row does not cry wolf
     guard: str
 
@@ -136,9 +138,29 @@ RULES: tuple[Rule, ...] = (
     Rule(rule_id="heavy-on-track", violation="heavy_vehicle_on_track",
          classes=frozenset({"truck", "excavator", "loader", "crane"}), zone="patrol_track", dwell_s=3.0,
          activities=frozenset({"passing", "stopped", "working"}), guard="wheels inside the drawn track"),
+    Rule(rule_id="fire-5m", violation="fire_5m", classes=frozenset({"fire"}), band_m=5.0, dwell_s=5.0,
+         activities=frozenset({"passing", "stopped", "working"}), if_shipped=True,
+         guard="a flame stays for five seconds; only with a model whose figures for fire are good enough"),
 )  # fmt: skip
-"""Shipped rules. Fire and smoke are in the catalogue, but no rule uses the classes until the detector's
-figures for them are good enough (models/weights/*/MODEL_CARD.md)."""
+"""Shipped rules; `rules_for` says which of them hold with the model that runs. Smoke has none: no article
+forbids it."""
+
+
+def rules_for(shipped: frozenset[str] | None, rules: tuple[Rule, ...] = RULES) -> tuple[Rule, ...]:
+    """The rules as far as a model's classes may raise an alarm.
+
+    Args:
+        shipped: classes that the model's card ships; None if the card says nothing, which forbids no class
+            but arms no row that wants its class shipped by name.
+        rules: the table.
+
+    >>> [rule.rule_id for rule in rules_for(frozenset({"person"}))]
+    ['person-on-pipe', 'person-at-valve']
+    """
+    if shipped is None:
+        return tuple(rule for rule in rules if not rule.if_shipped)
+    kept = (msgspec.structs.replace(rule, classes=rule.classes & shipped) for rule in rules)
+    return tuple(rule for rule in kept if rule.classes)
 
 
 def graded_as(violation: str, rule_id: str, *, may_lie_within: bool) -> str:
