@@ -9,6 +9,7 @@ import typer
 
 from hcawatch.commands import model_sets
 from hcawatch.commands.common import AsJson, CommandError, group, with_examples
+from hcawatch.commands.model_compare import compare
 
 app = group("Detectors: which there are, what one sees, how well, and training another.")
 model_sets.add_to(app)
@@ -179,6 +180,9 @@ def train(
     typer.echo(f"{plan['pictures']} pictures, {read.rendered} of them rendered; training in {target}")
     start(target, python)
     typer.echo(f"done: {target / 'model'} (measure it: hcawatch models eval --model {target / 'model'})")
+
+
+app.command()(compare)
 
 
 def _counted(done: int, total: int) -> None:
