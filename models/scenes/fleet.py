@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -171,6 +171,16 @@ def machine(kind: str, rng: Rng, east_m: float, north_m: float, heading_deg: flo
     there: Frame = (heading(facing), np.array([east_m, north_m, 0.0]))
     placed = assemble([(mesh, after(there, frame)) for mesh, frame in row.build(rng)])
     return Machine(kind=kind, class_name=row.class_name, placed=placed, rgb=livery(rng))
+
+
+def moved(machine: Machine, east_m: float, north_m: float) -> Machine:
+    """The same machine, pose and paint so much further east and north."""
+    placed = Placed(
+        world_m=machine.placed.world_m + np.array([east_m, north_m, 0.0]),
+        local_m=machine.placed.local_m,
+        materials=machine.placed.materials,
+    )
+    return replace(machine, placed=placed)
 
 
 def livery(rng: Rng) -> NDArray[np.float64]:

@@ -50,10 +50,12 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType({
     "drill_rig": Kind(weight=1.0, height_m=(10.0, 22.0), fills=0.25),
 })  # fmt: skip
 
+#: Cut-outs of a class that are enough.
+MOST: Final = 90
 #: A box with a shorter side can't be cut out well.
 SMALLEST_CUT_PX: Final = 56
 #: GrabCut works on a copy with this longer side: larger is slow and no better.
-WORK_PX: Final = 240
+WORK_PX: Final = 200
 #: How much of the box's surroundings it sees, as a share of the box's longer side.
 MARGIN: Final = 0.22
 #: Rules for a convincing mask: shares of the box that it may fill at most, of the mask that is one piece, of each
@@ -93,16 +95,23 @@ class Cutout:
 def cut_all(
     pictures: Sequence[LabelledPicture],
     classes: frozenset[str],
+    seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Cutout, ...]:
-    """All convincing cut-outs of these classes; `progress` is told (pictures done, pictures)."""
-    found: list[Cutout] = []
-    for number, picture in enumerate(pictures):
-        if classes & set(picture.class_names) & set(KINDS):
-            found += _cut_picture(picture, classes)
+    """Convincing cut-outs of these classes, at most MOST of each, from pictures in an order drawn by `seed`.
+
+    `progress` is told (pictures done, pictures).
+    """
+    found: dict[str, list[Cutout]] = {name: [] for name in KINDS if name in classes}
+    order = np.random.default_rng(seed).permutation(len(pictures))
+    for number, k in enumerate(order):
+        wanted = frozenset(name for name, cuts in found.items() if len(cuts) < MOST)
+        if wanted & set(pictures[k].class_names):
+            for one in _cut_picture(pictures[k], wanted):
+                found[one.class_name].append(one)
         if progress is not None:
             progress(number + 1, len(pictures))
-    return tuple(found)
+    return tuple(cutout for cuts in found.values() for cutout in cuts)
 
 
 def _cut_picture(picture: LabelledPicture, classes: frozenset[str]) -> Iterator[Cutout]:
@@ -110,7 +119,7 @@ def _cut_picture(picture: LabelledPicture, classes: frozenset[str]) -> Iterator[
     labels = photographs.labels_px(picture, (bgr.shape[0], bgr.shape[1]))
     for number, (name, box) in enumerate(labels):
         others = labels[:number] + labels[number + 1 :]
-        if name not in classes or name not in KINDS or not _may_be_cut(box, others, bgr.shape):
+        if name not in classes or not _may_be_cut(box, others, bgr.shape):
             continue
         found = cut(bgr, box, name)
         if found is not None:

@@ -3,7 +3,8 @@
     OUT_DIR/images, labels     in YOLO's form, numbered as the data's classes
     OUT_DIR/data.yaml          its one split is `train`: a source of a recipe (`models.training.recipe`)
     OUT_DIR/exhaustive.yaml    which classes are labelled in full, by the beginning of a file's name
-    OUT_DIR/made.jsonl         what each picture was made of
+    OUT_DIR/sites.jsonl, photographs.jsonl, cutouts.jsonl    what each picture was made of
+    OUT_DIR/sites.yaml, …      that this sort is finished: a run that was cut off goes on with the next
 
 Decides how many of which sort; made from the training split only, never from what measures. A picture
 made in a photograph knows what the photograph's source knows, and what was put in.
@@ -12,11 +13,13 @@ made in a photograph knows what the photograph's source knows, and what was put 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import cv2
 import yaml
@@ -26,6 +29,8 @@ from models.eval.held_out import read_held_out, without
 from models.training import cutouts, photographs, scenery
 from models.training.photographs import Made
 
+#: Other numbers make other pictures from the same seed: then all are made anew.
+MAKING: Final = 1
 #: Of the rendered pictures so many are photographs with rendered machines.
 IN_PHOTOGRAPHS: Final = 0.5
 #: Tries for each picture that is wanted, before too few are made.
@@ -48,7 +53,7 @@ def make(
     """Write `rendered` pictures with rendered machines and `pasted` ones with cut-outs; how many of each sort came out.
 
     Args:
-        folder: where to; what an earlier run left there under these names is overwritten.
+        folder: where to; sorts that an earlier run finished there stay, if they are the same.
         data: the training split, without what is held out.
         rendered: how many, the half of them in photographs if there are any to use.
         pasted: how many.
@@ -64,25 +69,59 @@ def make(
     of_photographs = round(IN_PHOTOGRAPHS * rendered) if backgrounds else 0
     known: dict[str, list[str]] = {}
     done: dict[str, int] = {}
-    with (folder / "made.jsonl").open("w", encoding="utf-8") as log:
-        for what, wanted, pictures in (
-            ("sites", rendered - of_photographs, _sites(rendered - of_photographs, seed)),
-            ("photographs", of_photographs, _photographs(of_photographs, seed, backgrounds)),
-            ("cutouts", pasted, _cutouts(pasted, seed, data, progress)),
-        ):
-            done[what] = 0
-            for made in pictures:
-                prefix = _prefix(what, made.background)
-                known[prefix] = _known(made, data.classes)
-                _write(folder, f"{prefix}{done[what]:05d}", made, data.classes, log)
-                done[what] += 1
-                progress(what, done[what], wanted)
-                if done[what] == wanted:
-                    break
+    for what, wanted, pictures in (
+        ("sites", rendered - of_photographs, _sites(rendered - of_photographs, seed)),
+        ("photographs", of_photographs, _photographs(of_photographs, seed, backgrounds)),
+        ("cutouts", pasted, _cutouts(pasted, seed, data, progress)),
+    ):
+        stamp = {"making": MAKING, "seed": seed, "wanted": wanted, "of": _fingerprint(data)}
+        told = _finished(folder / f"{what}.yaml", stamp)
+        if told is None:
+            told = _sort(folder, what, wanted, pictures, data.classes, progress)
+            (folder / f"{what}.yaml").write_text(yaml.safe_dump({**stamp, **told}), encoding="utf-8")
+        known |= told["known"]
+        done[what] = told["made"]
     (folder / "exhaustive.yaml").write_text(yaml.safe_dump(known), encoding="utf-8")
     table = {"train": "images", "names": dict(enumerate(data.classes)), "exhaustive": known}
     (folder / "data.yaml").write_text(yaml.safe_dump(table, sort_keys=False), encoding="utf-8")
     return done
+
+
+def _finished(path: Path, stamp: Mapping[str, object]) -> dict[str, Any] | None:
+    """What an earlier run told of this sort, if it finished it with the same seed, number and data."""
+    if not path.is_file():
+        return None
+    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return told if all(told.get(key) == value for key, value in stamp.items()) else None
+
+
+def _fingerprint(data: LabelledSet) -> str:
+    """Tells whether a set has the same pictures, by name."""
+    names = "\n".join([*data.classes, *(picture.path.name for picture in data.pictures)])
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def _sort(
+    folder: Path,
+    what: str,
+    wanted: int,
+    pictures: Iterator[Made],
+    classes: tuple[str, ...],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the pictures of one sort: {known: {beginning of names: classes}, made: how many}."""
+    for old in [*(folder / "images").glob(f"own-{what}*"), *(folder / "labels").glob(f"own-{what}*")]:
+        old.unlink()
+    known: dict[str, list[str]] = {}
+    count = 0
+    with (folder / f"{what}.jsonl").open("w", encoding="utf-8") as log:
+        for made in itertools.islice(pictures, wanted):
+            prefix = _prefix(what, made.background)
+            known[prefix] = _known(made, classes)
+            _write(folder, f"{prefix}{count:05d}", made, classes, log)
+            count += 1
+            progress(what, count, wanted)
+    return {"known": known, "made": count}
 
 
 def _sites(count: int, seed: int) -> Iterator[Made]:
@@ -99,7 +138,7 @@ def _cutouts(count: int, seed: int, data: LabelledSet, progress: Progress) -> It
     if not count:
         return
     found = cutouts.cut_all(
-        data.pictures, frozenset(data.classes), lambda done, of: progress("cutting", done, of)
+        data.pictures, frozenset(data.classes), seed, lambda done, of: progress("cutting", done, of)
     )
     grounds = photographs.sites_and_roads(data.pictures)
     able = [p for p in grounds if any(cutouts.may_hold(name, p) for name in cutouts.KINDS)]

@@ -29,9 +29,10 @@ SMALLEST_PX = (14.0, 6.0)
 #: Far machines are what photographs lack: one whose longer side is k times this is drawn k**-1.5 as often.
 SMALL_PX = 50.0
 LARGEST_SHARE = 0.5
-#: Places that are tried for a machine, and after how many another kind is.
+#: Places that are tried for a machine, and after how many another kind or another pose is.
 TRIES = 90
 TRIES_OF_KIND = 30
+TRIES_OF_POSE = 10
 #: How much of a machine must be seen past those before it and past the picture's edge.
 SEEN_LEAST = 0.55
 #: Machines stand at least so far from each other, metres.
@@ -164,18 +165,20 @@ def _machine(
     camera: Camera, rng: Rng, light: shade.Light, allowed: Callable[[Box], bool] = lambda box: True
 ) -> _Drawn | None:
     """A machine in view, large enough, mostly inside the picture and where it is allowed; None if no try finds a place."""
-    kind = fleet.any_kind(rng)
-    for number in range(TRIES):
-        if number % TRIES_OF_KIND == TRIES_OF_KIND - 1:
-            kind = fleet.any_kind(rng)
-        row = fleet.FLEET[kind]
+    model = fleet.machine(fleet.any_kind(rng), rng, 0.0, 0.0)
+    for number in range(1, TRIES + 1):
+        if number % TRIES_OF_KIND == 0:
+            model = fleet.machine(fleet.any_kind(rng), rng, 0.0, 0.0)
+        elif number % TRIES_OF_POSE == 0:
+            model = fleet.machine(model.kind, rng, 0.0, 0.0)
+        row = fleet.FLEET[model.kind]
         # More of them far than near, on a logarithmic scale.
         away_m = row.near_m * (row.far_m / row.near_m) ** float(rng.beta(1.8, 1.0))
         across = rng.uniform(-0.55, 0.55) * camera.width_px / camera.focal_px
         yaw = math.radians(camera.yaw_deg) + math.atan(across)
         east = camera.position_enu_m[0] + away_m * math.sin(yaw)
         north = camera.position_enu_m[1] + away_m * math.cos(yaw)
-        machine = fleet.machine(kind, rng, east, north)
+        machine = fleet.moved(model, east, north)
         box = _extent(machine, camera)
         if box is None or not _worth_drawing(box, camera, rng) or not allowed(box):
             continue

@@ -39,9 +39,10 @@ def _with_machine(seed: int) -> np.ndarray:
     return picture
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A set with a training split of empty streets and one machine, and a validation split of its own."""
+    tmp_path = tmp_path_factory.mktemp("data")
     for split in ("train", "val"):
         (tmp_path / "images" / split).mkdir(parents=True)
         (tmp_path / "labels" / split).mkdir(parents=True)
@@ -58,40 +59,64 @@ def data(tmp_path: Path) -> Path:
 
 
 def _run(data: Path, out: Path, *more: str) -> list[dict[str, object]]:
-    mixture.main([str(out), "--data", str(data), "--rendered", "4", "--cutouts", "4", "--seed", "3", *more])
-    return [json.loads(line) for line in (out / "made.jsonl").read_text().splitlines()]
+    mixture.main([str(out), "--data", str(data), "--rendered", "2", "--cutouts", "2", "--seed", "3", *more])
+    lines = [line for path in sorted(out.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in lines]
 
 
-def test_the_command_makes_a_source_of_a_recipe(data: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command makes of it: a site, a photograph with a rendered machine, two with cut-outs."""
+    out = tmp_path_factory.mktemp("made")
+    assert len(_run(data, out)) == 4
+    return out
+
+
+def test_the_command_makes_a_source_of_a_recipe(made: Path) -> None:
     """The folder reads like any set: labels of our classes, and what is known of each picture by its name."""
-    told = _run(data, tmp_path / "out")
-    read = read_set(tmp_path / "out/data.yaml", "train")
+    read = read_set(made / "data.yaml", "train")
     assert read.classes == CLASSES
-    assert len(read.pictures) == len(told) == 8
     by_name = {picture.path.name: picture for picture in read.pictures}
-    sites = [p for name, p in by_name.items() if name.startswith("own-sites")]
-    assert len(sites) == 2
-    assert all(p.exhaustive == set(CLASSES) for p in sites)
-    # A street of css24 says nothing about cranes, though one was put in.
+    site = next(p for name, p in by_name.items() if name.startswith("own-sites"))
+    assert site.exhaustive == set(CLASSES)
+    # A street of css24 says nothing about cranes, though one may have been put in.
     streets = [p for name, p in by_name.items() if "css24" in name]
+    assert len(streets) == 3
     assert all(p.exhaustive == {"person", "excavator", "truck", "loader", "car"} for p in streets)
     assert all(p.class_names for p in streets)
     assert {"excavator"} == {n for p in by_name.values() if "cutouts" in p.path.name for n in p.class_names}
-    same = read_set(tmp_path / "out/data.yaml", "train", tmp_path / "out/exhaustive.yaml")
+    same = read_set(made / "data.yaml", "train", made / "exhaustive.yaml")
     assert [p.exhaustive for p in same.pictures] == [p.exhaustive for p in read.pictures]
 
 
-def test_a_seed_gives_the_same_files(data: Path, tmp_path: Path) -> None:
-    """Two runs agree byte by byte; another seed does not."""
-    _run(data, tmp_path / "a")
-    _run(data, tmp_path / "b")
-    names = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*") if p.is_file())
-    assert len(names) > 16
+def test_every_picture_has_its_labels(made: Path) -> None:
+    """A label file stands beside each picture, with boxes inside it."""
+    for path in (made / "images").iterdir():
+        assert label_path(path).is_file()
+        _, boxes = read_labels(label_path(path), CLASSES)
+        assert (boxes >= 0).all()
+        assert (boxes <= 1).all()
+
+
+def test_a_seed_gives_the_same_files(data: Path, made: Path, tmp_path: Path) -> None:
+    """Another run agrees byte by byte."""
+    _run(data, tmp_path)
+    names = sorted(p.relative_to(made) for p in made.rglob("*") if p.is_file())
+    assert len(names) == 4 + 4 + 3 + 3 + 2
     for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
-    _run(data, tmp_path / "c", "--seed", "4")
-    first = next(name for name in names if name.suffix == ".jpg")
-    assert (tmp_path / "a" / first).read_bytes() != (tmp_path / "c" / first).read_bytes()
+        assert (made / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def test_a_run_that_was_cut_off_goes_on(data: Path, made: Path) -> None:
+    """What is finished is not made again; what isn't, or is wanted otherwise, is, and nothing old stays."""
+    kept, again = made / "images/own-sites_00000.jpg", next((made / "images").glob("own-cutouts-*"))
+    when, before = kept.stat().st_mtime_ns, again.read_bytes()
+    (made / "cutouts.yaml").unlink()
+    (made / "images/own-cutouts-css24_00009.jpg").write_bytes(b"half a picture")
+    _run(data, made)
+    assert kept.stat().st_mtime_ns == when
+    assert again.read_bytes() == before
+    assert len(list((made / "images").iterdir())) == 4
 
 
 def test_nothing_that_measures_is_used(data: Path, tmp_path: Path) -> None:
@@ -108,40 +133,49 @@ def test_nothing_that_measures_is_used(data: Path, tmp_path: Path) -> None:
         patch.setattr(cv2, "imread", watched)
         told = _run(data, tmp_path / "out", "--leave-out", str(tmp_path / "held-out.yaml"))
     assert set(opened) == {"css24_0", "kerou_m"}
-    assert {row["background"] for row in told} <= {"css24_0.png", "kerou_m.png", None}
+    assert {row["background"] for row in told} <= {"css24_0.png", None}
 
 
 def _changed(made: Made, background: LabelledPicture) -> np.ndarray:
-    """Where a made picture differs from its background by more than compression does."""
+    """Where a made picture differs from its background."""
     before = photographs.read(background).astype(int)
-    return np.asarray(np.abs(made.bgr.astype(int) - before).max(axis=2) > 60)
+    return np.asarray(np.abs(made.bgr.astype(int) - before).max(axis=2) > 6)
+
+
+@pytest.fixture
+def uncompressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures as they are before the camera's noise and blocks, so that every change is ours."""
+    monkeypatch.setattr(
+        photographs, "finished", lambda picture, noise, rng: np.clip(picture, 0, 255).astype(np.uint8)
+    )
 
 
 def _backgrounds(data: Path) -> tuple[LabelledPicture, ...]:
     return tuple(p for p in read_set(data, "train").pictures if not p.class_names)
 
 
+@pytest.mark.usefixtures("uncompressed")
 def test_labels_of_rendered_machines_lie_where_pixels_changed(data: Path) -> None:
-    """In a photograph the strong changes are in the new boxes or in shadows on the ground, and every box has some."""
+    """In a photograph every new box has changes, and above the boxes nothing is changed: shadows lie on the ground."""
     made = list(
-        scenery.on_photographs(6, 1, photographs.usable(photographs.without_machines(_backgrounds(data))))
+        scenery.on_photographs(3, 1, photographs.usable(photographs.without_machines(_backgrounds(data))))
     )
-    assert len(made) >= 3
+    assert len(made) >= 2
     for one in made:
         assert one.background is not None
         changed = _changed(one, one.background)
         for k in one.added:
             x0, y0, x1, y1 = (round(v) for v in one.objects[k][1])
-            assert changed[y0:y1, x0:x1].any()
-            # Above every box nothing is changed: shadows lie on the ground.
+            assert changed[y0:y1, x0:x1].mean() > 0.05
         highest = min(one.objects[k][1][1] for k in one.added)
         assert not changed[: max(0, int(highest) - 2)].any()
 
 
+@pytest.mark.usefixtures("uncompressed")
 def test_cut_outs_are_labelled_where_they_are(data: Path) -> None:
     """What differs from the background lies in the labelled boxes, but for the shadow at the foot."""
     pictures = read_set(data, "train").pictures
-    found = cutouts.cut_all(pictures, frozenset(CLASSES))
+    found = cutouts.cut_all(pictures, frozenset(CLASSES), 1)
     assert [c.class_name for c in found] == ["excavator"]
     made = list(cutouts.pasted(8, 2, found, _backgrounds(data)))
     assert len(made) >= 4
@@ -152,7 +186,10 @@ def test_cut_outs_are_labelled_where_they_are(data: Path) -> None:
         for k in one.added:
             x0, y0, x1, y1 = (round(v) for v in one.objects[k][1])
             assert changed[y0:y1, x0:x1].mean() > 0.2
+            # The shadow lies around its foot.
+            wide = (x1 - x0) // 4 + 8
             changed[max(0, y0 - 2) : y1 + 2, max(0, x0 - 2) : x1 + 2] = False
+            changed[y1 - wide : y1 + wide, max(0, x0 - wide) : x1 + wide] = False
         assert not changed.any()
 
 
@@ -246,13 +283,3 @@ def test_a_colour_of_one_side_only_is_its_own() -> None:
     assert share[5, 5] > 0.95
     assert share[5, 55] < 0.05
     assert share[35, 5] == pytest.approx(0.5, abs=0.05)
-
-
-def test_labels_stand_beside_pictures(data: Path, tmp_path: Path) -> None:
-    """Every picture has its label file, boxes within the picture, and at least the site's pictures have machines."""
-    _run(data, tmp_path / "out")
-    for path in (tmp_path / "out/images").iterdir():
-        _, boxes = read_labels(label_path(path), CLASSES)
-        assert label_path(path).is_file()
-        assert (boxes >= 0).all()
-        assert (boxes <= 1).all()
