@@ -51,7 +51,7 @@ def compare(
     from models.eval.dataset import read_set
     from models.eval.run import look
     from models.registry import find, load, read_card
-    from monitor.domain.violations import RULES
+    from monitor.domain.violations import rules_for
 
     sets = [find(old), find(new)]
     sides = [read_card(folder).long_side_px for folder in sets]
@@ -67,10 +67,16 @@ def compare(
         [tuple(look(pictures, detector, progress.of(total))) for detector in detectors]
         for pictures in (labelled, own)
     ]
+    alarms = [
+        frozenset().union(
+            *(rule.classes for rule in rules_for(None if info.shipped is None else frozenset(info.shipped)))
+        )
+        for info in infos
+    ]
     found = compared(
         (seen[0][0], seen[0][1]), (seen[1][0], seen[1][1]), labelled=labelled.classes,
         old_classes=infos[0].classes, new_classes=infos[1].classes,
-        shipped=frozenset().union(*(rule.classes for rule in RULES)), threshold=threshold,
+        old_alarms=alarms[0], new_alarms=alarms[1], threshold=threshold,
         same=infos[0].sha256 == infos[1].sha256 and sides[0] == sides[1],
     )  # fmt: skip
     limits = rules.Limits(may_lose=may_lose, may_rise=may_rise)

@@ -31,7 +31,8 @@ def compare(
     labelled: Sequence[str],
     old_classes: Sequence[str],
     new_classes: Sequence[str],
-    shipped: Collection[str],
+    old_alarms: Collection[str],
+    new_alarms: Collection[str],
     threshold: float = ENTER_SCORE,
     same: bool = False,
     resamples: int = bootstrap.RESAMPLES,
@@ -44,7 +45,8 @@ def compare(
         labelled: classes of the frozen set.
         old_classes: what the old one knows.
         new_classes: what the new one knows.
-        shipped: classes on which shipped rules raise alarms.
+        old_alarms: classes on which rules raise alarms with the old one, as its card ships them.
+        new_alarms: likewise with the new one.
         threshold: score from which rules take a box as seen.
         same: both are the same network at the same input size.
         resamples: draws of an interval.
@@ -57,12 +59,11 @@ def compare(
             continue
         pair = (place(frozen[0], name, IOU), place(frozen[1], name, IOU))
         drawn = tuple(bootstrap.average_precisions(one, draws) for one in pair)
-        row = _class(name, pair, draws, (drawn[0], drawn[1]), shipped=name in shipped, threshold=threshold)
+        row = _class(name, pair, draws, (drawn[0], drawn[1]), shipped=name in old_alarms, threshold=threshold)
         classes.append(row)
         if counts(row):
             means.append((row.figures["map50"], drawn))
-    alarming = [name for name in common if name in shipped]
-    only_old = tuple(name for name in old_classes if name not in new_classes)
+    alarms = ([n for n in old_classes if n in old_alarms], [n for n in new_classes if n in new_alarms])
     return Comparison(
         threshold=threshold,
         classes=tuple(classes),
@@ -71,10 +72,11 @@ def compare(
             new=_mean([paired.new for paired, _ in means]),
             interval=bootstrap.interval(_mean_difference([(old, new) for _, (old, new) in means])),
         ),
-        site=_site(site, alarming, threshold, resamples),
-        only_old=only_old,
+        site=_site(site, alarms, threshold, resamples),
+        only_old=tuple(name for name in old_classes if name not in new_classes),
         only_new=tuple(name for name in new_classes if name not in old_classes),
-        gone=tuple(name for name in only_old if name in shipped),
+        gone=tuple(name for name in alarms[0] if name not in alarms[1]),
+        added=tuple(name for name in alarms[1] if name not in alarms[0]),
         same=same,
     )
 
@@ -118,11 +120,18 @@ def false_alarms(pictures: Sequence[Seen], name: str, threshold: float) -> Value
 
 
 def _site(
-    site: tuple[Sequence[Seen], Sequence[Seen]], names: Sequence[str], threshold: float, resamples: int
+    site: tuple[Sequence[Seen], Sequence[Seen]],
+    alarms: tuple[Sequence[str], Sequence[str]],
+    threshold: float,
+    resamples: int,
 ) -> ComparedSite:
-    each = [{name: false_alarms(seen, name, threshold) for name in names} for seen in site]
     pictures = len(site[0])
-    totals = [sum(one.values(), np.zeros(pictures)) for one in each]
+    nothing = np.zeros(pictures)
+    each = [
+        {name: false_alarms(seen, name, threshold) for name in names}
+        for seen, names in zip(site, alarms, strict=True)
+    ]
+    totals = [sum(one.values(), nothing) for one in each]
     draws = bootstrap.draw(pictures, resamples)
     return ComparedSite(
         pictures=pictures,
@@ -130,7 +139,11 @@ def _site(
             [float(total.mean()) if pictures else math.nan for total in totals],
             [draws.weights @ total / max(1, pictures) for total in totals],
         ),
-        by_class={name: (int(each[0][name].sum()), int(each[1][name].sum())) for name in names},
+        totals=(totals[0], totals[1]),
+        by_class={
+            name: (int(each[0].get(name, nothing).sum()), int(each[1].get(name, nothing).sum()))
+            for name in dict.fromkeys((*alarms[0], *alarms[1]))
+        },
     )
 
 

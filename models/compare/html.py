@@ -14,7 +14,6 @@ from typing import Final
 import cv2
 import numpy as np
 
-from models.compare.figures import false_alarms
 from models.compare.texts import say, signed, text
 from models.compare.values import FIGURES, Comparison, Paired
 from models.compare.verdict import Limits, Reason, Verdict
@@ -50,18 +49,13 @@ def write_page(
         folder, Path(__file__).with_name("compare.html.j2"), text,
         found=found, verdict=verdict, reasons=reasons, say=say, signed=signed, old=old, new=new, pictures=pictures,
         figures=FIGURES, bar=_bar, place=_place, width=WIDTH, may_lose=limits.may_lose,
-        shown=_shown(folder, found, old.site, new.site),
+        shown=_shown(folder, found, new.site),
     )  # fmt: skip
 
 
-def _shown(
-    folder: Path, found: Comparison, old: Sequence[Seen], new: Sequence[Seen]
-) -> list[tuple[str, str, int, int]]:
+def _shown(folder: Path, found: Comparison, new: Sequence[Seen]) -> list[tuple[str, str, int, int]]:
     """(file, picture's name, false alarms of the old, of the new), most of the new first."""
-    counts = [
-        sum((false_alarms(seen, name, found.threshold) for name in found.site.by_class), np.zeros(len(seen)))
-        for seen in (old, new)
-    ]
+    counts = found.site.totals
     order = [k for k in np.argsort(-counts[1], kind="stable").tolist() if counts[1][k] > 0][:WORST]
     shown = []
     for number, k in enumerate(order):

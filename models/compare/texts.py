@@ -14,8 +14,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "worse": {"en": "The candidate is worse", "zh": "候选模型更差"},
     "undecided": {"en": "Undecided", "zh": "尚无定论"},
     "class_gone": {
-        "en": "The candidate doesn't know {class_name}, on which rules raise alarms.",
-        "zh": "候选模型不识别“{class_name}”，而告警规则需要该类别。",
+        "en": "No alarm would be raised on {class_name} any more: the candidate doesn't know it, or its card doesn't ship it.",
+        "zh": "“{class_name}”将不再告警：候选模型不识别该类别，或其说明卡未将其列为可告警类别。",
     },
     "class_loses": {
         "en": "{class_name} loses: {figure} {old} → {new}, at best {high} (95 %; {boxes} boxes), more than the {limit} allowed.",
@@ -64,6 +64,10 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Only the candidate knows {class_name}: not compared.",
         "zh": "只有候选模型识别“{class_name}”：未比较。",
     },
+    "alarms_added": {
+        "en": "The candidate would raise alarms on {class_name}; the model in use doesn't.",
+        "zh": "候选模型会对“{class_name}”告警，在用模型不会。",
+    },
     "same_weights": {"en": "Both are the same network at the same size.", "zh": "两者是同一个网络，输入尺寸也相同。"},
     "against": {"en": "against it", "zh": "不利"},
     "open": {"en": "open", "zh": "待定"},
@@ -86,8 +90,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "difference": {"en": "difference in AP50", "zh": "AP50 差值"},
     "site": {"en": "False alarms on the site", "zh": "现场误报"},
     "site_is": {
-        "en": "Boxes from the threshold on that no label explains, of the classes that raise alarms.",
-        "zh": "得分达到阈值且无标注对应的检出框，仅计告警类别。",
+        "en": "Boxes from the threshold on that no label explains, of the classes on which rules raise alarms with that model, as its card ships them.",
+        "zh": "得分达到阈值且无标注对应的检出框，仅计该模型说明卡列为可告警的类别。",
     },
     "in_use": {"en": "in use", "zh": "在用"},
     "candidate": {"en": "candidate", "zh": "候选"},

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.eval.bootstrap import Interval
 
 #: The figures of a class that are compared, as `models.eval` names them.
@@ -43,7 +46,7 @@ class ComparedClass:
     """A class that both know, on the frozen set."""
 
     name: str
-    #: A shipped rule raises alarms on it.
+    #: Rules raise alarms on it with the model in use.
     shipped: bool
     images: int
     boxes: int
@@ -53,12 +56,14 @@ class ComparedClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedSite:
-    """False alarms on a site's own pictures, of the shipped classes that both know."""
+    """False alarms on a site's own pictures, each detector's of the classes on which rules raise alarms with it."""
 
     pictures: int
     #: Found boxes from the threshold on that nothing labelled explains, a picture.
     a_picture: Paired
-    #: {class: (old, new)} in all pictures together.
+    #: (pictures,) of the old, and of the new.
+    totals: tuple[NDArray[np.float64], NDArray[np.float64]]
+    #: {class: (old, new)} in all pictures together; 0 where a class raises no alarm.
     by_class: Mapping[str, tuple[int, int]]
 
 
@@ -74,8 +79,10 @@ class Comparison:
     #: Classes that only one of the two knows.
     only_old: tuple[str, ...]
     only_new: tuple[str, ...]
-    #: Those of `only_old` on which shipped rules raise alarms.
+    #: Classes on which rules raise alarms with the old one and not with the new, which doesn't know them or
+    #: whose card doesn't ship them; and the other way round.
     gone: tuple[str, ...]
+    added: tuple[str, ...]
     #: Both are the same network at the same input size.
     same: bool
 
@@ -97,6 +104,8 @@ def as_table(found: Comparison) -> dict[str, Any]:
         },
         "only_old": list(found.only_old),
         "only_new": list(found.only_new),
+        "alarms_gone": list(found.gone),
+        "alarms_added": list(found.added),
     }
 
 

@@ -57,6 +57,7 @@ class Code(StrEnum):
     NOTHING_IMPROVES = "nothing_improves"
     CLASS_TOO_RARE = "class_too_rare"
     CLASS_ADDED = "class_added"
+    ALARMS_ADDED = "alarms_added"
     SAME_WEIGHTS = "same_weights"
 
 
@@ -94,7 +95,7 @@ class Rule:
 
 
 def counts(c: ComparedClass) -> bool:
-    """Whether rules raise alarms on a class, and it has labels enough for a figure of it to say anything."""
+    """Whether rules raise alarms on a class with the model in use, and it has labels enough for a figure of it to say anything."""
     return c.shipped and c.boxes >= MIN_BOXES and c.images >= MIN_PICTURES
 
 
@@ -192,6 +193,10 @@ def _added(found: Comparison, _: Limits) -> Found:
     yield from ((name, "", {}) for name in found.only_new)
 
 
+def _alarms_added(found: Comparison, _: Limits) -> Found:
+    yield from ((name, "", {}) for name in found.added)
+
+
 def _same(found: Comparison, _: Limits) -> Found:
     if found.same:
         yield "", "", {}
@@ -210,6 +215,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(code=Code.FALSE_ALARMS_FALL, effect=Effect.FOR, applies=_fall),
     Rule(code=Code.CLASS_TOO_RARE, effect=Effect.NOTE, applies=_too_rare),
     Rule(code=Code.CLASS_ADDED, effect=Effect.NOTE, applies=_added),
+    Rule(code=Code.ALARMS_ADDED, effect=Effect.NOTE, applies=_alarms_added),
     Rule(code=Code.SAME_WEIGHTS, effect=Effect.NOTE, applies=_same),
 )
 

@@ -69,11 +69,11 @@ def _class(name: str = "excavator", *, shipped: bool = True, images: int = 100, 
 
 def _found(
     *classes: ComparedClass, mean: Paired = NOTHING, site: Paired = NOTHING, pictures: int = 50,
-    gone: tuple[str, ...] = (), added: tuple[str, ...] = (), same: bool = False,
+    gone: tuple[str, ...] = (), new: tuple[str, ...] = (), added: tuple[str, ...] = (), same: bool = False,
 ) -> Comparison:  # fmt: skip
     return Comparison(
-        threshold=0.5, classes=classes or (_class(),), mean_map50=mean, only_old=gone, only_new=added, gone=gone, same=same,
-        site=ComparedSite(pictures=pictures, a_picture=site, by_class={}),
+        threshold=0.5, classes=classes or (_class(),), mean_map50=mean, only_old=gone, only_new=new, gone=gone, added=added, same=same,
+        site=ComparedSite(pictures=pictures, a_picture=site, totals=(np.zeros(pictures), np.zeros(pictures)), by_class={}),
     )  # fmt: skip
 
 
@@ -99,7 +99,8 @@ CASES: Mapping[str, tuple[Comparison, Verdict, set[Code]]] = {
     "many boxes in few pictures": (_found(_class(), _class("crane", images=9), mean=GAIN), Verdict.BETTER, {Code.CLASSES_IMPROVE, Code.CLASS_TOO_RARE}),
     "all classes are rare": (_found(_class(boxes=19), site=FALL), Verdict.UNDECIDED, {Code.NOTHING_JUDGED, Code.FALSE_ALARMS_FALL, Code.CLASS_TOO_RARE}),
     "a class is gone": (_found(mean=GAIN, gone=("crane",)), Verdict.WORSE, {Code.CLASS_GONE, Code.CLASSES_IMPROVE}),
-    "a class is new": (_found(mean=GAIN, added=("drone",)), Verdict.BETTER, {Code.CLASS_ADDED, Code.CLASSES_IMPROVE}),
+    "a class is new": (_found(mean=GAIN, new=("drone",)), Verdict.BETTER, {Code.CLASS_ADDED, Code.CLASSES_IMPROVE}),
+    "alarms on one class more": (_found(mean=GAIN, added=("loader",)), Verdict.BETTER, {Code.ALARMS_ADDED, Code.CLASSES_IMPROVE}),
     "more false alarms": (_found(mean=GAIN, site=_pair(0.01, 0.2)), Verdict.WORSE, {Code.FALSE_ALARMS_RISE, Code.CLASSES_IMPROVE}),
     "perhaps more false alarms": (_found(mean=GAIN, site=_pair(-0.1, 0.2)), Verdict.UNDECIDED, {Code.FALSE_ALARMS_MAY_RISE, Code.CLASSES_IMPROVE}),
     "hardly more false alarms": (_found(mean=GAIN, site=_pair(-0.1, 0.05)), Verdict.BETTER, {Code.CLASSES_IMPROVE}),
@@ -190,7 +191,8 @@ def _compare(old: list[Seen], new: list[Seen], site: tuple[list[Seen], list[Seen
         "labelled": ["excavator"],
         "old_classes": ["excavator"],
         "new_classes": ["excavator"],
-        "shipped": {"excavator"},
+        "old_alarms": {"excavator"},
+        "new_alarms": {"excavator"},
     }
     return compare((old, new), site or ([], []), **(both | {"resamples": 200} | changed))
 
@@ -273,15 +275,29 @@ def test_false_alarms_are_what_no_label_explains() -> None:
 
 
 def test_classes_that_only_one_knows_are_told_and_not_compared() -> None:
-    """The common ones are compared; a shipped class that the candidate lacks speaks against it."""
+    """The common ones are compared; a class that raises alarms and that the candidate lacks speaks against it."""
     pictures = [_seen(str(k), 1, [HIT]) for k in range(20)]
     found = _compare(
         pictures, pictures, labelled=["excavator", "crane", "drone"], old_classes=["excavator", "crane", "car"],
-        new_classes=["drone", "excavator"], shipped={"excavator", "crane"},
+        new_classes=["drone", "excavator"], old_alarms={"excavator", "crane"}, new_alarms={"excavator", "crane"},
     )  # fmt: skip
     assert [c.name for c in found.classes] == ["excavator"]
     assert (found.only_old, found.only_new, found.gone) == (("crane", "car"), ("drone",), ("crane",))
     assert decide(found)[0] is Verdict.WORSE
+
+
+def test_each_is_judged_by_the_alarms_that_its_card_allows() -> None:
+    """A class that only the candidate's card ships counts on the site for it alone; one that it no longer ships is gone."""
+    pictures = [_seen(str(k), 1, [HIT]) for k in range(20)]
+    site = [_seen(str(k), 0, [FALSE, ("person", 0.9, BOX)]) for k in range(20)]
+    known = {"old_classes": ["excavator", "person"], "new_classes": ["excavator", "person"]}
+    one, two = {"excavator"}, {"excavator", "person"}
+    found = _compare(pictures, pictures, (site, site), **known, old_alarms=one, new_alarms=two)
+    assert found.site.by_class == {"excavator": (20, 20), "person": (0, 20)}
+    assert (found.site.a_picture.old, found.site.a_picture.new, found.added) == (1.0, 2.0, ("person",))
+    assert Code.FALSE_ALARMS_RISE in {reason.code for reason in decide(found)[1]}
+    back = _compare(pictures, pictures, **known, old_alarms=two, new_alarms=one)
+    assert (back.gone, decide(back)[0]) == (("person",), Verdict.WORSE)
 
 
 def test_limits_are_told_as_they_are() -> None:
