@@ -1,19 +1,21 @@
-"""`hcawatch models duplicates` and `hold-out`: honest sets of pictures, before anything is trained or measured."""
+"""`hcawatch models duplicates`, `hold-out` and `calibrate`: honest sets of pictures, and honest scores by them."""
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hcawatch.commands.common import with_examples
+from hcawatch.commands.common import CommandError, with_examples
 
 
 def add_to(app: typer.Typer) -> None:
     """Make these commands of `hcawatch models`."""
     app.command("duplicates")(duplicates)
     app.command("hold-out")(hold_out)
+    app.command("calibrate")(calibrate)
 
 
 @with_examples("hcawatch models hold-out --data pictures/data.yaml --out held-out.yaml")
@@ -110,6 +112,80 @@ def _twin(row: dict[str, Any]) -> str:
         for k, split, source in zip("ab", row["splits"], row["sources"], strict=True)
     )
     return f"{a} = {b}: {row['reason']}, distance {row['distance']}, likeness {row['likeness']}, corners {row['corners']}"
+
+
+@with_examples(
+    "hcawatch models calibrate train-mine/model --only models/training/held-out.yaml",
+    "hcawatch models calibrate train-mine/model --data site/data.yaml --split val --dry-run --json",
+)
+def calibrate(
+    model: Annotated[str, typer.Argument(metavar="NAME_OR_FOLDER", help="The set of weights whose card gets the calibration.", show_default=False)],
+    data: Annotated[Path, typer.Option(help="Labelled pictures that training has not seen: a data.yaml in YOLO's form.")] = Path("../shared/data/data.yaml"),
+    split: Annotated[str, typer.Option(help="Which of the data's splits.")] = "train",
+    only: Annotated[Path | None, typer.Option(metavar="YAML", help="A list of names from `hcawatch models hold-out`: only these pictures of the split.", show_default=False)] = None,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="CPU threads for one picture.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it; leave the card as it is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The last line is one JSON object with every figure.")] = False,
+) -> None:  # fmt: skip
+    """Make 0.8 mean that eight of ten such boxes are right, and write the curve into the card.
+
+    Each source of pictures is scored by a fit on all others; if that is no better than the raw scores,
+    nothing is written and the exit status is 1. Average precision stays as it is. Thresholds of rules then
+    mean calibrated scores.
+    """
+    from models.backends import FALLBACK, Options
+    from models.card_file import with_calibration
+    from models.eval.calibrate import as_section, collect, verdict
+    from models.eval.dataset import read_set
+    from models.eval.held_out import narrowed
+    from models.eval.run import look
+    from models.eval.summary import STAY_SCORE
+    from models.registry import build, find, read_card
+
+    labelled = narrowed(read_set(data, split), only)
+    card = read_card(find(model))
+    # The raw scores are what is fitted, whatever the card has now.
+    detector = build(
+        replace(card, calibration=None), FALLBACK, Options(threads=threads, long_side_px=card.long_side_px)
+    )
+    pictures = tuple(look(labelled, detector, counted if sys.stderr.isatty() else None))
+    found = verdict(collect(pictures, labelled.classes), score_from=STAY_SCORE)
+    made = f"hcawatch models calibrate --split {split}" + (f" --only {only.name}" if only else "")
+    section = as_section(found, made_by=made, pictures=len(pictures))
+    if as_json:
+        typer.echo(json.dumps({"model": card.name, "refused": found.refused, **section}, ensure_ascii=False))
+    else:
+        typer.echo(_told(section))
+    if found.refused is not None:
+        raise CommandError(f"not calibrated, the card stays as it is: {_REFUSED[found.refused.value]}")
+    if not dry_run:
+        path = card.folder / "card.yaml"
+        partial = path.with_suffix(".partial")
+        partial.write_text(with_calibration(path.read_text(encoding="utf-8"), section), encoding="utf-8")
+        partial.replace(path)
+        typer.echo(f"written into {path}", err=as_json)
+
+
+_REFUSED = {
+    "one_source": "all pictures are of one source, so nobody can tell whether it carries over to another",
+    "few_hits": "too few of the found boxes are right to learn from",
+    "no_better": "sources are not better off with a fit on the others than with the raw scores",
+}
+
+
+def _told(section: dict[str, Any]) -> str:
+    lines = [
+        f"{'source':>14} {'boxes':>7} {'loss':>8} {'then':>8} {'error':>8} {'then':>8} {'from 0.3':>9} {'then':>8}"
+    ]
+    for name, row in {**section["sources"], "all": section["all"]}.items():
+        cells = [
+            f"{v:>8.4f}" if v is not None else f"{'-':>8}"
+            for key in ("loss", "ece", "ece_from_0.3")
+            for v in row[key]
+        ]
+        lines.append(f"{name:>14} {row['boxes']:>7} " + " ".join(cells))
+    lines.append(f"best of the ways: {section['way']}; {section['others']}")
+    return "\n".join(lines)
 
 
 def counted(done: int, total: int) -> None:

@@ -11,12 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibrated import AS_IT_IS, EDGE, Calibration, Curve
+from models.calibrated import AS_IT_IS, EDGE, Calibration, Curve, as_table
 from models.eval import calibration
 from models.eval.matching import COCO_IOUS, match, pool
 from models.eval.values import Seen
@@ -195,6 +195,25 @@ def _climb(x: Values, hit: Values, near: Values) -> list[float]:
         if not negative.any():
             return [float(value) for value in weights]
         free &= ~negative
+
+
+def as_section(found: Verdict, *, made_by: str, pictures: int) -> dict[str, Any]:
+    """What a card says of its calibration: the curves, and each figure as [raw, by a fit on all other sources]."""
+    return {
+        **as_table(found.calibration), "way": str(found.way), "made_by": made_by, "pictures": pictures,
+        "all": _row(found.raw, found.by_others),
+        "sources": {name: _row(*both) for name, both in found.sources.items()},
+    }  # fmt: skip
+
+
+def _row(raw: Quality, after: Quality) -> dict[str, Any]:
+    def both(a: float, b: float) -> list[float | None]:
+        return [None if math.isnan(v) else round(v, 4) for v in (a, b)]
+
+    return {
+        "boxes": raw.boxes, "loss": both(raw.loss, after.loss), "ece": both(raw.ece, after.ece),
+        "ece_from_0.3": both(raw.ece_from_stay, after.ece_from_stay),
+    }  # fmt: skip
 
 
 def _of_source(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
+from hcawatch.cli import app
+from hcawatch.commands.common import CommandError
+from models import registry
 from models.calibrated import (
     AS_IT_IS,
     Calibrated,
@@ -28,7 +34,9 @@ from models.eval import precision
 from models.eval.calibrate import WAYS, Boxes, Refusal, Shape, Way, by_other_sources, collect, fit, verdict
 from models.eval.matching import COCO_IOUS, match, pool
 from models.eval.values import Seen
+from models.predict import read_image
 
+PROBE = Path(registry.__file__).parent / "probe.jpg"
 SLOPES = st.floats(0, 5)
 TOO_LOW = Curve(low=1.0, high=2.2, offset=-0.4)
 
@@ -240,3 +248,69 @@ def test_a_wrong_calibration_is_told_with_its_key(raw: object, said: str) -> Non
     """Scores by a half-read curve would open or hide alarms: such a card is refused."""
     with pytest.raises(ValueError, match=said):
         read_calibration(raw, ("fire",))
+
+
+@pytest.fixture
+def two_sources(tmp_path: Path) -> Path:
+    """A data.yaml of two sources with the probe picture in each, labelled with what the shipped weights see."""
+    frame = read_image(PROBE)
+    height, width = frame.shape[:2]
+    folders = [tmp_path / kind / "val" for kind in ("images", "labels")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    sure = [d for d in registry.load().detect(frame) if d.score >= 0.3]
+    rows = ""
+    for d in sure:
+        x0, y0, x1, y1 = d.xyxy
+        rows += (
+            f"0 {(x0 + x1) / 2 / width} {(y0 + y1) / 2 / height} {(x1 - x0) / width} {(y1 - y0) / height}\n"
+        )
+    for source in ("kerou", "css24"):
+        for k in range(12):
+            shutil.copy(PROBE, folders[0] / f"{source}_{k}.jpg")
+            (folders[1] / f"{source}_{k}.txt").write_text(rows)
+    path = tmp_path / "data.yaml"
+    path.write_text(yaml.safe_dump({"path": ".", "val": "images/val", "names": ["excavator"]}))
+    return path
+
+
+def test_the_command_writes_a_calibration_that_the_card_can_be_read_with(
+    two_sources: Path, tmp_path: Path
+) -> None:
+    """What is seen surely here is always right: the card gets a curve, says so, and the same boxes score higher."""
+    folder = Path(shutil.copytree(registry.WEIGHTS_ROOT / registry.DEFAULT_NAME, tmp_path / "copy"))
+    before = (folder / "card.yaml").read_text()
+    raw = registry.load(folder).detect(read_image(PROBE))
+    arguments = ["models", "calibrate", str(folder), "--data", str(two_sources), "--split", "val", "--json"]
+    dry = CliRunner().invoke(app, [*arguments, "--dry-run"], catch_exceptions=False)
+    assert (folder / "card.yaml").read_text() == before
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    table = json.loads(result.stdout.splitlines()[-1])
+    assert json.loads(dry.stdout.splitlines()[-1]) == table
+    assert table["all"]["loss"][1] < table["all"]["loss"][0]
+    assert set(table["sources"]) == {"kerou", "css24"}
+    card = registry.read_card(folder)
+    assert card.calibration is not None
+    assert card.calibration.others.low == table["others"]["low"]
+    text = (folder / "card.yaml").read_text()
+    assert "scores_calibrated: true" in text
+    assert text.startswith(before[:200])  # people's own lines stay
+    best = max(d.score for d in raw if d.class_name == "excavator")
+    assert registry.load(folder).detect(read_image(PROBE))[0].score > best
+    CliRunner().invoke(app, arguments, catch_exceptions=False)  # fitted on raw scores again, and written once
+    assert registry.read_card(folder).calibration == card.calibration
+    assert (folder / "card.yaml").read_text().count("\ncalibration:") == 1
+
+
+def test_the_command_refuses_and_leaves_the_card(two_sources: Path, tmp_path: Path) -> None:
+    """With pictures of one source only there is no calibration: exit 1, the reason, the card untouched."""
+    folder = Path(shutil.copytree(registry.WEIGHTS_ROOT / registry.DEFAULT_NAME, tmp_path / "copy"))
+    before = (folder / "card.yaml").read_text()
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump({"pictures": [f"kerou_{k}" for k in range(12)]}))
+    result = CliRunner().invoke(
+        app, ["models", "calibrate", str(folder), "--data", str(two_sources), "--split", "val", "--only",
+              str(tmp_path / "one.yaml")],
+    )  # fmt: skip
+    assert isinstance(result.exception, CommandError)
+    assert "one source" in str(result.exception)
+    assert (folder / "card.yaml").read_text() == before
