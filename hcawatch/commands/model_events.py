@@ -32,7 +32,7 @@ def eval_events(
     detector = load(folder, threads=threads, long_side_px=side)
     watched = tuple(watch(chosen, detector, progress=counted if sys.stderr.isatty() else None))
     thresholds = dict.fromkeys(detector.info.classes, threshold)
-    found = summarise(watched, thresholds, within_s=truth.within_s)
+    found = summarise(watched, thresholds, within_s=truth.within_s, shipped=detector.info.shipped)
     if html is not None:
         page = write_event_page(html, found, info=detector.info, long_side_px=side)
         typer.echo(str(page), err=as_json)
@@ -48,7 +48,7 @@ def _event_figures(table: dict[str, Any]) -> str:
     lines = [
         " ".join([f"{'class':>10}", *(f"{key:>{len(key)}}" for key in keys), "false a camera and day (95 %)"])
     ]
-    for name, row in [*table["classes"].items(), ("all", table["all"])]:
+    for name, row in [*table["classes"].items(), ("all", table["all"]), ("alarms", table["shipped"])]:
         cells = (f"{'-' if row[key] is None else row[key]:>{len(key)}}" for key in keys)
         low, high = row["false_per_camera_day_interval"]
         rate = f"{row['false_per_camera_day']:.0f} ({low:.0f} to {high:.0f})"

@@ -54,7 +54,7 @@ def write_event_page(folder: Path, summary: EventSummary, *, info: ModelInfo, lo
         info=info, long_side_px=long_side_px, summary=summary, minutes=number(minutes, 1),
         looks_per_s=number(summary.looks / summary.film_s, 1) if summary.film_s else "–",
         one_a_day=number(24 * 60 / minutes, 0) if minutes else "–", bias=RECALL_BIAS,
-        rows=[*summary.classes, summary.all], width=WIDTH, line=LINE,
+        rows=[*((row.name, row) for row in summary.classes), ("all", summary.all), ("shipped", summary.shipped)], width=WIDTH, line=LINE,
         clips=[(clip, tuple(_lines(clip)), _ticks(clip.watched.length_s)) for clip in summary.clips],
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class ScoredClip:
 class EventFigures:
     """One class, or all together. NaN where nothing could be measured."""
 
-    #: Class, or "" for all.
+    #: Class, or "" for several together.
     name: str
     clips: int
     #: Seconds of film in which it was scored.
@@ -101,6 +101,8 @@ class EventSummary:
     #: Every class that is scored somewhere, in the detector's order.
     classes: tuple[EventFigures, ...]
     all: EventFigures
+    #: Only those that may raise an alarm.
+    shipped: EventFigures
     thresholds: Mapping[str, float]
     debounce: Debounce
     within_s: float
@@ -114,6 +116,7 @@ def summarise(
     *,
     within_s: float = WITHIN_S,
     debounce: Debounce = SHIPPED,
+    shipped: Collection[str] | None = None,
 ) -> EventSummary:
     """Judge clips.
 
@@ -122,6 +125,7 @@ def summarise(
         thresholds: {class that the detector knows: score from which it counts as seen}.
         within_s: time to report of events that name none.
         debounce: how looks become reports.
+        shipped: classes that may raise an alarm; all if nobody said.
     """
     clips = tuple(_judged(one, thresholds, within_s, debounce) for one in watched)
     scored = [name for name in thresholds if any(name in clip.by_class for clip in clips)]
@@ -130,6 +134,7 @@ def summarise(
         clips=clips,
         classes=tuple(_figures(name, [name], clips) for name in scored),
         all=_figures("", scored, clips),
+        shipped=_figures("", [name for name in scored if shipped is None or name in shipped], clips),
         thresholds={name: thresholds[name] for name in scored},
         debounce=debounce,
         within_s=within_s,
@@ -179,6 +184,7 @@ def as_table(summary: EventSummary) -> dict[str, Any]:
     """The figures as plain JSON values; None for what could not be measured."""
     return {
         "all": _row(summary.all),
+        "shipped": _row(summary.shipped),
         "classes": {row.name: _row(row) for row in summary.classes},
         "clips": {clip.watched.clip.file: _clip(clip) for clip in summary.clips},
         "thresholds": dict(summary.thresholds),

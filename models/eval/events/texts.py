@@ -31,6 +31,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "by_class": {"en": "By class", "zh": "按类别"},
     "all": {"en": "all", "zh": "合计"},
+    "shipped": {"en": "those that raise alarms", "zh": "可告警类别合计"},
     "clips": {"en": "clips", "zh": "视频"},
     "events": {"en": "events", "zh": "事件"},
     "found": {"en": "found", "zh": "命中"},

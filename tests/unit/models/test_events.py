@@ -241,6 +241,17 @@ def test_figures_of_an_hour_worked_by_hand() -> None:
     assert "car" not in table["classes"]
 
 
+def test_classes_that_raise_no_alarm_are_left_out_of_the_alarms() -> None:
+    """What is only shown counts among all, and not among what may raise an alarm; if nobody said, all may."""
+    seen = _watched("--##-", (), exhaustive=("fire", "car"))
+    both = {"fire": 0.5, "car": 0.5}
+    alarms = [
+        as_table(summarise([seen], both, debounce=BRIEF, shipped=shipped))["shipped"]["false_alarms"]
+        for shipped in (("car",), ("fire",), None)
+    ]
+    assert alarms == [0, 1, 1]
+
+
 def test_a_class_is_scored_only_where_it_is_annotated() -> None:
     """What nobody annotated is neither a false alarm there, nor film in which none came."""
     known, unknown = _watched("--##-", ()), _watched("--##-", (), exhaustive=("car",))
