@@ -37,23 +37,28 @@ def backend_for(
         return configured
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
     try:
-        return pool.submit(_decide, weights_dir, providers, state_dir).result(timeout=PATIENCE_S)
-    except (ModelError, BrokenProcessPool, TimeoutError, OSError) as exc:
-        log.warning(
-            "detector_backend_not_measured", backend=FALLBACK, error=str(exc) or type(exc).__name__,
-            remedy="name one in the configuration: edges[].detector",
-        )  # fmt: skip
-        return FALLBACK
+        chosen, error = pool.submit(_decide, weights_dir, providers, state_dir).result(timeout=PATIENCE_S)
+    except (BrokenProcessPool, TimeoutError, OSError) as exc:
+        chosen, error = None, str(exc) or type(exc).__name__
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+    if chosen is None:
+        log.warning(
+            "detector_backend_not_measured", backend=FALLBACK, error=error,
+            remedy="name one in the configuration: edges[].detector",
+        )  # fmt: skip
+    return chosen or FALLBACK
 
 
-def _decide(weights_dir: Path | None, providers: tuple[str, ...], state_dir: Path) -> str:
-    """In the child."""
+def _decide(weights_dir: Path | None, providers: tuple[str, ...], state_dir: Path) -> tuple[str | None, str]:
+    """In the child: a name, or None and why not; our errors carry more than crosses a process border."""
     from models.choice import decide
     from models.registry import find, read_card
 
     configure()
-    card = read_card(weights_dir or find(None))
-    options = Options(long_side_px=card.long_side_px, providers=providers)
-    return decide(card, options, state_dir).backend
+    try:
+        card = read_card(weights_dir or find(None))
+        options = Options(long_side_px=card.long_side_px, providers=providers)
+        return decide(card, options, state_dir).backend, ""
+    except ModelError as exc:
+        return None, str(exc)

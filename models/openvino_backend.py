@@ -8,6 +8,7 @@ checked from `models.card`.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -38,6 +39,9 @@ from models.detector import Detection, ModelInfo
 OFTEN: Final = 8
 #: Networks compiled for one shape each; each holds its own copy of the weights.
 SHAPES_MAX: Final = 4
+#: A cell's neighbours, row by row, itself in the middle.
+_ROWS: Final = np.repeat([-1, 0, 1], 3)
+_COLUMNS: Final = np.tile([-1, 0, 1], 3)
 #: With it a graph in OpenVINO's own form ends; numbers follow.
 _GRAPH_END: Final = b"</net>\n"
 
@@ -64,6 +68,9 @@ class OpenVinoDetector:
         self._core = ov.Core()
         self._weights, self._info = _parts(weights), info
         self._long_side_px, self._score_min = options.long_side_px, options.score_min
+        # The cut network gives logits: only those of chosen anchors are made scores.
+        likely = min(max(options.score_min, 1e-9), 1 - 1e-9)
+        self._logit_min = math.log(likely / (1 - likely))
         self._config = {
             # Unset, OpenVINO may take bfloat16: scores then differ in the third digit, and on some
             # CPUs it is slower too (docs/decisions/0002).
@@ -77,7 +84,10 @@ class OpenVinoDetector:
             raise ValueError(
                 f"the network gives {rows.get_length()} rows, {len(info.classes)} classes need {4 + len(info.classes)}"
             )
-        self._boxes = tuple(self._pool(graph.surroundings(branch)) for branch in graph.branches(model))
+        self._boxes = tuple(
+            (self._pool(graph.first_layer(branch)), self._pool(graph.other_layers(branch)))
+            for branch in graph.branches(model)
+        )
         self._met: Counter[tuple[int, int]] = Counter()
         self._lock = threading.Lock()
         self._any_shape: _Pool | None = None
@@ -97,7 +107,8 @@ class OpenVinoDetector:
         """Objects in one (H, W, 3) frame, best score first."""
         check_frame(frame_bgr)
         letterbox = fit((frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=self._long_side_px)
-        with self._for(letterbox.input_hw).run(to_canvas(frame_bgr, letterbox)[np.newaxis]) as outputs:
+        with self._for(letterbox.input_hw).request() as request:
+            outputs = request.look(frame_bgr, letterbox)
             if not self._boxes:
                 return from_output(outputs[0], letterbox, self._info.classes, score_min=self._score_min)
             return self._sparse(outputs[0], outputs[1:], letterbox)
@@ -107,21 +118,23 @@ class OpenVinoDetector:
         self.detect(np.full((*self._info.input_hw, 3), PAD_GREY, dtype=np.uint8))
 
     def _sparse(
-        self, scores: NDArray[np.float32], features: list[NDArray[np.float32]], letterbox: Letterbox
+        self, logits: NDArray[np.float32], features: list[NDArray[np.float32]], letterbox: Letterbox
     ) -> tuple[Detection, ...]:
-        anchors, chosen, class_ids = strongest(scores, score_min=self._score_min)
+        anchors, chosen, class_ids = strongest(logits, score_min=self._logit_min)
         input_xyxy = np.zeros((len(anchors), 4), dtype=np.float32)
         first = 0
-        for pool, level in zip(self._boxes, features, strict=True):
+        for pools, level in zip(self._boxes, features, strict=True):
             _, height, width, _ = level.shape
             here = np.flatnonzero((anchors >= first) & (anchors < first + height * width))
             if len(here):
-                cells_yx = np.stack(np.divmod(anchors[here] - first, width))
-                with pool.run(*around(level[0], cells_yx)) as (distances,):
-                    stride_px = letterbox.input_hw[0] / height
-                    input_xyxy[here] = from_distances(distances[: len(here)], cells_yx, stride_px)
+                cells = anchors[here] - first
+                stride_px = letterbox.input_hw[0] / height
+                input_xyxy[here] = from_distances(
+                    _distances(level[0], cells, *pools), cells, width, stride_px
+                )
             first += height * width
-        return to_detections(input_xyxy, chosen, class_ids, letterbox, self._info.classes)
+        scores = np.asarray(1 / (1 + np.exp(-chosen)), dtype=np.float32)
+        return to_detections(input_xyxy, scores, class_ids, letterbox, self._info.classes)
 
     def _for(self, input_hw: tuple[int, int]) -> _Pool:
         """The network for this shape of input, compiled now if it came often; else the one for all shapes."""
@@ -140,6 +153,7 @@ class OpenVinoDetector:
         model = self._read()
         if input_hw is not None:
             model.reshape([1, 3, *input_hw])
+        graph.scale_up_late(model)
         if self._boxes:
             return self._pool(graph.trunk(model, input_hw, len(self._info.classes)))
         return self._pool(graph.whole(model, input_hw))
@@ -165,61 +179,117 @@ def _parts(weights: bytes) -> tuple[Any, ...]:
     return graph_bytes + mark, ov.Tensor(np.frombuffer(numbers, dtype=np.uint8))
 
 
+class _Request:
+    """One infer request with memory of its own; serves one caller at a time."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._request = compiled.create_infer_request()
+        self._canvas: NDArray[np.uint8] | None = None
+        self._outputs: list[NDArray[np.float32]] = []
+        self._memory = np.empty(0, dtype=np.float32)
+        shape = compiled.input(0).get_partial_shape()
+        if shape.is_static and compiled.input(0).get_element_type() == ov.Type.u8:
+            # Input and outputs stay where they are, so a frame costs no allocation and no look-up.
+            self._canvas = np.empty(tuple(shape.to_shape()), dtype=np.uint8)
+            self._request.set_input_tensor(ov.Tensor(self._canvas, shared_memory=True))
+            self._outputs = [self._request.get_output_tensor(k).data for k in range(len(compiled.outputs))]
+
+    def look(self, frame_bgr: NDArray[np.uint8], letterbox: Letterbox) -> list[NDArray[np.float32]]:
+        """What the network makes of a frame; memory of this request."""
+        if self._canvas is None:
+            return self.run(to_canvas(frame_bgr, letterbox)[np.newaxis])
+        to_canvas(frame_bgr, letterbox, self._canvas[0])
+        self._request.infer(share_inputs=True, share_outputs=True)
+        return self._outputs
+
+    def rows(self, count: int, columns: int) -> NDArray[np.float32]:
+        """(B, columns) of this request's memory to fill the first `count` rows of; the others are zeros.
+
+        B is up to an eighth more: OpenVINO prepares itself anew for each number that it has not met.
+        """
+        step = max(8, 1 << max(0, count.bit_length() - 3))
+        filled = -(-count // step) * step
+        if self._memory.size < filled * columns:
+            self._memory = np.empty(2 * filled * columns, dtype=np.float32)
+        rows = self._memory[: filled * columns].reshape(filled, columns)
+        rows[count:] = 0
+        return rows
+
+    def run(self, given: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """What the network makes of its one input; memory of this request."""
+        found = self._request.infer({0: given}, share_inputs=True, share_outputs=True)
+        return list(found.values())
+
+
 class _Pool:
-    """A compiled network and its idle infer requests; a request serves one caller at a time."""
+    """A compiled network and its idle requests."""
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
-        self._idle: deque[Any] = deque()
+        self._idle: deque[_Request] = deque()
 
     @contextmanager
-    def run(self, *inputs: NDArray[Any]) -> Iterator[list[NDArray[np.float32]]]:
-        """The outputs; they are the request's own memory, so they are gone when the block ends."""
+    def request(self) -> Iterator[_Request]:
+        """A request that nobody else has until the block ends."""
         try:
             request = self._idle.pop()
         except IndexError:
-            request = self._compiled.create_infer_request()
+            request = _Request(self._compiled)
         try:
-            found = request.infer(dict(enumerate(inputs)), share_inputs=True, share_outputs=True)
-            yield list(found.values())
+            yield request
         finally:
             self._idle.append(request)
 
 
-def around(
-    features: NDArray[np.float32], cells_yx: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What `models.openvino_graph.surroundings` takes: features around each cell, and masks.
+def _distances(
+    level: NDArray[np.float32], cells: NDArray[np.int64], around: _Pool, at: _Pool
+) -> NDArray[np.float32]:
+    """The box branch in the cells (K,) of one level's features (h, w, C): (K, 4) distances in cells."""
+    height, width, channels = level.shape
+    near, inside = neighbours(cells, height, width)
+    # Anchors of one thing are neighbours, so they share most of what lies around them.
+    middles, where = np.unique(near, return_inverse=True)
+    around_them, inside_map = neighbours(middles, height, width)
+    with around.request() as first, at.request() as last:
+        seen = first.rows(len(middles), 9 * channels)
+        _take(level.reshape(-1, channels), around_them, inside_map, seen)
+        (hidden,) = first.run(seen)
+        seen = last.rows(len(cells), 9 * hidden.shape[1])
+        # Outside of the map the second layer sees zeros, not what the first would make of zeros.
+        _take(hidden, where.reshape(near.shape), inside, seen)
+        return last.run(seen)[0][: len(cells)].copy()
 
-    Args:
-        features: (h, w, C) map.
-        cells_yx: (2, K) rows and columns.
+
+def _take(
+    table: NDArray[np.float32], rows: NDArray[np.int64], inside: NDArray[np.bool_], into: NDArray[np.float32]
+) -> None:
+    """Rows (K, 9) of a table (R, C), side by side, into the first K rows of a table; zeros for what is outside."""
+    target = into[: len(rows)].reshape(*rows.shape, table.shape[1])
+    np.take(table, rows, axis=0, out=target, mode="clip")
+    if not inside.all():
+        target[~inside] = 0
+
+
+def neighbours(
+    cells: NDArray[np.int64], height: int, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The nine cells in and around each of `cells` (K,), row by row, in a map of height x width.
 
     Returns:
-        (B, 5, 5, C) and (B, 3, 3, 1). B is K or a little more: filled up to a power of two, since
-        OpenVINO prepares itself anew for each number that it has not met.
+        (K, 9) cells, those outside of the map moved to its edge, and (K, 9) whether each is inside.
     """
-    height, width, channels = features.shape
-    count = cells_yx.shape[1]
-    batch = max(8, 1 << (count - 1).bit_length())
-    offsets = np.arange(-graph.REACH, graph.REACH + 1)
-    rows, columns = cells_yx[0][:, None] + offsets, cells_yx[1][:, None] + offsets
-    row_in, column_in = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    inside = row_in[:, :, None] & column_in[:, None, :]
-    flat = rows.clip(0, height - 1)[:, :, None] * width + columns.clip(0, width - 1)[:, None, :]
-    patches = np.zeros((batch, *inside.shape[1:], channels), dtype=np.float32)
-    np.take(features.reshape(-1, channels), flat, axis=0, out=patches[:count], mode="clip")
-    if not inside.all():
-        patches[:count][~inside] = 0
-    masks = np.zeros((batch, inside.shape[1] - 2, inside.shape[2] - 2, 1), dtype=np.float32)
-    masks[:count, :, :, 0] = inside[:, 1:-1, 1:-1]
-    return patches, masks
+    rows, columns = np.divmod(cells, width)
+    near_rows = rows[:, None] + _ROWS
+    near_columns = columns[:, None] + _COLUMNS
+    inside = (near_rows >= 0) & (near_rows < height) & (near_columns >= 0) & (near_columns < width)
+    near = near_rows.clip(0, height - 1) * width + near_columns.clip(0, width - 1)
+    return np.asarray(near, dtype=np.int64), inside
 
 
 def from_distances(
-    distances: NDArray[np.float32], cells_yx: NDArray[np.int64], stride_px: float
+    distances: NDArray[np.float32], cells: NDArray[np.int64], width: int, stride_px: float
 ) -> NDArray[np.float32]:
-    """Boxes (K, 4) in input pixels from (K, 4) distances left, top, right, bottom of cells' middles, in cells."""
-    middles = cells_yx[::-1].T.astype(np.float32) + np.float32(0.5)
+    """Boxes (K, 4) in input pixels from distances left, top, right, bottom of cells' middles, in cells."""
+    middles = np.stack([cells % width, cells // width], axis=1).astype(np.float32) + np.float32(0.5)
     boxes = np.concatenate([middles - distances[:, :2], middles + distances[:, 2:]], axis=1)
     return np.asarray(boxes * np.float32(stride_px), dtype=np.float32)

@@ -3,9 +3,10 @@
 The head of such a network has two branches a level: scores, and boxes as four distances to each
 anchor. The box branch costs a sixth of the whole, and of its thousands of boxes all but those of
 the few anchors that score anything are thrown away. So the trunk (uint8 picture in; scores and the
-three feature maps out) runs on each frame, and the box branch only on the 5 x 5 surroundings of
-the anchors that `models.boxes.strongest` chose: two 3 x 3 convolutions see no further. Numbers are
-the same. A network whose head is built otherwise stays whole. Builds graphs; runs none.
+three feature maps out) runs on each frame, and the box branch only for the anchors that
+`models.boxes.strongest` chose: its first layer in the cells around them, its second and third in
+their own. Numbers are the same. A network whose head is built otherwise stays whole. Builds graphs;
+runs none.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as op
 
-#: Cells on each side of an anchor that two 3 x 3 convolutions see.
-REACH: Final = 2
 #: Axes from channels-first to channels-last, and back.
 _TO_LAST: Final = (0, 2, 3, 1)
 _TO_FIRST: Final = (0, 3, 1, 2)
@@ -57,8 +56,54 @@ def branches(model: Any) -> tuple[Branch, ...]:
     return tuple(b for b in found if b is not None) if all(found) else ()
 
 
+def scale_up_late(model: Any) -> int:
+    """Mix channels before a map is scaled up instead of after; how often that was done.
+
+    A 1 x 1 convolution treats each cell by itself, so of [coarse map scaled up, fine map] it may take the
+    coarse part at its own size, a quarter of the cells, and add: the same sums, in another order.
+    """
+    done = 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() != "Concat" or node.get_input_size() != 2:
+            continue
+        scaled, users = node.input_value(0).get_node(), list(node.output(0).get_target_inputs())
+        user = users[0].get_node() if len(users) == 1 else None
+        if scaled.get_type_name() != "Interpolate" or user is None or user.get_type_name() != "Convolution":
+            continue
+        kernel = _constant(user.input_value(1))
+        if kernel is None or kernel.shape[2:] != (1, 1) or not _doubles(scaled):
+            continue
+        coarse, fine = scaled.input_value(0), node.input_value(1)
+        channels = coarse.get_partial_shape()[1].get_length()
+        twice = op.interpolate(
+            _mixed(coarse, kernel[:, :channels]), op.constant(np.array([2, 2], np.float32)), "nearest", "scales",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor", axes=op.constant(np.array([2, 3])),
+        )  # fmt: skip
+        together = op.add(_mixed(fine, kernel[:, channels:]), twice)
+        for target in list(user.output(0).get_target_inputs()):
+            target.replace_source_output(together.output(0))
+        done += 1
+    return done
+
+
+def _doubles(scaled: Any) -> bool:
+    """Whether each cell becomes a square of two by two."""
+    attributes, scales = scaled.get_attributes(), _constant(scaled.input_value(1))
+    wanted = {
+        "mode": "nearest",
+        "shape_calculation_mode": "scales",
+        "coordinate_transformation_mode": "asymmetric",
+    }
+    plain = all(attributes[key] == value for key, value in wanted.items())
+    return plain and scales is not None and scales.ravel().tolist() in ([2, 2], [1, 1, 2, 2])
+
+
+def _mixed(x: Any, kernel: NDArray[np.float32]) -> Any:
+    return op.convolution(x, op.constant(np.ascontiguousarray(kernel)), [1, 1], [0, 0], [0, 0], [1, 1])
+
+
 def trunk(model: Any, input_hw: tuple[int, int] | None, classes: int) -> Any:
-    """(1, H, W, 3) uint8 RGB in; scores (classes, N) and each level's features (1, h, w, C) out."""
+    """(1, H, W, 3) uint8 RGB in; logits of scores (classes, N) and each level's features (1, h, w, C) out."""
     by_name = {node.get_friendly_name(): node for node in model.get_ordered_ops()}
     (head,) = {m.group(1) for m in (re.match(r"(/model\.\d+)/cv2\.0/", name) for name in by_name) if m}
     scores, features = [], []
@@ -69,33 +114,30 @@ def trunk(model: Any, input_hw: tuple[int, int] | None, classes: int) -> Any:
         features.append(op.transpose(first.input_value(0), np.array(_TO_LAST)))
         level += 1
     picture = _take_pictures(model, input_hw)
-    likely = op.sigmoid(op.concat(scores, 1))
-    return ov.Model([likely.output(0), *(f.output(0) for f in features)], [picture], "trunk")
+    return ov.Model([op.concat(scores, 1).output(0), *(f.output(0) for f in features)], [picture], "trunk")
 
 
-def surroundings(branch: Branch) -> Any:
-    """(K, 5, 5, C) features around K anchors and (K, 3, 3, 1) masks in; (K, 4) distances in cells out.
+def first_layer(branch: Branch) -> Any:
+    """(U, 9 * C) features in and around U cells in, row by row; (U, M) out."""
+    taken = op.parameter([-1, 9 * branch.weights[0].shape[1]], ov.Type.f32)
+    return ov.Model([op.swish(_layer(taken, branch, 0)).output(0)], [taken], "around")
 
-    The mask is 0 where the middle layer would lie outside of the map: there the whole network pads
-    with zeros, while a convolution of padding would give its bias.
-    """
-    across = 2 * REACH + 1
-    features = op.parameter([-1, across, across, branch.weights[0].shape[1]], ov.Type.f32)
-    inside = op.parameter([-1, across - 2, across - 2, 1], ov.Type.f32)
-    x = op.transpose(features, np.array(_TO_FIRST))
-    x = op.multiply(_layer(x, branch, 0, bend=True), op.transpose(inside, np.array(_TO_FIRST)))
-    x = _layer(_layer(x, branch, 1, bend=True), branch, 2, bend=False)
+
+def other_layers(branch: Branch) -> Any:
+    """(K, 9 * M) of the first layer's results in and around K anchors in; (K, 4) distances in cells out."""
+    taken = op.parameter([-1, 9 * branch.weights[1].shape[1]], ov.Type.f32)
+    x = _layer(op.swish(_layer(taken, branch, 1)), branch, 2)
     spread = op.softmax(op.reshape(x, np.array([-1, 4, branch.bins]), False), 2)
     steps = op.constant(np.arange(branch.bins, dtype=np.float32)[:, np.newaxis])
     distances = op.reshape(op.matmul(spread, steps, False, False), np.array([-1, 4]), False)
-    return ov.Model([distances.output(0)], [features, inside], "box")
+    return ov.Model([distances.output(0)], [taken], "box")
 
 
-def _layer(x: Any, branch: Branch, index: int, *, bend: bool) -> Any:
-    kernel = op.constant(branch.weights[index])
-    y = op.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, 1])
-    y = op.add(y, op.constant(branch.biases[index].reshape(1, -1, 1, 1)))
-    return op.swish(y) if bend else y
+def _layer(x: Any, branch: Branch, index: int) -> Any:
+    """A convolution at single cells: what it sees there, rows, columns, then channels, times its weights."""
+    weights = branch.weights[index].transpose(2, 3, 1, 0)
+    table = op.constant(np.ascontiguousarray(weights.reshape(-1, weights.shape[3])))
+    return op.add(op.matmul(x, table, False, False), op.constant(branch.biases[index].reshape(1, -1)))
 
 
 def _take_pictures(model: Any, input_hw: tuple[int, int] | None) -> Any:
@@ -137,7 +179,7 @@ def _branch(by_name: dict[str, Any], head: str, level: int) -> Branch | None:
 
 
 def _has_plain_bins(model: Any, head: str) -> bool:
-    """Whether distances are read as the mean of their bins 0, 1, 2…, as `surroundings` does."""
+    """Whether distances are read as the mean of their bins 0, 1, 2…, as `other_layers` does."""
     for node in model.get_ordered_ops():
         if node.get_friendly_name() == f"{head}/dfl/conv/Conv":
             steps = _constant(node.input_value(1))

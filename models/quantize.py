@@ -13,11 +13,13 @@ import argparse
 import hashlib
 import importlib
 import json
+import logging
 import os
 import random
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -53,15 +55,16 @@ class Recipe:
 
 #: The head's box branch and arithmetic stay in floats everywhere: where only found things get boxes
 #: (models.openvino_graph) they cost next to nothing, and distances suffer most from eight bits.
-_BOXES: Final = r".*/model\.22/(?!cv3).*"
+#: `HEAD` stands for the head's own name, model.22 in YOLOv8.
+_BOXES: Final = r".*/HEAD/(?!cv3).*"
 #: Fastest first.
 RECIPES: Final = (
     Recipe(name="boxes in floats", floats=(_BOXES,)),
     Recipe(
         name="boxes, first layer and last of the scores in floats",
-        floats=(_BOXES, r".*/model\.0/.*", r".*/model\.22/cv3\.\d/cv3\.\d\.2/.*"),
+        floats=(_BOXES, r".*/model\.0/.*", r".*/HEAD/cv3\.\d/cv3\.\d\.2/.*"),
     ),
-    Recipe(name="head and first two layers in floats", floats=(r".*/model\.22/.*", r".*/model\.[01]/.*")),
+    Recipe(name="head and first two layers in floats", floats=(r".*/HEAD/.*", r".*/model\.[01]/.*")),
 )
 
 
@@ -156,6 +159,7 @@ def _made(
     # nncf tells its maker about each run unless it believes to be in its own tests.
     os.environ["NNCF_CI"] = "1"
     nncf, ov = importlib.import_module("nncf"), importlib.import_module("openvino")
+    nncf.set_log_level(logging.ERROR)
     say(f"quantizing, {recipe.name} …")
 
     def as_input(picture: LabelledPicture) -> Any:
@@ -165,19 +169,33 @@ def _made(
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.onnx"
         path.write_bytes(weights)
+        model = ov.Core().read_model(path)
+        head = re.escape(_head(node.get_friendly_name() for node in model.get_ops()))
         made = nncf.quantize(
-            ov.Core().read_model(path),
+            model,
             nncf.Dataset(list(pictures), as_input),
             # SiLU's outputs reach far up and hardly down: ranges of their own on both sides.
             preset=nncf.QuantizationPreset.MIXED,
             target_device=nncf.TargetDevice.CPU,
             subset_size=len(pictures),
-            ignored_scope=nncf.IgnoredScope(patterns=list(recipe.floats), validate=False),
+            ignored_scope=nncf.IgnoredScope(
+                patterns=[p.replace("HEAD", head) for p in recipe.floats], validate=False
+            ),
         )
         target = Path(scratch) / GRAPH
         ov.save_model(made, target, compress_to_fp16=False)
         graph, numbers = target.read_bytes(), target.with_suffix(".bin").read_bytes()
     return graph + numbers, len(graph)
+
+
+def _head(names: Iterable[str]) -> str:
+    """What the export calls the head, for example model.22; SystemExit if this is no such network."""
+    found = {m.group(1) for m in (re.match(r"/(model\.\d+)/cv2\.0/", name) for name in names) if m}
+    if len(found) != 1:
+        raise SystemExit(
+            "this network has no head as Ultralytics' YOLOv8 or YOLO11 have one: no recipe fits it"
+        )
+    return found.pop()
 
 
 def _detector(card: Card, weights: bytes, sha256: str | None = None) -> Detector:

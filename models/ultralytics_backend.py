@@ -39,17 +39,8 @@ class UltralyticsDetector:
             ValueError: the bytes are no network, or one with other outputs than `info.classes`.
         """
         check_long_side(options.long_side_px)
-        os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
-        import torch
-
-        torch.set_num_threads(options.threads)
         self._info, self._options, self._lock = info, options, threading.Lock()
-        # It takes paths only, and holds nothing open once it has loaded them.
-        with tempfile.TemporaryDirectory() as folder:
-            os.environ.setdefault("YOLO_CONFIG_DIR", folder)
-            path = Path(folder) / "model.onnx"
-            path.write_bytes(_with_names(weights, info.classes))
-            self._yolo = _loaded(path, options)
+        self._yolo = predictor(weights, info.classes, threads=options.threads)
 
     @property
     def info(self) -> ModelInfo:
@@ -83,6 +74,45 @@ class UltralyticsDetector:
         self.detect(np.full((*self._info.input_hw, 3), PAD_GREY, dtype=np.uint8))
 
 
+def predictor(weights: bytes, classes: tuple[str, ...], *, threads: int | None) -> Any:
+    """Ultralytics' own model object for these bytes, ready to predict.
+
+    Args:
+        weights: the ONNX file's bytes.
+        classes: names, which it looks for in the file.
+        threads: for torch and its ONNX Runtime session, which by itself takes one a core, even where the
+            process may use fewer; None leaves it so.
+    """
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false")
+    # It takes paths only, and holds nothing open once it has loaded them.
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("YOLO_CONFIG_DIR", folder)
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(_with_names(weights, classes))
+        import onnxruntime as ort
+        import torch
+        import ultralytics
+
+        class Held(ort.InferenceSession):  # type: ignore[misc]
+            def __init__(self, source: Any, sess_options: Any = None, **rest: Any) -> None:
+                held = sess_options or ort.SessionOptions()
+                held.intra_op_num_threads = threads
+                super().__init__(source, held, **rest)
+
+        yolo = ultralytics.YOLO(str(path), task="detect")
+        whole = ort.InferenceSession
+        if threads is not None:
+            torch.set_num_threads(threads)
+            ort.InferenceSession = Held
+        try:
+            # The session is made at the first prediction.
+            grey = np.full((64, 64, 3), PAD_GREY, np.uint8)
+            yolo.predict(grey, imgsz=64, device="cpu", verbose=False, save=False)
+        finally:
+            ort.InferenceSession = whole
+    return yolo
+
+
 def _with_names(weights: bytes, classes: tuple[str, ...]) -> bytes:
     """The ONNX file with the class names where Ultralytics looks for them; ours stand in the card."""
     onnx = importlib.import_module("onnx")
@@ -96,26 +126,3 @@ def _with_names(weights: bytes, classes: tuple[str, ...]) -> bytes:
     entry = graph.metadata_props.add()
     entry.key, entry.value = "names", str(dict(enumerate(classes)))
     return bytes(graph.SerializeToString())
-
-
-def _loaded(path: Path, options: Options) -> Any:
-    """Ultralytics' model with its ONNX Runtime held to our threads: by itself it takes one a core."""
-    import onnxruntime as ort
-    import ultralytics
-
-    class Held(ort.InferenceSession):  # type: ignore[misc]
-        def __init__(self, source: Any, sess_options: Any = None, **rest: Any) -> None:
-            held = sess_options or ort.SessionOptions()
-            held.intra_op_num_threads = options.threads
-            super().__init__(source, held, **rest)
-
-    yolo = ultralytics.YOLO(str(path), task="detect")
-    whole, ort.InferenceSession = ort.InferenceSession, Held
-    try:
-        # The session is made at the first prediction.
-        yolo.predict(
-            np.full((64, 64, 3), PAD_GREY, np.uint8), imgsz=64, device="cpu", verbose=False, save=False
-        )
-    finally:
-        ort.InferenceSession = whole
-    return yolo
