@@ -9,6 +9,7 @@ import typer
 
 from hcawatch.commands import model_sets
 from hcawatch.commands.common import AsJson, CommandError, group, with_examples
+from hcawatch.commands.model_backend import DEFAULT, BackendOption, loaded, speed
 from hcawatch.commands.model_compare import compare
 
 app = group("Detectors: which there are, what one sees, how well, and training another.")
@@ -69,7 +70,8 @@ def predict(
     paths: Annotated[list[Path], typer.Argument(metavar="IMAGE_OR_FOLDER…", help="Pictures, or folders of them.", show_default=False)],
     weights: Annotated[Path | None, typer.Option(help="Folder of a set of weights; else the shipped one.", show_default=False)] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="CPU threads for one picture.")] = 1,
-    long_side_px: Annotated[int, typer.Option(min=32, max=4096, help="Longer side of the network's input.")] = 416,
+    long_side_px: LongSide = None,
+    backend: BackendOption = DEFAULT,
     score_min: Annotated[float, typer.Option(min=0.0, max=1.0, help="Boxes that score less are left out.")] = 0.01,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a picture: {image, boxes: [{class, score, xyxy}]}.")] = False,
 ) -> None:  # fmt: skip
@@ -78,9 +80,8 @@ def predict(
     A picture that can't be read is a line with `error`, and the exit status is 1.
     """
     from models.predict import predict_paths
-    from models.registry import load
 
-    detector = load(weights, threads=threads, long_side_px=long_side_px, score_min=score_min)
+    detector = loaded(weights, backend, threads=threads, long_side_px=long_side_px, score_min=score_min)
     broken = 0
     for row in predict_paths(paths, detector):
         broken += "error" in row
@@ -116,6 +117,7 @@ def eval_(
     exhaustive: Annotated[Path | None, typer.Option(metavar="YAML", help="{beginning of file names: [classes labelled in full]}; else `exhaustive` in the data.yaml, else our own table.", show_default=False)] = None,
     long_side_px: LongSide = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="CPU threads for one picture.")] = 1,
+    backend: BackendOption = DEFAULT,
     html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a report with curves, confusions and the worst pictures, in English and Chinese.", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The last line is one JSON object with every figure.")] = False,
 ) -> None:  # fmt: skip
@@ -136,12 +138,12 @@ def eval_(
     from models.eval.html import write_report
     from models.eval.run import look
     from models.eval.summary import as_table, figures
-    from models.registry import find, load, read_card
+    from models.registry import find, read_card
 
     labelled = narrowed(read_set(data, split, exhaustive), only)
     folder = find(model)
     side = long_side_px or read_card(folder).long_side_px
-    detector = load(folder, threads=threads, long_side_px=side)
+    detector = loaded(folder, backend, threads=threads, long_side_px=side)
     pictures = tuple(look(labelled, detector, _counted if sys.stderr.isatty() else None))
     found = figures(pictures, labelled.classes, threshold=threshold)
     if html is not None:
@@ -151,6 +153,7 @@ def eval_(
         "model": detector.info.name,
         "sha256": detector.info.sha256,
         "long_side_px": side,
+        "backend": detector.info.backend,
     }
     typer.echo(json.dumps(table, ensure_ascii=False) if as_json else _figures(table))
 
@@ -183,6 +186,7 @@ def train(
 
 
 app.command()(compare)
+app.command()(speed)
 
 
 def _counted(done: int, total: int) -> None:
