@@ -185,6 +185,8 @@ def _told(section: dict[str, Any]) -> str:
         ]
         lines.append(f"{name:>14} {row['boxes']:>7} " + " ".join(cells))
     lines.append(f"best of the ways: {section['way']}; {section['others']}")
+    became = ", ".join(f"{raw} becomes {score}" for raw, score in section["raw_becomes"].items())
+    lines.append(f"raw scores: {became}")
     return "\n".join(lines)
 
 

@@ -27,6 +27,8 @@ Hits = NDArray[np.bool_]
 #: Fewer hits than this and a class has no curve of its own; fewer in all and nothing is fitted.
 HITS_MIN: Final = 10
 STEPS: Final = 100
+#: Raw scores whose calibrated ones are told: those at which rules keep an object, tracks begin, rules enter.
+TOLD_SCORES: Final = (0.3, 0.4, 0.5)
 
 
 class Shape(StrEnum):
@@ -201,9 +203,14 @@ def as_section(found: Verdict, *, made_by: str, pictures: int) -> dict[str, Any]
     """What a card says of its calibration: the curves, and each figure as [raw, by a fit on all other sources]."""
     return {
         **as_table(found.calibration), "way": str(found.way), "made_by": made_by, "pictures": pictures,
+        "raw_becomes": {f"{raw:g}": _becomes(found.calibration, raw) for raw in TOLD_SCORES},
         "all": _row(found.raw, found.by_others),
         "sources": {name: _row(*both) for name, both in found.sources.items()},
     }  # fmt: skip
+
+
+def _becomes(by: Calibration, raw: float) -> float:
+    return round(float(by.others.apply(np.array([raw]))[0]), 2)
 
 
 def _row(raw: Quality, after: Quality) -> dict[str, Any]:

@@ -292,6 +292,9 @@ def test_the_command_writes_a_calibration_that_the_card_can_be_read_with(
     card = registry.read_card(folder)
     assert card.calibration is not None
     assert card.calibration.others.low == table["others"]["low"]
+    assert table["raw_becomes"]["0.5"] == pytest.approx(
+        float(card.calibration.others.apply(np.array([0.5]))[0]), abs=0.006
+    )
     text = (folder / "card.yaml").read_text()
     assert "scores_calibrated: true" in text
     assert text.startswith(before[:200])  # people's own lines stay
