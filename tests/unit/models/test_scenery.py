@@ -8,16 +8,20 @@ import pytest
 from models.scenes import fleet, shade
 from models.scenes.camera import Camera
 from models.scenes.fleet import FLEET
+from models.scenes.mesh import Material, Mesh, beams, disc_up
+from models.training.photographs import Labels, Picture
 from models.training.scenery import HEIGHT_PX, WIDTH_PX, rendered
+
+Rendered = list[tuple[Picture, Labels]]
 
 
 @pytest.fixture(scope="module")
-def made() -> list[tuple[np.ndarray, tuple[tuple[str, tuple[float, float, float, float]], ...]]]:
+def made() -> Rendered:
     """Eight pictures of two sites."""
     return list(rendered(8, seed=3))
 
 
-def test_rendered_pictures_are_the_same_each_time(made: list) -> None:  # type: ignore[type-arg]
+def test_rendered_pictures_are_the_same_each_time(made: Rendered) -> None:
     """A run that was cut off goes on with the same pictures; another seed gives others."""
     for (picture, objects), (again, same) in zip(made[:4], rendered(4, seed=3), strict=True):
         assert objects == same
@@ -26,7 +30,7 @@ def test_rendered_pictures_are_the_same_each_time(made: list) -> None:  # type: 
     assert not np.array_equal(other, made[0][0])
 
 
-def test_rendered_boxes_lie_in_the_picture(made: list) -> None:  # type: ignore[type-arg]
+def test_rendered_boxes_lie_in_the_picture(made: Rendered) -> None:
     """Every label is one of our classes and inside the picture; most pictures have one, some several."""
     classes = {kind.class_name for kind in FLEET.values()}
     for picture, objects in made:
@@ -71,6 +75,26 @@ def test_a_machine_stands_on_the_ground(kind: str) -> None:
         # Tracks, tyres and drums don't sink in; a bucket or a drill may.
         assert np.isfinite(machine.placed.world_m).all()
         assert machine.placed.world_m[..., 2].max() > 1.5, seed
+
+
+@pytest.mark.parametrize(
+    "mesh",
+    [
+        beams(np.zeros((1, 3)), np.array([[1.0, 2.0, 3.0]]), 0.1, Material.STEEL),
+        beams(np.zeros((1, 3)), np.array([[0.0, 0.0, 3.0]]), 0.1, Material.STEEL),
+        disc_up((1.0, 2.0, 3.0), 0.5, 0.2, Material.STEEL),
+    ],
+    ids=["slanted", "upright", "plate"],
+)
+def test_solids_are_closed_and_face_outwards(mesh: Mesh) -> None:
+    """Every edge is gone along once each way, and the volume is positive: no face is missing or turned inside."""
+    edges = {(int(t[k]), int(t[(k + 1) % 3])) for t in mesh.triangles for k in range(3)}
+    # Points may be doubled where parts meet: edges go by place.
+    place = [tuple(np.round(p, 6)) for p in mesh.points]
+    by_place = {(place[a], place[b]) for a, b in edges if place[a] != place[b]}
+    assert all((b, a) in by_place for a, b in by_place)
+    corners = mesh.corners()
+    assert np.einsum("tk,tk->t", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])).sum() > 0
 
 
 def test_machines_face_outwards() -> None:
