@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 
 from models import onnx_backend, openvino_backend, openvino_graph, registry
 from models.backends import BACKENDS, Options
+from models.card import read_weights
 from models.choice import PROBE
 from models.detector import Detection, Detector
 from models.errors import BackendUnusable, FrameUnusable, ModelRefused
@@ -47,6 +48,14 @@ def probe() -> NDArray[np.uint8]:
 def weights_dir(tmp_path: Path) -> Path:
     """A copy of the shipped set that a test may spoil."""
     return Path(shutil.copytree(SHIPPED, tmp_path / "copy"))
+
+
+def openvino(score_min: float) -> openvino_backend.OpenVinoDetector:
+    """The shipped float network in OpenVINO, its scores as they come from the network."""
+    card = registry.read_card(SHIPPED)
+    info = replace(registry.load().info, backend="openvino")
+    options = Options(long_side_px=card.long_side_px, score_min=score_min)
+    return openvino_backend.OpenVinoDetector(read_weights(card), info=info, options=options)
 
 
 def assert_same(
@@ -122,12 +131,10 @@ def test_boxes_only_where_something_scores_are_the_same_boxes(
 ) -> None:
     """The cut network gives the whole network's boxes down to a score of 0.0005: hundreds of anchors, the
     frame's edges and corners among them, where the whole network pads with zeros."""
-    cut = registry.load(backend="openvino", score_min=0.0005)
-    assert isinstance(cut, openvino_backend.OpenVinoDetector)
+    cut = openvino(0.0005)
     assert cut.is_cut
     monkeypatch.setattr(openvino_graph, "branches", lambda model: ())
-    whole = registry.load(backend="openvino", score_min=0.0005)
-    assert isinstance(whole, openvino_backend.OpenVinoDetector)
+    whole = openvino(0.0005)
     assert not whole.is_cut
     for frame in (probe, probe[200:460, 600:900], probe[::-1, 300:1100]):
         expected = whole.detect(frame)
@@ -139,8 +146,7 @@ def test_boxes_only_where_something_scores_are_the_same_boxes(
 
 def test_a_shape_that_comes_often_gets_its_own_network(probe: NDArray[np.uint8]) -> None:
     """A 4:3 camera's boxes stay the same when its network is compiled for it after some frames."""
-    detector = registry.load(backend="openvino", score_min=0.05)
-    assert isinstance(detector, openvino_backend.OpenVinoDetector)
+    detector = openvino(0.05)
     frame = np.ascontiguousarray(probe[:, 300:1260])
     first = detector.detect(frame)
     for _ in range(openvino_backend.OFTEN):
