@@ -246,11 +246,21 @@ def _local_mean(lab: Values, where: Mask) -> Values:
 def pasted(
     count: int, seed: int, cutouts: Sequence[Cutout], backgrounds: Sequence[LabelledPicture]
 ) -> Iterator[Made]:
-    """At most `count` pictures with one to four cut-outs in each; where no place is found, none is made."""
+    """At most `count` pictures with one to four cut-outs in each; where no place is found, none is made.
+
+    A class is drawn first, by its weight, then a picture that may hold it: roads take nothing but trucks and
+    are many.
+    """
     by_class = {name: [c for c in cutouts if c.class_name == name] for name in KINDS}
+    places = {name: [b for b in backgrounds if may_hold(name, b)] for name in KINDS}
+    names = [name for name in KINDS if by_class[name] and places[name]]
+    if not names:
+        return
+    weights = np.array([KINDS[name].weight for name in names])
     for number in range(count):
         rng = np.random.default_rng((seed, number, 2))
-        made = _paste_into(backgrounds[int(rng.integers(len(backgrounds)))], by_class, rng)
+        first = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+        made = _paste_into(places[first][int(rng.integers(len(places[first])))], first, by_class, rng)
         if made is not None:
             yield made
 
@@ -260,10 +270,11 @@ def may_hold(name: str, background: LabelledPicture) -> bool:
     return name in background.exhaustive and name not in background.class_names
 
 
-def _paste_into(background: LabelledPicture, by_class: Mapping[str, list[Cutout]], rng: Rng) -> Made | None:
+def _paste_into(
+    background: LabelledPicture, first: str, by_class: Mapping[str, list[Cutout]], rng: Rng
+) -> Made | None:
+    """One of class `first`, and others of any class that the picture may hold."""
     names = [name for name in KINDS if by_class[name] and may_hold(name, background)]
-    if not names:
-        return None
     bgr = photographs.read(background)
     canvas = bgr.astype(np.float32)
     labels = photographs.labels_px(background, (bgr.shape[0], bgr.shape[1]))
@@ -273,8 +284,8 @@ def _paste_into(background: LabelledPicture, by_class: Mapping[str, list[Cutout]
         return None
     ground = photographs.ground_share(bgr, labels)
     weights = np.array([KINDS[name].weight for name in names])
-    for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))):
-        name = names[int(rng.choice(len(names), p=weights / weights.sum()))]
+    for number in range(int(rng.choice([1, 2, 3, 4], p=[0.4, 0.3, 0.2, 0.1]))):
+        name = first if number == 0 else names[int(rng.choice(len(names), p=weights / weights.sum()))]
         cutout = by_class[name][int(rng.integers(len(by_class[name])))]
         if cutout.source.path == background.path:
             continue

@@ -30,7 +30,7 @@ from models.training import cutouts, photographs, scenery
 from models.training.photographs import Made
 
 #: Other numbers make other pictures from the same seed: then all are made anew.
-MAKING: Final = 1
+MAKING: Final = 2
 #: Of the rendered pictures so many are photographs with rendered machines.
 IN_PHOTOGRAPHS: Final = 0.5
 #: Tries for each picture that is wanted, before too few are made.
