@@ -18,10 +18,10 @@ from models.scenes import excavator
 from models.scenes.crane import CrawlerCrane, MobileCrane
 from models.scenes.drill_rig import DirectionalDrill, PilingRig, Tool
 from models.scenes.loader import Bulldozer, WheelLoader
+from models.scenes.looks import painted
 from models.scenes.mesh import Material
 from models.scenes.rig import Frame, Part, Placed, after, assemble, heading
 from models.scenes.roller import Roller
-from models.scenes.shade import painted
 from models.scenes.tower_crane import TowerCrane
 
 Rng = np.random.Generator

@@ -6,7 +6,6 @@ background. Deterministic: the dirt comes from one fixed noise. Geometry is deci
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.scenes.camera import Camera
+from models.scenes.looks import DIRT, DIRT_RGB, GLOSS, SKY_MIRROR_RGB, USUAL_PAINT
 from models.scenes.mesh import Material
 from models.scenes.raster import rasterise
 from models.scenes.rig import Placed
@@ -37,45 +37,6 @@ SHADOW_CELLS_MOST = 700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """How a material shows."""
-
-    #: Linear red, green, blue, 0 to 1.
-    rgb: tuple[float, float, float]
-    #: Strength of the sun's mirror image.
-    gloss: float
-    #: How much dirt it takes, 0 to 1.
-    dirt: float
-
-
-LOOKS: dict[Material, Look] = {
-    Material.PAINT: Look(rgb=(0.80, 0.40, 0.022), gloss=0.35, dirt=0.30),
-    Material.PAINT_DARK: Look(rgb=(0.055, 0.053, 0.05), gloss=0.12, dirt=0.25),
-    Material.STEEL: Look(rgb=(0.14, 0.125, 0.105), gloss=0.25, dirt=0.35),
-    Material.TRACK: Look(rgb=(0.075, 0.066, 0.056), gloss=0.15, dirt=0.3),
-    Material.TRACK_SHADE: Look(rgb=(0.02, 0.018, 0.016), gloss=0.03, dirt=0.25),
-    Material.GLASS: Look(rgb=(0.035, 0.05, 0.06), gloss=0.9, dirt=0.08),
-    Material.BLACK: Look(rgb=(0.02, 0.02, 0.021), gloss=0.12, dirt=0.2),
-    Material.CHROME: Look(rgb=(0.5, 0.5, 0.5), gloss=0.8, dirt=0.05),
-    Material.DECAL: Look(rgb=(0.03, 0.03, 0.03), gloss=0.2, dirt=0.15),
-    Material.SOIL: Look(rgb=(0.12, 0.075, 0.04), gloss=0.0, dirt=0.0),
-    Material.ACCENT: Look(rgb=(0.7, 0.7, 0.68), gloss=0.3, dirt=0.25),
-    Material.TYRE: Look(rgb=(0.03, 0.029, 0.028), gloss=0.05, dirt=0.4),
-    Material.CONCRETE: Look(rgb=(0.4, 0.39, 0.36), gloss=0.05, dirt=0.2),
-    Material.ROPE: Look(rgb=(0.05, 0.05, 0.05), gloss=0.1, dirt=0.05),
-}
-_GLOSS = np.array([LOOKS[m].gloss for m in Material])
-_DIRT = np.array([LOOKS[m].dirt for m in Material])
-DIRT_RGB = np.array([0.23, 0.155, 0.09])
-SKY_MIRROR_RGB = np.array([0.42, 0.52, 0.62])
-
-
-def painted(colours: Mapping[Material, tuple[float, float, float]]) -> NDArray[np.float64]:
-    """(materials, 3) linear colours of all materials, those of `colours` in place of the usual ones."""
-    return np.array([colours.get(m, LOOKS[m].rgb) for m in Material])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Light:
     """Sun and sky; as it stands, a clear morning."""
 
@@ -90,7 +51,6 @@ class Light:
 
 
 CLEAR_MORNING = Light()
-USUAL_PAINT = painted({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +194,7 @@ def _light(
     material = placed.materials[triangle]
     noise = _dirt(_texture_m(placed, triangle, world))
     low = np.clip((1.5 - world[:, 2]) / 1.5, 0, 1)
-    dirty = np.clip(_DIRT[material] * (1.6 * noise + 0.9 * low - 0.2), 0, 0.85)[:, None]
+    dirty = np.clip(DIRT[material] * (1.6 * noise + 0.9 * low - 0.2), 0, 0.85)[:, None]
     base = (paint[material] * (1 - dirty) + DIRT_RGB * dirty) * (0.86 + 0.28 * noise)[:, None]
 
     up = normal[:, 2:3]
@@ -244,7 +204,7 @@ def _light(
     rgb = base * (ambient + light.sun_rgb * sun[:, None])
     view = -direction / np.linalg.norm(direction, axis=1, keepdims=True)
     half = (view + light.sun) / np.linalg.norm(view + light.sun, axis=1, keepdims=True)
-    shine = _GLOSS[material] * np.clip(np.einsum("nk,nk->n", half, normal), 0, 1) ** 24 * (sun > 0)
+    shine = GLOSS[material] * np.clip(np.einsum("nk,nk->n", half, normal), 0, 1) ** 24 * (sun > 0)
     rgb += (shine * 0.5)[:, None] * light.sun_rgb
     glass = material == int(Material.GLASS)
     grazing = np.clip(1 - np.abs(np.einsum("nk,nk->n", view, normal)), 0, 1)

@@ -27,6 +27,7 @@ import yaml
 from models.eval.dataset import LabelledPicture, LabelledSet, read_set
 from models.eval.held_out import read_held_out, without
 from models.training import cutouts, photographs, scenery
+from models.training.cutting import KINDS
 from models.training.photographs import Made
 
 #: Other numbers make other pictures from the same seed: then all are made anew.
@@ -141,7 +142,7 @@ def _cutouts(count: int, seed: int, data: LabelledSet, progress: Progress) -> It
         data.pictures, frozenset(data.classes), seed, lambda done, of: progress("cutting", done, of)
     )
     grounds = photographs.sites_and_roads(data.pictures)
-    able = [p for p in grounds if any(cutouts.may_hold(name, p) for name in cutouts.KINDS)]
+    able = [p for p in grounds if any(cutouts.may_hold(name, p) for name in KINDS)]
     yield from cutouts.pasted(TRIES * count, seed, found, photographs.usable(able))
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from models.eval.dataset import LabelledPicture, label_path, read_labels, read_set
-from models.training import cutouts, mixture, photographs, scenery
+from models.training import cutouts, cutting, mixture, photographs, scenery
 from models.training.colours import own_share
 from models.training.photographs import Made
 
@@ -195,7 +195,7 @@ def test_cut_outs_are_labelled_where_they_are(data: Path) -> None:
 
 def test_a_cut_out_leaves_out_what_lies_under_a_boom() -> None:
     """The mask follows the shape: the corner of the box that shows the road is not in it."""
-    found = cutouts.cut(_with_machine(1), (220, 190, 420, 331), "excavator")
+    found = cutting.cut(_with_machine(1), (220, 190, 420, 331), "excavator")
     assert found is not None
     bgr, alpha = found
     height, width = alpha.shape
@@ -233,7 +233,7 @@ def test_masks_that_do_not_convince_are_dropped(
     rows: slice, columns: slice, found_px: float, good: bool
 ) -> None:
     """Too full, too small, in pieces, or not reaching the box's sides."""
-    assert cutouts.convincing(_mask(rows, columns), found_px, cutouts.KINDS["excavator"]) is good
+    assert cutting.convincing(_mask(rows, columns), found_px, cutting.KINDS["excavator"]) is good
 
 
 def test_half_a_person_is_dropped() -> None:
@@ -241,10 +241,10 @@ def test_half_a_person_is_dropped() -> None:
     tall = np.zeros((120, 50), dtype=np.bool_)
     tall[1:119, 14:36] = True
     tall[30:60, 1:49] = True
-    assert cutouts.convincing(tall, float(tall.sum()), cutouts.KINDS["person"])
+    assert cutting.convincing(tall, float(tall.sum()), cutting.KINDS["person"])
     bust = tall.copy()
     bust[80:120, 1:49] = True
-    assert not cutouts.convincing(bust, float(bust.sum()), cutouts.KINDS["person"])
+    assert not cutting.convincing(bust, float(bust.sum()), cutting.KINDS["person"])
 
 
 def test_people_and_cars_tell_the_cameras_height() -> None:
