@@ -102,7 +102,7 @@ def test_a_card_with_a_calibration_gives_calibrated_scores(weights_dir: Path) ->
     """The same boxes in the same place with the curve's scores; none from the wanted score on is missing."""
     frame = read_image(PROBE)
     raw = registry.load(SHIPPED, score_min=0.001).detect(frame)
-    by = Calibration(others=Curve(low=1.0, high=2.2, offset=-0.4), own={"excavator": AS_IT_IS})
+    by = Calibration(others=AS_IT_IS, own={"excavator": Curve(low=1.0, high=1.0, offset=3.0)})
     _change(weights_dir, calibration=curves_as_table(by))
     for score_min in (0.01, 0.4):
         found = registry.load(weights_dir, score_min=score_min).detect(frame)
