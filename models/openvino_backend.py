@@ -21,6 +21,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from models import openvino_graph as graph
+from models.anchors import anchor_grid, from_distances
 from models.backends import Options
 from models.boxes import (
     PAD_GREY,
@@ -39,9 +40,6 @@ from models.detector import Detection, ModelInfo
 OFTEN: Final = 8
 #: Networks compiled for one shape each; each holds its own copy of the weights.
 SHAPES_MAX: Final = 4
-#: A cell's neighbours, row by row, itself in the middle.
-_ROWS: Final = np.repeat([-1, 0, 1], 3)
-_COLUMNS: Final = np.tile([-1, 0, 1], 3)
 #: With it a graph in OpenVINO's own form ends; numbers follow.
 _GRAPH_END: Final = b"</net>\n"
 
@@ -84,10 +82,7 @@ class OpenVinoDetector:
             raise ValueError(
                 f"the network gives {rows.get_length()} rows, {len(info.classes)} classes need {4 + len(info.classes)}"
             )
-        self._boxes = tuple(
-            (self._pool(graph.first_layer(branch)), self._pool(graph.other_layers(branch)))
-            for branch in graph.branches(model)
-        )
+        self._boxes = tuple(self._pool(graph.box_branch(branch)) for branch in graph.branches(model))
         self._met: Counter[tuple[int, int]] = Counter()
         self._lock = threading.Lock()
         self._any_shape: _Pool | None = None
@@ -121,18 +116,15 @@ class OpenVinoDetector:
         self, logits: NDArray[np.float32], features: list[NDArray[np.float32]], letterbox: Letterbox
     ) -> tuple[Detection, ...]:
         anchors, chosen, class_ids = strongest(logits, score_min=self._logit_min)
-        input_xyxy = np.zeros((len(anchors), 4), dtype=np.float32)
-        first = 0
-        for pools, level in zip(self._boxes, features, strict=True):
-            _, height, width, _ = level.shape
-            here = np.flatnonzero((anchors >= first) & (anchors < first + height * width))
-            if len(here):
-                cells = anchors[here] - first
-                stride_px = letterbox.input_hw[0] / height
-                input_xyxy[here] = from_distances(
-                    _distances(level[0], cells, *pools), cells, width, stride_px
-                )
-            first += height * width
+        grid = anchor_grid(tuple((level.shape[1], level.shape[2]) for level in features))
+        distances = np.zeros((len(anchors), 4), dtype=np.float32)
+        for index, (pool, level) in enumerate(zip(self._boxes, features, strict=True)):
+            here = (anchors >= grid.first[index]) & (anchors < grid.first[index + 1])
+            if here.any():
+                near = grid.near[anchors[here]]
+                distances[here] = _distances(level[0], near, grid.near, grid.first[index], pool)
+        middles, strides_px = grid.middles[anchors], letterbox.input_hw[0] / grid.rows[anchors, None]
+        input_xyxy = from_distances(distances, middles, strides_px.astype(np.float32))
         scores = np.asarray(1 / (1 + np.exp(-chosen)), dtype=np.float32)
         return to_detections(input_xyxy, scores, class_ids, letterbox, self._info.classes)
 
@@ -203,21 +195,17 @@ class _Request:
         return self._outputs
 
     def rows(self, count: int, columns: int) -> NDArray[np.float32]:
-        """(B, columns) of this request's memory to fill the first `count` rows of; the others are zeros.
-
-        B is up to an eighth more: OpenVINO prepares itself anew for each number that it has not met.
-        """
-        step = max(8, 1 << max(0, count.bit_length() - 3))
-        filled = -(-count // step) * step
+        """(B, columns) of this request's memory to fill the first `count` rows of; the others are zeros."""
+        filled = _filled(count)
         if self._memory.size < filled * columns:
             self._memory = np.empty(2 * filled * columns, dtype=np.float32)
         rows = self._memory[: filled * columns].reshape(filled, columns)
         rows[count:] = 0
         return rows
 
-    def run(self, given: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """What the network makes of its one input; memory of this request."""
-        found = self._request.infer({0: given}, share_inputs=True, share_outputs=True)
+    def run(self, *given: NDArray[Any]) -> list[NDArray[np.float32]]:
+        """What the network makes of its inputs; memory of this request."""
+        found = self._request.infer(dict(enumerate(given)), share_inputs=True, share_outputs=True)
         return list(found.values())
 
 
@@ -242,54 +230,35 @@ class _Pool:
 
 
 def _distances(
-    level: NDArray[np.float32], cells: NDArray[np.int64], around: _Pool, at: _Pool
+    level: NDArray[np.float32], near: NDArray[np.int64], table: NDArray[np.int64], first: int, pool: _Pool
 ) -> NDArray[np.float32]:
-    """The box branch in the cells (K,) of one level's features (h, w, C): (K, 4) distances in cells."""
-    height, width, channels = level.shape
-    near, inside = neighbours(cells, height, width)
-    # Anchors of one thing are neighbours, so they share most of what lies around them.
-    middles, where = np.unique(near, return_inverse=True)
-    around_them, inside_map = neighbours(middles, height, width)
-    with around.request() as first, at.request() as last:
-        seen = first.rows(len(middles), 9 * channels)
-        _take(level.reshape(-1, channels), around_them, inside_map, seen)
-        (hidden,) = first.run(seen)
-        seen = last.rows(len(cells), 9 * hidden.shape[1])
-        # Outside of the map the second layer sees zeros, not what the first would make of zeros.
-        _take(hidden, where.reshape(near.shape), inside, seen)
-        return last.run(seen)[0][: len(cells)].copy()
+    """The box branch at K anchors of one level: (K, 4) distances in cells.
 
-
-def _take(
-    table: NDArray[np.float32], rows: NDArray[np.int64], inside: NDArray[np.bool_], into: NDArray[np.float32]
-) -> None:
-    """Rows (K, 9) of a table (R, C), side by side, into the first K rows of a table; zeros for what is outside."""
-    target = into[: len(rows)].reshape(*rows.shape, table.shape[1])
-    np.take(table, rows, axis=0, out=target, mode="clip")
-    if not inside.all():
-        target[~inside] = 0
-
-
-def neighbours(
-    cells: NDArray[np.int64], height: int, width: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The nine cells in and around each of `cells` (K,), row by row, in a map of height x width.
-
-    Returns:
-        (K, 9) cells, those outside of the map moved to its edge, and (K, 9) whether each is inside.
+    Args:
+        level: its features (h, w, C).
+        near: (K, 9) anchors in and around them, -1 outside of the map.
+        table: the same for all anchors of all levels.
+        first: the level's first anchor.
+        pool: its box branch.
     """
-    rows, columns = np.divmod(cells, width)
-    near_rows = rows[:, None] + _ROWS
-    near_columns = columns[:, None] + _COLUMNS
-    inside = (near_rows >= 0) & (near_rows < height) & (near_columns >= 0) & (near_columns < width)
-    near = near_rows.clip(0, height - 1) * width + near_columns.clip(0, width - 1)
-    return np.asarray(near, dtype=np.int64), inside
+    # Anchors of one thing are neighbours, so they share most of what lies around them.
+    around, where = np.unique(near, return_inverse=True)
+    outside = int(around[0] < 0)
+    channels = level.shape[2]
+    cells = table[around[outside:]] - first
+    with pool.request() as request:
+        seen = request.rows(len(cells), 9 * channels)
+        target = seen[: len(cells)].reshape(-1, 9, channels)
+        np.take(level.reshape(-1, channels), cells, axis=0, out=target, mode="clip")
+        if cells.min() < 0:
+            target[cells < 0] = 0
+        which = np.zeros((_filled(len(near)), 9), dtype=np.int32)
+        which[: len(near)] = where.reshape(near.shape) - outside
+        which[which < 0] = len(seen)
+        return request.run(seen, which)[0][: len(near)].copy()
 
 
-def from_distances(
-    distances: NDArray[np.float32], cells: NDArray[np.int64], width: int, stride_px: float
-) -> NDArray[np.float32]:
-    """Boxes (K, 4) in input pixels from distances left, top, right, bottom of cells' middles, in cells."""
-    middles = np.stack([cells % width, cells // width], axis=1).astype(np.float32) + np.float32(0.5)
-    boxes = np.concatenate([middles - distances[:, :2], middles + distances[:, 2:]], axis=1)
-    return np.asarray(boxes * np.float32(stride_px), dtype=np.float32)
+def _filled(count: int) -> int:
+    """Up to an eighth more rows: OpenVINO prepares itself anew for each number that it has not met."""
+    step = max(8, 1 << max(0, count.bit_length() - 3))
+    return -(-count // step) * step

@@ -117,20 +117,24 @@ def trunk(model: Any, input_hw: tuple[int, int] | None, classes: int) -> Any:
     return ov.Model([op.concat(scores, 1).output(0), *(f.output(0) for f in features)], [picture], "trunk")
 
 
-def first_layer(branch: Branch) -> Any:
-    """(U, 9 * C) features in and around U cells in, row by row; (U, M) out."""
+def box_branch(branch: Branch) -> Any:
+    """The box branch at single cells.
+
+    In: (U, 9 * C) features in and around U cells, row by row; (K, 9) which of the U lie in and around
+    each of K anchors, U for what is outside of the map. Out: (K, 4) distances in cells.
+    """
     taken = op.parameter([-1, 9 * branch.weights[0].shape[1]], ov.Type.f32)
-    return ov.Model([op.swish(_layer(taken, branch, 0)).output(0)], [taken], "around")
-
-
-def other_layers(branch: Branch) -> Any:
-    """(K, 9 * M) of the first layer's results in and around K anchors in; (K, 4) distances in cells out."""
-    taken = op.parameter([-1, 9 * branch.weights[1].shape[1]], ov.Type.f32)
-    x = _layer(op.swish(_layer(taken, branch, 1)), branch, 2)
+    near = op.parameter([-1, 9], ov.Type.i32)
+    hidden = op.swish(_layer(taken, branch, 0))
+    # Outside of the map the second layer sees zeros, not what the first would make of zeros.
+    width = branch.weights[1].shape[1]
+    hidden = op.concat([hidden, op.constant(np.zeros((1, width), np.float32))], 0)
+    around = op.reshape(op.gather(hidden, near, op.constant(0)), np.array([-1, 9 * width]), False)
+    x = _layer(op.swish(_layer(around, branch, 1)), branch, 2)
     spread = op.softmax(op.reshape(x, np.array([-1, 4, branch.bins]), False), 2)
     steps = op.constant(np.arange(branch.bins, dtype=np.float32)[:, np.newaxis])
     distances = op.reshape(op.matmul(spread, steps, False, False), np.array([-1, 4]), False)
-    return ov.Model([distances.output(0)], [taken], "box")
+    return ov.Model([distances.output(0)], [taken, near], "box")
 
 
 def _layer(x: Any, branch: Branch, index: int) -> Any:
@@ -179,7 +183,7 @@ def _branch(by_name: dict[str, Any], head: str, level: int) -> Branch | None:
 
 
 def _has_plain_bins(model: Any, head: str) -> bool:
-    """Whether distances are read as the mean of their bins 0, 1, 2…, as `other_layers` does."""
+    """Whether distances are read as the mean of their bins 0, 1, 2…, as `box_branch` does."""
     for node in model.get_ordered_ops():
         if node.get_friendly_name() == f"{head}/dfl/conv/Conv":
             steps = _constant(node.input_value(1))

@@ -15,7 +15,7 @@ import yaml
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
-from models import onnx_backend, openvino_backend, openvino_graph, registry
+from models import anchors, onnx_backend, openvino_backend, openvino_graph, registry
 from models.backends import BACKENDS, Options
 from models.card import read_weights
 from models.choice import PROBE
@@ -156,17 +156,20 @@ def test_a_shape_that_comes_often_gets_its_own_network(probe: NDArray[np.uint8])
     assert_same(last, first, px=0.05, score=1e-4)
 
 
-def test_neighbours_of_a_corner() -> None:
-    """Around the last cell of a map of 3 x 4, what lies outside is told; by hand."""
-    near, inside = openvino_backend.neighbours(np.array([11]), 3, 4)
-    assert inside[0].tolist() == [True, True, False, True, True, False, False, False, False]
-    assert near[0][inside[0]].tolist() == [6, 7, 10, 11]
+def test_anchors_and_their_neighbours() -> None:
+    """Two levels of 3 x 4 and 1 x 2: what lies around a corner, outside told, and never another level; by hand."""
+    grid = anchors.anchor_grid(((3, 4), (1, 2)))
+    assert grid.first == (0, 12, 14)
+    assert grid.near[11].tolist() == [6, 7, -1, 10, 11, -1, -1, -1, -1]
+    assert grid.near[13].tolist() == [-1, -1, -1, 12, 13, -1, -1, -1, -1]
+    assert grid.middles[11].tolist() == [3.5, 2.5]
+    assert grid.rows[[11, 12]].tolist() == [3, 1]
 
 
 def test_distances_become_a_box() -> None:
     """One cell left, two up, three right and four down of the middle of column 5, row 2, at stride 8."""
-    distances = np.array([[1, 2, 3, 4]], np.float32)
-    box = openvino_backend.from_distances(distances, np.array([2 * 80 + 5]), 80, 8.0)
+    distances, middles = np.array([[1, 2, 3, 4]], np.float32), np.array([[5.5, 2.5]], np.float32)
+    box = anchors.from_distances(distances, middles, np.array([[8]], np.float32))
     assert box.tolist() == [[36.0, 4.0, 68.0, 52.0]]
 
 
