@@ -180,7 +180,10 @@ def train(
     read = read_recipe(recipe)
     target = folder or Path(f"train-{read.name}")
     plan = prepare(read, target, _counted if sys.stderr.isatty() else None)
-    typer.echo(f"{plan['pictures']} pictures, {read.rendered} of them rendered; training in {target}")
+    typer.echo(
+        f"{plan['pictures']} pictures, {read.rendered} of them rendered; {plan['left_out']} left out because "
+        f"they measure or show a scene that does; training in {target}"
+    )
     start(target, python)
     typer.echo(f"done: {target / 'model'} (measure it: hcawatch models eval --model {target / 'model'})")
 

@@ -20,6 +20,7 @@ import cv2
 import yaml
 
 import models
+from models.duplicates import not_near
 from models.errors import DataUnusable
 from models.eval.dataset import LabelledPicture, read_set
 from models.eval.held_out import read_held_out, without
@@ -43,10 +44,10 @@ def prepare(
     for needed in (recipe.transfer, recipe.teacher):
         if needed is not None and not needed.is_file():
             raise DataUnusable(needed, "there is no such checkpoint")
-    held_out = read_held_out(recipe.held_out) if recipe.held_out else ()
     known: dict[str, list[int]] = {}
-    for number, source in enumerate(recipe.sources):
-        for picture in without(_read(source), held_out):
+    sources, left_out = _apart(recipe, progress)
+    for number, pictures in enumerate(sources):
+        for picture in pictures:
             known |= _add(folder, f"{number}-{picture.path.name}", picture, recipe.classes)
     for path in _negatives(recipe.hard_negatives):
         name = f"n{len(known)}-{path.name}"
@@ -63,9 +64,25 @@ def prepare(
         "path": str(folder.resolve()), "train": "images", "val": "few.txt", "names": dict(enumerate(recipe.classes))
     }  # fmt: skip
     (folder / "data.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    plan = asdict(recipe) | {"known": known, "pictures": len(known)}
+    plan = asdict(recipe) | {"known": known, "pictures": len(known), "left_out": left_out}
     (folder / PLAN).write_text(json.dumps(plan, default=str, indent=1), encoding="utf-8")
     return plan
+
+
+def _apart(
+    recipe: Recipe, progress: Callable[[int, int], None] | None
+) -> tuple[list[tuple[LabelledPicture, ...]], int]:
+    """Each source's pictures that measure nothing and show no scene that measures; how many were left out."""
+    stems = read_held_out(recipe.held_out) if recipe.held_out else ()
+    sources = [_read(source) for source in recipe.sources]
+    measuring = [p for pictures in sources for p in pictures if p.path.stem in frozenset(stems)]
+    measuring += [p for source in recipe.apart_from for p in _read(source)]
+    left = [without(pictures, stems) for pictures in sources]
+    if measuring:
+        near, _ = not_near((p for pictures in left for p in pictures), measuring, progress)
+        paths = {p.path for p in near}
+        left = [tuple(p for p in pictures if p.path in paths) for pictures in left]
+    return left, sum(map(len, sources)) - sum(map(len, left))
 
 
 def _read(source: Source) -> tuple[LabelledPicture, ...]:
@@ -108,7 +125,9 @@ def _render(
                 if label in recipe.classes
             ]
             (folder / "labels").mkdir(parents=True, exist_ok=True)
-            (folder / "labels" / names[number]).with_suffix(".txt").write_text("".join(rows), encoding="utf-8")
+            (folder / "labels" / names[number]).with_suffix(".txt").write_text(
+                "".join(rows), encoding="utf-8"
+            )
             if progress is not None:
                 progress(number + 1, recipe.rendered)
         stamp.write_text(wanted)

@@ -52,8 +52,10 @@ class Recipe:
     #: Share of pictures that get night, rain, haze, blur or compression.
     weather: float = 0.3
     #: Names of pictures that training must never see: they measure what comes out (YAML, see
-    #: `models.eval.dataset.read_held_out`).
+    #: `models.eval.held_out.read_held_out`).
     held_out: Path | None = None
+    #: Sets that measure what comes out: no training picture may show the same scene.
+    apart_from: tuple[Source, ...] = ()
     #: A checkpoint whose class names are partly ours; where a source doesn't label such a class, what the
     #: teacher surely sees counts as labelled, and what it doesn't see stays unknown.
     teacher: Path | None = None
@@ -113,6 +115,7 @@ def _recipe(root: Path, raw: Mapping[str, Any]) -> Recipe:
         classes=tuple(str(name) for name in _list("classes", raw["classes"])),
         sources=tuple(_source(root, one) for one in _list("sources", raw["sources"])),
         hard_negatives=tuple(root / str(one) for one in raw.get("hard_negatives") or ()),
+        apart_from=tuple(_source(root, one) for one in raw.get("apart_from") or ()),
         held_out=root / str(raw["held_out"]) if raw.get("held_out") else None,
         teacher=root / str(raw["teacher"]) if raw.get("teacher") else None,
         transfer=root / str(raw["transfer"]) if raw.get("transfer") else None,

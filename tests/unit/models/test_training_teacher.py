@@ -19,13 +19,19 @@ from models.training.teacher import teach, unlabelled
 CLASSES = ("person", "excavator", "car")
 
 
+def _scene(number: int) -> np.ndarray:
+    """Something that looks like no other number's picture."""
+    coarse = np.random.default_rng(number).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (320, 240), interpolation=cv2.INTER_CUBIC)
+
+
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     """Three pictures of a source that labels excavators alone, in a data.yaml that says so."""
     for folder in ("images/train", "labels/train"):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("dig_1", "dig_2", "dig_3"):
-        cv2.imwrite(str(tmp_path / f"images/train/{name}.jpg"), np.full((60, 80, 3), 114, np.uint8))
+    for number, name in enumerate(("dig_1", "dig_2", "dig_3")):
+        cv2.imwrite(str(tmp_path / f"images/train/{name}.jpg"), _scene(number))
         (tmp_path / f"labels/train/{name}.txt").write_text("1 0.5 0.5 0.4 0.4\n")
     data = {"train": "images/train", "names": list(CLASSES), "exhaustive": {"dig": ["excavator"]}}
     (tmp_path / "data.yaml").write_text(yaml.safe_dump(data))
@@ -45,6 +51,19 @@ def test_what_measures_is_not_learnt(recipe: Path, tmp_path: Path) -> None:
     plan = prepare(read_recipe(recipe), tmp_path / "out")
     assert sorted(plan["known"]) == ["0-dig_1.jpg", "0-dig_3.jpg"]
     assert sorted(p.name for p in (tmp_path / "out/images").iterdir()) == ["0-dig_1.jpg", "0-dig_3.jpg"]
+
+
+def test_a_scene_that_measures_is_not_learnt_under_another_name(recipe: Path, tmp_path: Path) -> None:
+    """The next frame of a measured scene would tell the answer: it is left out and counted."""
+    (tmp_path / "site/images").mkdir(parents=True)
+    frame = np.clip(_scene(2).astype(int) + 6, 0, 255).astype(np.uint8)  # dig_3, a little brighter
+    cv2.imwrite(str(tmp_path / "site/images/elsewhere.jpg"), frame)
+    (tmp_path / "site/data.yaml").write_text(yaml.safe_dump({"val": "images", "names": list(CLASSES)}))
+    told = yaml.safe_load(recipe.read_text()) | {"apart_from": [{"data": "site/data.yaml", "split": "val"}]}
+    recipe.write_text(yaml.safe_dump(told))
+    plan = prepare(read_recipe(recipe), tmp_path / "out")
+    assert sorted(plan["known"]) == ["0-dig_1.jpg"]
+    assert plan["left_out"] == 2  # and the one that is held out
 
 
 def test_the_teacher_adds_what_nobody_labelled(recipe: Path, tmp_path: Path) -> None:
