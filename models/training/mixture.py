@@ -37,6 +37,10 @@ IN_PHOTOGRAPHS: Final = 0.5
 #: Tries for each picture that is wanted, before too few are made.
 TRIES: Final = 6
 JPEG_QUALITY: Final = 92
+EXAMPLES: Final = """examples:
+  python -m models.training.mixture mixture --data ../shared/data/data.yaml --leave-out models/training/held-out.yaml
+  python -m models.training.mixture site-7 --data ../shared/data/data.yaml --backgrounds empty-views --cutouts 0
+"""
 
 Progress = Callable[[str, int, int], None]
 
@@ -175,7 +179,7 @@ def _write(folder: Path, name: str, made: Made, classes: tuple[str, ...], log: T
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.mixture", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser = argparse.ArgumentParser(prog="python -m models.training.mixture", description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("out_dir", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="data.yaml whose `train` split is used")
     parser.add_argument("--rendered", type=int, default=400)
