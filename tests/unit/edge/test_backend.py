@@ -1,0 +1,57 @@
+"""What runs an edge's detector: what is configured, else the fastest, and always something."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from edge import backend
+from edge.backend import AUTO, backend_for
+from models.choice import STATE
+
+
+def test_what_is_configured_is_taken_unmeasured(tmp_path: Path) -> None:
+    """A name in the configuration is final: nothing is measured and nothing kept."""
+    with capture_logs() as logs:
+        assert backend_for("openvino", None, (), tmp_path) == "openvino"
+    assert (logs[0]["backend"], logs[0]["reason"]) == ("openvino", "configured")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_fastest_is_measured_once_and_kept(tmp_path: Path) -> None:
+    """A process of its own measures; the next start reads what it kept."""
+    chosen = backend_for(AUTO, None, (), tmp_path)
+    kept = json.loads((tmp_path / STATE).read_text())
+    assert kept["backend"] == chosen == min(kept["ms"], key=kept["ms"].get)
+    before = (tmp_path / STATE).stat().st_mtime_ns
+    assert backend_for(AUTO, None, (), tmp_path) == chosen
+    assert (tmp_path / STATE).stat().st_mtime_ns == before
+
+
+def test_weights_that_are_refused_are_each_cameras_own_error(tmp_path: Path) -> None:
+    """Cameras start with the backend that runs anywhere and say themselves what is wrong; the log says it too."""
+    with capture_logs() as logs:
+        assert backend_for(AUTO, tmp_path / "nowhere", (), tmp_path) == "onnxruntime"
+    assert logs[0]["event"] == "detector_backend_not_measured"
+    assert "card.yaml" in logs[0]["error"]
+
+
+def test_a_library_that_crashes_takes_nothing_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The measuring process dies (an instruction that the processor hasn't): the edge watches all the same."""
+    monkeypatch.setattr(backend, "_decide", _die)
+    with capture_logs() as logs:
+        assert backend_for(AUTO, None, (), tmp_path) == "onnxruntime"
+    assert logs[0]["event"] == "detector_backend_not_measured"
+
+
+def _die(*_: object) -> tuple[str | None, str]:
+    import os
+    import signal
+
+    os.kill(os.getpid(), signal.SIGILL)
+    return None, "not reached"
