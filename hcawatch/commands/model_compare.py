@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from hcawatch.commands.common import Lang, Language, language, with_examples
+from hcawatch.commands.model_backend import DEFAULT, BackendOption, loaded
 
 
 class Require(StrEnum):
@@ -31,6 +32,7 @@ def compare(
     threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Score from which a box counts as reported; the rules ship with 0.5.")] = 0.5,
     may_lose: Annotated[float, typer.Option(min=0.0, max=1.0, help="AP50 or recall that a class may lose, as a share.")] = 0.05,
     may_rise: Annotated[float, typer.Option(min=0.0, help="False alarms more a picture of the site that need not be ruled out.")] = 0.05,
+    backend: BackendOption = DEFAULT,
     threads: Annotated[int, typer.Option(min=1, max=64, help="CPU threads for one picture.")] = 1,
     require: Annotated[Require | None, typer.Option(help="Exit with 1 unless the verdict is this.", show_default=False)] = None,
     html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page with verdict, reasons and the site's worst pictures, in English and Chinese.", show_default=False)] = None,
@@ -50,13 +52,14 @@ def compare(
     from models.compare.values import as_table
     from models.eval.dataset import read_set
     from models.eval.run import look
-    from models.registry import find, load, read_card
+    from models.registry import find, read_card
     from monitor.domain.violations import rules_for
 
     sets = [find(old), find(new)]
     sides = [read_card(folder).long_side_px for folder in sets]
     detectors = [
-        load(folder, threads=threads, long_side_px=side) for folder, side in zip(sets, sides, strict=True)
+        loaded(folder, backend, threads=threads, long_side_px=side)
+        for folder, side in zip(sets, sides, strict=True)
     ]
     infos = [detector.info for detector in detectors]
     labelled = read_set(frozen, split, exhaustive)

@@ -12,15 +12,16 @@ CLIPS: Final = Path("../shared/data/video")
 
 
 def eval_events(
-    clips: list[Path], events: Path | None, model: str | None, threshold: float, long_side_px: int | None,
+    clips: list[Path], events: Path | None, model: str | None, threshold: float, backend: str, long_side_px: int | None,
     threads: int, html: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     """`models eval --video`."""
+    from hcawatch.commands.model_backend import loaded
     from models.eval.events.html import write_event_page
     from models.eval.events.summary import as_table, summarise
     from models.eval.events.truth import SHARED_CLIPS, read_truth
     from models.eval.video import choose, watch
-    from models.registry import find, load, read_card
+    from models.registry import find, read_card
 
     annotated = events or SHARED_CLIPS
     truth = read_truth(annotated)
@@ -29,7 +30,7 @@ def eval_events(
         typer.echo(f"{path}: not scored, nobody annotated it in {annotated}", err=True)
     folder = find(model)
     side = long_side_px or read_card(folder).long_side_px
-    detector = load(folder, threads=threads, long_side_px=side)
+    detector = loaded(folder, backend, threads=threads, long_side_px=side)
     watched = tuple(watch(chosen, detector, progress=counted if sys.stderr.isatty() else None))
     thresholds = dict.fromkeys(detector.info.classes, threshold)
     found = summarise(watched, thresholds, within_s=truth.within_s, shipped=detector.info.shipped)
@@ -38,6 +39,7 @@ def eval_events(
         typer.echo(str(page), err=as_json)
     table = as_table(found) | {
         "model": detector.info.name, "sha256": detector.info.sha256, "long_side_px": side,
+        "backend": detector.info.backend,
         "not_annotated": [str(path) for path in left],
     }  # fmt: skip
     typer.echo(json.dumps(table, ensure_ascii=False) if as_json else _event_figures(table))

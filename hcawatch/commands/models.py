@@ -129,7 +129,9 @@ def eval_(
     if video:
         from hcawatch.commands.model_events import eval_events
 
-        eval_events(clips or [], events, model, threshold, long_side_px, threads, html, as_json=as_json)
+        eval_events(
+            clips or [], events, model, threshold, backend, long_side_px, threads, html, as_json=as_json
+        )
         return
     if clips or events:
         raise CommandError("clips and --events are for scoring events in film: add --video")
