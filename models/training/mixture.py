@@ -68,18 +68,17 @@ def make(
     """
     for name in ("images", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    plain = photographs.without_machines(data.pictures)
-    plain += tuple(p for one in extra_backgrounds for p in photographs.unlabelled(one))
-    backgrounds = photographs.usable(plain)
+    extra = tuple(p for one in extra_backgrounds for p in photographs.unlabelled(one))
+    backgrounds = photographs.usable(photographs.without_machines(data.pictures) + extra)
     of_photographs = round(IN_PHOTOGRAPHS * rendered) if backgrounds else 0
     known: dict[str, list[str]] = {}
     done: dict[str, int] = {}
     for what, wanted, pictures in (
         ("sites", rendered - of_photographs, _sites(rendered - of_photographs, seed)),
         ("photographs", of_photographs, _photographs(of_photographs, seed, backgrounds)),
-        ("cutouts", pasted, _cutouts(pasted, seed, data, progress)),
+        ("cutouts", pasted, _cutouts(pasted, seed, data, extra, progress)),
     ):
-        stamp = {"making": MAKING, "seed": seed, "wanted": wanted, "of": _fingerprint(data)}
+        stamp = {"making": MAKING, "seed": seed, "wanted": wanted, "of": _fingerprint(data, extra)}
         told = _finished(folder / f"{what}.yaml", stamp)
         if told is None:
             told = _sort(folder, what, wanted, pictures, data.classes, progress)
@@ -100,9 +99,9 @@ def _finished(path: Path, stamp: Mapping[str, object]) -> dict[str, Any] | None:
     return told if all(told.get(key) == value for key, value in stamp.items()) else None
 
 
-def _fingerprint(data: LabelledSet) -> str:
-    """Tells whether a set has the same pictures, by name."""
-    names = "\n".join([*data.classes, *(picture.path.name for picture in data.pictures)])
+def _fingerprint(data: LabelledSet, extra: Sequence[LabelledPicture]) -> str:
+    """Tells whether the pictures that it is made from are the same, by name."""
+    names = "\n".join([*data.classes, *(p.path.name for p in (*data.pictures, *extra))])
     return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
@@ -139,13 +138,15 @@ def _photographs(count: int, seed: int, backgrounds: Sequence[LabelledPicture]) 
     return scenery.on_photographs(TRIES * count, seed, backgrounds) if count else iter(())
 
 
-def _cutouts(count: int, seed: int, data: LabelledSet, progress: Progress) -> Iterator[Made]:
+def _cutouts(
+    count: int, seed: int, data: LabelledSet, extra: Sequence[LabelledPicture], progress: Progress
+) -> Iterator[Made]:
     if not count:
         return
     found = cutouts.cut_all(
         data.pictures, frozenset(data.classes), seed, lambda done, of: progress("cutting", done, of)
     )
-    grounds = photographs.sites_and_roads(data.pictures)
+    grounds = (*photographs.sites_and_roads(data.pictures), *extra)
     able = [p for p in grounds if any(cutouts.may_hold(name, p) for name in KINDS)]
     yield from cutouts.pasted(TRIES * count, seed, found, photographs.usable(able))
 

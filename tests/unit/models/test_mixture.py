@@ -119,6 +119,19 @@ def test_a_run_that_was_cut_off_goes_on(data: Path, made: Path) -> None:
     assert len(list((made / "images").iterdir())) == 4
 
 
+def test_empty_views_of_a_site_are_backgrounds_too(data: Path, tmp_path: Path) -> None:
+    """A folder of photographs without machines takes both sorts, and knows its machines and nothing else."""
+    (tmp_path / "views").mkdir()
+    cv2.imwrite(str(tmp_path / "views/gate.png"), _street(77))
+    held = {"pictures": ["css24_0", "css24_1", "css24_2"]}
+    (tmp_path / "held-out.yaml").write_text(yaml.safe_dump(held))
+    more = ("--leave-out", str(tmp_path / "held-out.yaml"), "--backgrounds", str(tmp_path / "views"))
+    told = _run(data, tmp_path / "out", *more)
+    assert [row["background"] for row in told] == ["gate.png"] * 3 + [None]
+    views = [p for p in read_set(tmp_path / "out/data.yaml", "train").pictures if "other" in p.path.name]
+    assert {p.exhaustive for p in views} == {photographs.MACHINES}
+
+
 def test_nothing_that_measures_is_used(data: Path, tmp_path: Path) -> None:
     """No picture of the validation split, and none that is left out, is a background or gives a cut-out."""
     (tmp_path / "held-out.yaml").write_text(yaml.safe_dump({"pictures": ["css24_1", "css24_2"]}))
