@@ -5,13 +5,15 @@
     FOLDER/code/models     a link to this package, so that the trainer's Python imports ours and nothing else
 
 The sources' own folders stay untouched: Ultralytics writes caches beside labels. Idempotent, so that a
-run which was cut off can go on.
+run which was cut off can go on; a folder in which another recipe was trained is refused.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -33,28 +35,42 @@ from models.training.scenery import HEIGHT_PX, WIDTH_PX, rendered
 PLAN: Final = "plan.json"
 #: Other numbers draw other pictures under the same seed: then they are drawn anew.
 RENDERING: Final = 2
+#: What may change between two starts of one training: how it runs here, not what it learns from.
+FREE: Final = frozenset({"name", "threads", "workers", "batch", "precision"})
+#: What decides the labels that a teacher adds.
+TAUGHT_BY: Final = ("classes", "sources", "teacher", "teacher_px", "teacher_score")
+_OF_RENDERED: Final = re.compile(r"r\d{5}\.jpg")
 
 
 def prepare(
     recipe: Recipe, folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
-    """Make `folder` ready and return the plan; `progress` is told (rendered, to render)."""
+    """Make `folder` ready and return the plan; `progress` is told (rendered, to render).
+
+    Raises:
+        DataUnusable: a file is missing or broken, or `folder` holds the training of another recipe.
+    """
     if not recipe.start.is_file() and recipe.start.suffix != ".yaml":
         raise DataUnusable(recipe.start, "there is no such checkpoint to start from")
     for needed in (recipe.transfer, recipe.teacher):
         if needed is not None and not needed.is_file():
             raise DataUnusable(needed, "there is no such checkpoint")
-    known: dict[str, list[int]] = {}
     sources, left_out = _apart(recipe, progress)
-    for number, pictures in enumerate(sources):
-        for picture in pictures:
-            known |= _add(folder, f"{number}-{picture.path.name}", picture, recipe.classes)
-    for path in _negatives(recipe.hard_negatives):
-        name = f"n{len(known)}-{path.name}"
+    named = _named(sources)
+    negatives = {
+        f"n{len(named) + number}-{path.name}": path
+        for number, path in enumerate(_negatives(recipe.hard_negatives))
+    }
+    decided_by = _same_training(folder, recipe, [*named, *negatives])
+    known: dict[str, list[int]] = {}
+    for name, picture in named.items():
+        known |= _add(folder, name, picture, recipe.classes)
+    for name, path in negatives.items():
         _link(path, folder / "images" / name)
         (folder / "labels" / name).with_suffix(".txt").write_text("")
         known[name] = list(range(len(recipe.classes)))
     known |= _render(recipe, folder, progress)
+    _drop(folder, known)
     _link(Path(models.__file__).parent, folder / "code" / "models")
     # Ultralytics wants a validation split. It gets a few of the training's own: measuring is not its task.
     (folder / "few.txt").write_text(
@@ -64,9 +80,69 @@ def prepare(
         "path": str(folder.resolve()), "train": "images", "val": "few.txt", "names": dict(enumerate(recipe.classes))
     }  # fmt: skip
     (folder / "data.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    plan = asdict(recipe) | {"known": known, "pictures": len(known), "left_out": left_out}
+    plan = asdict(recipe) | {
+        "known": known,
+        "pictures": len(known),
+        "left_out": left_out,
+        "decided_by": decided_by,
+    }
     (folder / PLAN).write_text(json.dumps(plan, default=str, indent=1), encoding="utf-8")
     return plan
+
+
+def _named(sources: Iterable[Iterable[LabelledPicture]]) -> dict[str, LabelledPicture]:
+    """Names in `folder`, which has but one level; where one is taken, with a number: two cameras' folders may
+    both hold a 0001.jpg, and 0001.jpg and 0001.png would share their labels."""
+    named: dict[str, LabelledPicture] = {}
+    stems: set[str] = set()
+    for number, pictures in enumerate(sources):
+        for picture in pictures:
+            wanted = free = f"{number}-{picture.path.stem}"
+            again = 1
+            while free in stems:
+                again += 1
+                free = f"{wanted}~{again}"
+            stems.add(free)
+            named[free + picture.path.suffix] = picture
+    return named
+
+
+def _drop(folder: Path, known: Mapping[str, object]) -> None:
+    """Take away what an earlier call put there and this one didn't: the trainer reads the whole folder."""
+    for path in (folder / "images").glob("*"):
+        if path.name not in known and (path.is_symlink() or _OF_RENDERED.fullmatch(path.name)):
+            path.unlink()
+            (folder / "labels" / path.name).with_suffix(".txt").unlink(missing_ok=True)
+    # Ultralytics' cache goes by names and sizes: a corrected label has the same size.
+    (folder / "labels.cache").unlink(missing_ok=True)
+
+
+def _same_training(folder: Path, recipe: Recipe, names: Iterable[str]) -> dict[str, str]:
+    """What decides the result, {key: value}; drops what another teacher taught.
+
+    Raises:
+        DataUnusable: something else was trained in `folder`: going on would say that it is this recipe's.
+    """
+    # Files by name: a folder may move to another machine with all that it was made from.
+    told = {key: _plain(value) for key, value in asdict(recipe).items() if key not in FREE}
+    told["pictures"] = hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    path = folder / PLAN
+    before = json.loads(path.read_text(encoding="utf-8")).get("decided_by") if path.is_file() else None
+    if before is None:
+        return told
+    other = sorted(key for key in {*told, *before} if told.get(key) != before.get(key))
+    begun = [p for p in (folder / "finished.pt", folder / "run" / "weights" / "last.pt") if p.is_file()]
+    if other and begun:
+        raise DataUnusable(
+            begun[0], f"was trained by another recipe (other {', '.join(other)}): name another --folder, or remove {folder}"
+        )  # fmt: skip
+    if set(TAUGHT_BY) & set(other):
+        (folder / "taught.json").unlink(missing_ok=True)
+    return told
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, default=lambda path: Path(path).name, sort_keys=True)
 
 
 def _apart(

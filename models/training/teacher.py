@@ -37,7 +37,9 @@ def teach(plan: Mapping[str, Any], folder: Path) -> int:
     for done, (name, boxes) in enumerate(_look(plan, folder, missing), start=1):
         taught[name] = boxes
         if done % EVERY == 0 or done == len(missing):
-            path.write_text(json.dumps(taught))
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(taught))
+            partial.replace(path)
             sys.stdout.write(f"teacher: {done}/{len(missing)} pictures\n")
             sys.stdout.flush()
     return sum(_add(folder, name, boxes) for name, boxes in taught.items() if name in plan["known"])

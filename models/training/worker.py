@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -38,16 +39,47 @@ def train(folder: Path) -> Path:
     torch.set_num_threads(plan["threads"])
     last = folder / "run" / "weights" / "last.pt"
     finished = folder / "finished.pt"
-    if not finished.is_file():
+    if not finished.is_file() and not mended(last):
         if plan["teacher"]:
             teach(plan, folder)
         trainer = SiteTrainer(
             _overrides(plan, folder, last), plan["known"], plan["weather"], precision=plan["precision"]
         )
         trainer.train()
+    if not finished.is_file():
         # Not best.pt: the epoch is not chosen by pictures that measure it later.
-        finished.write_bytes(last.read_bytes())
+        partial = finished.with_suffix(".partial")
+        partial.write_bytes(last.read_bytes())
+        partial.replace(finished)
     return _finish(finished, folder / "model", plan)
+
+
+def mended(last: Path) -> bool:
+    """Make the checkpoint one to go on with, and say whether its training did all its epochs.
+
+    A cut while it was written leaves half of it: then best.pt, which is written after it, is the epoch before.
+    One of a finished training has no optimizer any more, and Ultralytics refuses to go on with it.
+    """
+    told = _read(last)
+    if told is None and last.is_file():
+        best = last.with_name("best.pt")
+        told = _read(best)
+        sys.stdout.write(f"{last} is broken: {'the epoch before' if told else 'training from the start'}\n")
+        if told is None:
+            last.unlink()
+        else:
+            last.write_bytes(best.read_bytes())
+    return told is not None and told.get("epoch") == -1 and told.get("optimizer") is None
+
+
+def _read(checkpoint: Path) -> dict[str, Any] | None:
+    import torch
+
+    try:
+        told: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
+        return None
+    return told
 
 
 def _overrides(plan: dict[str, Any], folder: Path, last: Path) -> dict[str, Any]:

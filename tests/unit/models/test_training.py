@@ -85,6 +85,61 @@ def test_preparing_twice_is_the_same(recipe: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/images/r00000.jpg").read_bytes() == before
 
 
+def _changed(recipe: Path, **changes: object) -> Path:
+    recipe.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text()) | changes))
+    return recipe
+
+
+def test_two_cameras_with_the_same_file_names_are_both_learnt(recipe: Path, tmp_path: Path) -> None:
+    """Each picture keeps its own labels: by camera's folder, and where only the ending differs."""
+    root = tmp_path / "yolo"
+    for name, label in (("north/0001.jpg", "1"), ("south/0001.jpg", "2"), ("south/0001.png", "")):
+        for kind in ("images", "labels"):
+            (root / kind / "train" / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(root / "images/train" / name), np.full((60, 80, 3), 90, np.uint8))
+        text = f"{label} 0.5 0.5 0.5 0.5\n" if label else ""
+        if text:
+            (root / "labels/train" / name).with_suffix(".txt").write_text(text)
+    (root / "images/train/south/0001.png").rename(root / "images/train/0001.png")
+    plan = prepare(read_recipe(recipe), tmp_path / "out")
+    assert plan["pictures"] == 9
+    found = {
+        p.path.resolve().relative_to(root / "images/train").as_posix(): p.class_names
+        for p in read_set(tmp_path / "out/data.yaml", "train").pictures
+        if p.path.name.startswith("0-0001")
+    }
+    assert found == {"0001.png": (), "north/0001.jpg": ("excavator",), "south/0001.jpg": ("person",)}
+
+
+def test_what_a_recipe_no_longer_names_is_not_trained(recipe: Path, tmp_path: Path) -> None:
+    """The trainer reads the whole folder: what an earlier call left there must go, what a person put there stays."""
+    out = tmp_path / "out"
+    prepare(read_recipe(recipe), out)
+    (out / "labels.cache").write_bytes(b"labels of the same size")
+    cv2.imwrite(str(out / "images/mine.jpg"), np.zeros((6, 8, 3), np.uint8))
+    plan = prepare(read_recipe(_changed(recipe, rendered=1, hard_negatives=[])), out)
+    assert {p.name for p in (out / "images").iterdir()} == {*plan["known"], "mine.jpg"}
+    assert {p.stem for p in (out / "labels").iterdir()} == {Path(name).stem for name in plan["known"]}
+    assert not (out / "labels.cache").exists()
+
+
+@pytest.mark.parametrize("begun", ["finished.pt", "run/weights/last.pt"])
+def test_another_recipes_training_is_not_taken_for_this_ones(
+    recipe: Path, tmp_path: Path, begun: str
+) -> None:
+    """Twice the epochs and the same command would end at once with the old weights and a card that says the new."""
+    out = tmp_path / "out"
+    prepare(read_recipe(recipe), out)
+    (out / begun).parent.mkdir(parents=True, exist_ok=True)
+    (out / begun).write_bytes(b"trained")
+    before = sorted(out.rglob("*"))
+    for changes, said in (({"epochs": 40}, "epochs"), ({"epochs": 20, "hard_negatives": []}, "pictures")):
+        with pytest.raises(DataUnusable, match=said):
+            prepare(read_recipe(_changed(recipe, **changes)), out)
+        assert sorted(out.rglob("*")) == before
+    prepare(read_recipe(_changed(recipe, hard_negatives=["streets"], epochs=20, threads=2, batch=4)), out)
+
+
 def test_paths_count_from_the_recipe(recipe: Path) -> None:
     """A recipe works from whatever folder the command is called in."""
     assert read_recipe(recipe).start == recipe.parent / "start.pt"

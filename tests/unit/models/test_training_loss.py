@@ -23,6 +23,7 @@ from ultralytics.cfg import get_cfg  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 
 from models.training.masked import AlikeMosaic, MaskedLoss, SiteTrainer, known_mask  # noqa: E402
+from models.training.worker import mended  # noqa: E402
 
 KNOWN = {"machines.jpg": [1], "all.jpg": [0, 1, 2]}
 
@@ -152,3 +153,22 @@ def test_a_tiny_training_uses_the_masked_loss(tmp_path: Path, precision: str) ->
     checkpoint = (tmp_path / "run/weights/last.pt").read_bytes()
     assert b"models.training" not in checkpoint
     assert json.dumps(known)
+
+
+def test_a_training_that_was_cut_at_its_end_or_while_it_saved_goes_on(tmp_path):
+    """After the last epoch nothing is left to train; half a checkpoint is the epoch before, or the start."""
+    last, best = tmp_path / "last.pt", tmp_path / "best.pt"
+    assert not mended(last)
+    torch.save({"epoch": -1, "optimizer": None, "model": torch.ones(3)}, last)
+    assert mended(last)
+    torch.save({"epoch": 4, "optimizer": {"state": torch.ones(3)}}, last)
+    assert not mended(last)
+    whole = last.read_bytes()
+    best.write_bytes(whole)
+    last.write_bytes(whole[: len(whole) // 2])
+    assert not mended(last)
+    assert last.read_bytes() == whole
+    for path in (last, best):
+        path.write_bytes(whole[:10])
+    assert not mended(last)
+    assert not last.exists()

@@ -83,6 +83,17 @@ def test_the_teacher_adds_what_nobody_labelled(recipe: Path, tmp_path: Path) -> 
     assert plan["known"]["0-dig_1.jpg"] == [1]  # what the teacher doesn't see stays unknown
 
 
+def test_what_was_taught_for_other_classes_is_forgotten(recipe: Path, tmp_path: Path) -> None:
+    """Numbers of classes that moved would make cars of people; a longer training may keep it."""
+    out = tmp_path / "out"
+    prepare(read_recipe(recipe), out)
+    for changes, kept in (({"epochs": 30}, True), ({"classes": ["excavator", "person", "car"]}, False)):
+        (out / "taught.json").write_text("{}")
+        recipe.write_text(yaml.safe_dump(yaml.safe_load(recipe.read_text()) | changes))
+        prepare(read_recipe(recipe), out)
+        assert (out / "taught.json").is_file() == kept
+
+
 def test_a_missing_teacher_is_named_at_once(recipe: Path, tmp_path: Path) -> None:
     """Not after the pictures were prepared and the first hour is gone."""
     (tmp_path / "teacher.pt").unlink()
