@@ -34,6 +34,7 @@ from models.registry import find, read_card
 from models.shipped import sentence
 from monitor.domain.assets import City
 from monitor.domain.events import EdgeStatus, encode
+from monitor.domain.violations import RULES, alarm_classes
 
 STATUS_S: Final = 10.0
 #: an orderly stop waits no longer than this for receipts and uploads
@@ -101,7 +102,10 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
 
 
 def tell_silent_classes(weights_dir: Path | None) -> None:
-    """Log each class that raises no alarm with these weights, so that nobody waits for one."""
+    """Log each class that raises no alarm with these weights, so that nobody waits for one.
+
+    Also those that rules want and that the card doesn't speak of: other names silence rules as surely.
+    """
     try:
         card = read_card(weights_dir or find(None))
     except ModelRefused:  # each camera's own error, told when it loads them
@@ -110,6 +114,14 @@ def tell_silent_classes(weights_dir: Path | None) -> None:
         log.warning(
             "class_raises_no_alarm", object_class=silent.class_name, reason=silent.why.value,
             boxes=silent.boxes, ap50=silent.ap50, model=card.name, what=sentence(silent, "en"),
+        )  # fmt: skip
+    told = {silent.class_name for silent in card.shipping.silent}
+    alarms = alarm_classes(card.shipping.shipped) & set(card.classes)
+    for name in sorted(frozenset().union(*(rule.classes for rule in RULES)) - alarms - told):
+        known = name in card.classes
+        log.warning(
+            "class_raises_no_alarm", object_class=name, model=card.name, reason="not_shipped_by_name" if known else "unknown_to_model",
+            what=f"{name}: {'its rule wants a card that ships it by name' if known else 'this model knows no such class'}, raises no alarm",
         )  # fmt: skip
 
 

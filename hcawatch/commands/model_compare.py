@@ -53,7 +53,7 @@ def compare(
     from models.eval.dataset import read_set
     from models.eval.run import look
     from models.registry import find, read_card
-    from monitor.domain.violations import rules_for
+    from monitor.domain.violations import alarm_classes
 
     sets = [find(old), find(new)]
     sides = [read_card(folder).long_side_px for folder in sets]
@@ -70,12 +70,7 @@ def compare(
         [tuple(look(pictures, detector, progress.of(total))) for detector in detectors]
         for pictures in (labelled, own)
     ]
-    alarms = [
-        frozenset().union(
-            *(rule.classes for rule in rules_for(None if info.shipped is None else frozenset(info.shipped)))
-        )
-        for info in infos
-    ]
+    alarms = [alarm_classes(info.shipped) for info in infos]
     found = compared(
         (seen[0][0], seen[0][1]), (seen[1][0], seen[1][1]), labelled=labelled.classes,
         old_classes=infos[0].classes, new_classes=infos[1].classes,

@@ -22,6 +22,7 @@ def eval_events(
     from models.eval.events.truth import SHARED_CLIPS, read_truth
     from models.eval.video import choose, watch
     from models.registry import find, read_card
+    from monitor.domain.violations import alarm_classes
 
     annotated = events or SHARED_CLIPS
     truth = read_truth(annotated)
@@ -33,7 +34,9 @@ def eval_events(
     detector = loaded(folder, backend, threads=threads, long_side_px=side)
     watched = tuple(watch(chosen, detector, progress=counted if sys.stderr.isatty() else None))
     thresholds = dict.fromkeys(detector.info.classes, threshold)
-    found = summarise(watched, thresholds, within_s=truth.within_s, shipped=detector.info.shipped)
+    found = summarise(
+        watched, thresholds, within_s=truth.within_s, alarms=alarm_classes(detector.info.shipped)
+    )
     if html is not None:
         page = write_event_page(html, found, info=detector.info, long_side_px=side)
         typer.echo(str(page), err=as_json)
@@ -53,13 +56,17 @@ def _event_figures(table: dict[str, Any]) -> str:
     for name, row in [*table["classes"].items(), ("all", table["all"]), ("alarms", table["shipped"])]:
         cells = (f"{'-' if row[key] is None else row[key]:>{len(key)}}" for key in keys)
         low, high = row["false_per_camera_day_interval"]
-        rate = f"{row['false_per_camera_day']:.0f} ({low:.0f} to {high:.0f})"
+        day = row["false_per_camera_day"]
+        rate = "-" if day is None else f"{day:.0f} ({low:.0f} to {high:.0f})"
         lines.append(" ".join([f"{name:>10}", *cells, rate]))
     minutes = table["film_s"] / 60
+    said = (
+        f"{table['looks_per_s']} looks a second: one false alarm counts as {24 * 60 / minutes:.0f} a camera and day, so look at the intervals"
+        if minutes
+        else "no class that the detector knows is annotated in them, or they hold no frame"
+    )
     lines.append(
-        f"{table['model']} at {table['long_side_px']} px, {len(table['clips'])} clips, {minutes:.1f} minutes, "
-        f"{table['looks_per_s']} looks a second: one false alarm counts as {24 * 60 / minutes:.0f} a camera and day, "
-        "so look at the intervals"
+        f"{table['model']} at {table['long_side_px']} px, {len(table['clips'])} clips, {minutes:.1f} minutes, {said}"
     )
     return "\n".join(lines)
 

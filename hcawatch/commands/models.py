@@ -31,6 +31,7 @@ def list_(as_json: AsJson = False) -> None:
     """List the sets of weights, each checked against its card."""
     from models.registry import DEFAULT_NAME, available
     from models.shipped import sentence
+    from monitor.domain.violations import alarm_classes
 
     rows: list[dict[str, Any]] = []
     silent: dict[str, list[str]] = {}
@@ -42,6 +43,7 @@ def list_(as_json: AsJson = False) -> None:
                 "sha256": card.sha256 if card else None, "classes": list(card.classes) if card else [],
                 "trained_on": card.trained_on if card else None,
                 "shipped": list(card.shipping.shipped or card.classes) if card else [],
+                "alarms": [c for c in card.classes if c in alarm_classes(card.shipping.shipped)] if card else [],
                 "no_alarm": {s.class_name: s.why.value for s in card.shipping.silent} if card else {},
                 "default": listed.folder.name == DEFAULT_NAME,
                 "refused": str(listed.refused) if listed.refused else None,
@@ -59,7 +61,7 @@ def list_(as_json: AsJson = False) -> None:
             continue
         typer.echo(f"{mark} {row['name']} {row['version']}  sha256 {str(row['sha256'])[:12]}…")
         typer.echo(f"    sees {', '.join(row['classes'])}; {row['trained_on']}")
-        typer.echo(f"    may raise alarms: {', '.join(row['shipped'])}")
+        typer.echo(f"    rules raise alarms on: {', '.join(row['alarms']) or 'none of them'}")
         for line in silent[row["name"]]:
             typer.echo(f"    {line}")
 

@@ -29,8 +29,8 @@ def choose(
     """The annotated clips among `paths`, each checked, and the files in folders that nobody annotated.
 
     Raises:
-        DataUnusable: a named file is missing or has no annotations, is another one than was annotated, or
-            there is nothing to look at.
+        DataUnusable: a named file is missing or has no annotations, is another one than was annotated, two
+            files have one clip's name, or there is nothing to look at.
     """
     told = {clip.file: clip for clip in truth.clips}
     found: list[tuple[Clip, Path]] = []
@@ -50,9 +50,16 @@ def choose(
             found.append((told[path.name], path))
     if not found:
         raise DataUnusable(events_yaml, "none of its clips is there: " + ", ".join(str(p) for p in paths))
+    once: dict[str, tuple[Clip, Path]] = {}
     for clip, file in found:
+        other = once.setdefault(clip.file, (clip, file))[1]
+        if other.resolve() != file.resolve():
+            raise DataUnusable(
+                file, f"and {other} are two files of the one clip {clip.file}: name one of them"
+            )
+    for clip, file in once.values():
         belongs(clip, file, events_yaml)
-    return tuple(found), tuple(left)
+    return tuple(once.values()), tuple(dict.fromkeys(left))
 
 
 def watch(

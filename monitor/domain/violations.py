@@ -4,6 +4,7 @@ Articles are those of the Law of the PRC on the Protection of Oil and Natural Ga
 covers transmission pipelines only (Art 2). A camera suspects; only a person confirms.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -161,6 +162,16 @@ def rules_for(shipped: frozenset[str] | None, rules: tuple[Rule, ...] = RULES) -
         return tuple(rule for rule in rules if not rule.if_shipped)
     kept = (msgspec.structs.replace(rule, classes=rule.classes & shipped) for rule in rules)
     return tuple(rule for rule in kept if rule.classes)
+
+
+def alarm_classes(shipped: Collection[str] | None) -> frozenset[str]:
+    """The classes on which some rule may raise an alarm with a model whose card ships these.
+
+    >>> sorted(alarm_classes(["person", "car"]))
+    ['person']
+    """
+    held = rules_for(None if shipped is None else frozenset(shipped))
+    return frozenset().union(*(rule.classes for rule in held))
 
 
 def graded_as(violation: str, rule_id: str, *, may_lie_within: bool) -> str:

@@ -101,7 +101,7 @@ class EventSummary:
     #: Every class that is scored somewhere, in the detector's order.
     classes: tuple[EventFigures, ...]
     all: EventFigures
-    #: Only those that may raise an alarm.
+    #: Only those on which rules raise alarms.
     shipped: EventFigures
     thresholds: Mapping[str, float]
     debounce: Debounce
@@ -116,7 +116,7 @@ def summarise(
     *,
     within_s: float = WITHIN_S,
     debounce: Debounce = SHIPPED,
-    shipped: Collection[str] | None = None,
+    alarms: Collection[str] | None = None,
 ) -> EventSummary:
     """Judge clips.
 
@@ -125,7 +125,7 @@ def summarise(
         thresholds: {class that the detector knows: score from which it counts as seen}.
         within_s: time to report of events that name none.
         debounce: how looks become reports.
-        shipped: classes that may raise an alarm; all if nobody said.
+        alarms: classes on which rules raise alarms with this detector; all if nobody said.
     """
     clips = tuple(_judged(one, thresholds, within_s, debounce) for one in watched)
     scored = [name for name in thresholds if any(name in clip.by_class for clip in clips)]
@@ -134,7 +134,7 @@ def summarise(
         clips=clips,
         classes=tuple(_figures(name, [name], clips) for name in scored),
         all=_figures("", scored, clips),
-        shipped=_figures("", [name for name in scored if shipped is None or name in shipped], clips),
+        shipped=_figures("", [name for name in scored if alarms is None or name in alarms], clips),
         thresholds={name: thresholds[name] for name in scored},
         debounce=debounce,
         within_s=within_s,

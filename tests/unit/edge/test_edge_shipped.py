@@ -103,6 +103,21 @@ def test_an_edge_says_at_its_start_what_raises_no_alarm(tmp_path: Path) -> None:
     assert logs == []
 
 
+def test_an_edge_says_which_rules_wait_for_a_class_that_the_model_has_not(tmp_path: Path) -> None:
+    """Weights that call it a Digger find every excavator and report none: that must not stay silent."""
+    folder = Path(shutil.copytree(registry.WEIGHTS_ROOT / registry.DEFAULT_NAME, tmp_path / "copy"))
+    card = yaml.safe_load((folder / "card.yaml").read_text())
+    card["classes"] = ["Digger" if name == "excavator" else name for name in card["classes"]]
+    card |= {"shipped": None, "measured": None}
+    (folder / "card.yaml").write_text(yaml.safe_dump(card))
+    with structlog.testing.capture_logs() as logs:
+        tell_silent_classes(folder)
+    assert {told["object_class"]: told["reason"] for told in logs} == {
+        "excavator": "unknown_to_model",
+        "fire": "not_shipped_by_name",
+    }
+
+
 @pytest.mark.parametrize("name", ["person", "excavator", "truck"])
 def test_the_shipped_model_keeps_the_rules_of_what_the_system_is_for(name: str) -> None:
     """An excavator, a truck or a person never falls silent by a change of the card without a test failing."""

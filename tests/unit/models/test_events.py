@@ -246,8 +246,8 @@ def test_classes_that_raise_no_alarm_are_left_out_of_the_alarms() -> None:
     seen = _watched("--##-", (), exhaustive=("fire", "car"))
     both = {"fire": 0.5, "car": 0.5}
     alarms = [
-        as_table(summarise([seen], both, debounce=BRIEF, shipped=shipped))["shipped"]["false_alarms"]
-        for shipped in (("car",), ("fire",), None)
+        as_table(summarise([seen], both, debounce=BRIEF, alarms=classes))["shipped"]["false_alarms"]
+        for classes in (("car",), ("fire",), None)
     ]
     assert alarms == [0, 1, 1]
 

@@ -17,7 +17,8 @@ from hcawatch.cli import app
 from hcawatch.commands.common import CommandError
 from models import registry
 from models.errors import DataUnusable
-from models.eval.video import frames
+from models.eval.events.truth import read_truth
+from models.eval.video import choose, frames
 from models.scenes import Story, render_demo_clip
 from models.scenes.camera import Camera
 
@@ -112,6 +113,29 @@ def test_clips_that_cannot_be_scored_are_told(rendered: tuple[Path, float], tmp_
     ]:
         with pytest.raises(DataUnusable, match=said):
             _run(clip, "--events", _events(tmp_path, **told))
+
+
+def test_film_that_tells_nothing_of_alarms_is_still_a_table(
+    rendered: tuple[Path, float], tmp_path: Path
+) -> None:
+    """No class with alarms is annotated, or none that the detector knows: dashes instead of a crash."""
+    for exhaustive, said in ((["smoke"], "alarms"), (["boat"], "no class that the detector knows")):
+        events = _events(tmp_path, exhaustive=exhaustive)
+        command = ["models", "eval", "--video", str(rendered[0]), "--events", str(events)]
+        told = CliRunner().invoke(app, command, catch_exceptions=False).stdout
+        assert said in told
+        assert "alarms" in told
+
+
+def test_a_clip_that_is_named_twice_is_scored_once(rendered: tuple[Path, float], tmp_path: Path) -> None:
+    """Its folder and the file: each event counts once. Another file of that name can't be told from it."""
+    clip, _ = rendered
+    events = _events(tmp_path)
+    truth = read_truth(events)
+    assert len(choose([clip.parent, clip, clip.parent / "." / clip.name], truth, events)[0]) == 1
+    (tmp_path / clip.name).write_bytes(b"another")
+    with pytest.raises(DataUnusable, match="two files"):
+        choose([clip, tmp_path / clip.name], truth, events)
 
 
 def test_clips_without_video_are_a_slip() -> None:

@@ -17,6 +17,7 @@ from models.calibrated import as_table as curves_as_table
 from models.errors import ModelRefused
 from models.predict import read_image
 from models.shipped import UNSAID, Silent, WhyNot, read_shipping, sentence
+from monitor.domain.violations import alarm_classes
 
 SHIPPED = registry.WEIGHTS_ROOT / registry.DEFAULT_NAME
 PROBE = Path(registry.__file__).parent / "probe.jpg"
@@ -126,6 +127,11 @@ def test_people_see_it_in_list_and_check() -> None:
     )
     silent = registry.read_card(SHIPPED).shipping.silent
     assert silent
+    # A card may ship cars, but no rule wants one: a list that names them would be believed.
+    card = registry.read_card(SHIPPED)
+    alarms = [name for name in card.classes if name in alarm_classes(card.shipping.shipped)]
+    assert "car" not in alarms
+    assert f"rules raise alarms on: {', '.join(alarms)}\n" in listed
     for one in silent:
         assert sentence(one, "en") in listed
         assert sentence(one, "zh") in checked
