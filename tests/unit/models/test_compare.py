@@ -286,6 +286,17 @@ def test_classes_that_only_one_knows_are_told_and_not_compared() -> None:
     assert decide(found)[0] is Verdict.WORSE
 
 
+def test_a_class_with_alarms_that_the_frozen_set_does_not_label_is_told() -> None:
+    """A set of people says nothing of excavators: who reads "better" must see that they were not judged."""
+    pictures = [_seen(str(k), 1, [HIT]) for k in range(20)]
+    both = ["excavator", "crane"]
+    found = _compare(
+        pictures, pictures, labelled=["excavator"], old_classes=both, new_classes=both, old_alarms=set(both), new_alarms=set(both)
+    )  # fmt: skip
+    told = [(r.class_name, r.numbers["boxes"]) for r in decide(found)[1] if r.code is Code.CLASS_TOO_RARE]
+    assert told == [("crane", 0)]
+
+
 def test_each_is_judged_by_the_alarms_that_its_card_allows() -> None:
     """A class that only the candidate's card ships counts on the site for it alone; one that it no longer ships is gone."""
     pictures = [_seen(str(k), 1, [HIT]) for k in range(20)]
