@@ -23,6 +23,8 @@ THUMBNAIL_PX: Final = 32
 LOW: Final = 8
 CORNERS: Final = 300
 CORNER_SIDE_PX: Final = 256
+#: ORB fails on anything narrower, and finds no corner within 31 px of an edge anyway.
+STRIP_PX: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,8 @@ def _colours(picture: NDArray[Any]) -> NDArray[np.float32]:
 
 def _corners(grey: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     scale = CORNER_SIDE_PX / max(grey.shape)
+    if min(grey.shape) * scale < STRIP_PX:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     # 10 instead of 20: night pictures have weak corners.
     points, descriptions = cv2.ORB.create(CORNERS, fastThreshold=10).detectAndCompute(small, None)

@@ -106,6 +106,13 @@ def test_held_out_pictures_count_as_a_split(tmp_path: Path) -> None:
     assert (held.exit_code, "(held-out, a)" in held.stdout) == (1, True)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 900), (900, 2), (5, 3000)])
+def test_a_strip_is_a_picture_too(tmp_path: Path, shape: tuple[int, int]) -> None:
+    """One banner among a thousand pictures must not end the search for twins."""
+    cv2.imwrite(str(tmp_path / "strip.png"), np.full((*shape, 3), 90, np.uint8))
+    assert len(fingerprint(tmp_path / "strip.png").corners) == 0
+
+
 def test_a_broken_picture_is_told(tmp_path: Path) -> None:
     """A file that is no picture is named, not skipped: it might be the twin."""
     (tmp_path / "a.jpg").write_bytes(b"no picture")
