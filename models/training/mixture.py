@@ -120,8 +120,12 @@ def _sort(
     count = 0
     with (folder / f"{what}.jsonl").open("w", encoding="utf-8") as log:
         for made in itertools.islice(pictures, wanted):
+            of_it = _known(made, classes)
             prefix = _prefix(what, made.background)
-            known[prefix] = _known(made, classes)
+            if known.setdefault(prefix, of_it) != of_it:
+                # Pictures without a known source may know different things: then each sort has its own names.
+                prefix = f"{prefix}{'-'.join(of_it)}_"
+                known[prefix] = of_it
             _write(folder, f"{prefix}{count:05d}", made, classes, log)
             count += 1
             progress(what, count, wanted)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from models.eval.dataset import LabelledPicture, label_path, read_labels, read_set
+from models.eval.dataset import LabelledPicture, known_classes, label_path, read_labels, read_set
 from models.training import cutouts, cutting, mixture, photographs, scenery
 from models.training.colours import own_share
 from models.training.photographs import Made
@@ -130,6 +130,26 @@ def test_empty_views_of_a_site_are_backgrounds_too(data: Path, tmp_path: Path) -
     assert [row["background"] for row in told] == ["gate.png"] * 3 + [None]
     views = [p for p in read_set(tmp_path / "out/data.yaml", "train").pictures if "other" in p.path.name]
     assert {p.exhaustive for p in views} == {photographs.MACHINES}
+
+
+def test_pictures_without_a_source_keep_what_is_known_of_each(tmp_path: Path) -> None:
+    """An empty view of a site knows no people; one that is labelled in full must not vouch for it, nor the other way."""
+    bare = {"path": Path("x.jpg"), "class_names": (), "xyxy_share": np.zeros((0, 4)), "source": ""}
+    grounds = [
+        LabelledPicture(exhaustive=known, **bare) for known in (photographs.MACHINES, frozenset(CLASSES))
+    ]
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    made = (
+        Made(bgr=np.zeros((40, 60, 3), np.uint8), objects=(), background=ground, added=())
+        for ground in (grounds[0], grounds[1], grounds[0])
+    )
+    told = mixture._sort(tmp_path, "photographs", 3, made, CLASSES, lambda what, done, of: None)
+    table = {prefix: frozenset(names) for prefix, names in told["known"].items()}
+    files = sorted((tmp_path / "images").iterdir(), key=lambda p: p.stem[-5:])
+    assert [known_classes(p.name, table)[1] for p in files] == [
+        photographs.MACHINES, frozenset(CLASSES), photographs.MACHINES
+    ]  # fmt: skip
 
 
 def test_nothing_that_measures_is_used(data: Path, tmp_path: Path) -> None:
