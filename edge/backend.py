@@ -62,3 +62,8 @@ def _decide(weights_dir: Path | None, providers: tuple[str, ...], state_dir: Pat
         return decide(card, options, state_dir).backend, ""
     except ModelError as exc:
         return None, str(exc)
+    except (
+        Exception
+    ) as exc:  # outermost here: what a driver raises would end the edge before its first camera
+        log.exception("detector_backend_failed")
+        return None, f"{type(exc).__name__}: {exc}"

@@ -49,6 +49,19 @@ def test_a_library_that_crashes_takes_nothing_with_it(
     assert logs[0]["event"] == "detector_backend_not_measured"
 
 
+def test_an_error_that_nobody_foresaw_takes_nothing_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver's own exception while backends are compared is an answer, not the end of the edge's start."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("no device")
+
+    monkeypatch.setattr("models.choice.decide", fail)
+    monkeypatch.setattr(backend, "configure", lambda: None)
+    assert backend._decide(None, (), tmp_path) == (None, "RuntimeError: no device")
+
+
 def _die(*_: object) -> tuple[str | None, str]:
     import os
     import signal
