@@ -111,6 +111,8 @@ _SIGNED: Final = frozenset({"low", "high"})
 def text(key: str, language: str, **values: object) -> str:
     """The text of a key; words that are not the comparison's own are the evaluation's."""
     found = TEXTS.get(key)
+    if found is not None and not values and "{" in found[language]:  # a class of that name, not a sentence
+        return key
     return found[language].format(**values) if found else evaluation.text(key, language, **values)
 
 

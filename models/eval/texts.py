@@ -93,4 +93,6 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
 def text(key: str, language: str, **values: object) -> str:
     """The text of a key; a key without one (a class of other data) is shown as it is."""
     found = TEXTS.get(key)
+    if found is not None and not values and "{" in found[language]:  # a class of that name, not a sentence
+        return key
     return found[language].format(**values) if found else key

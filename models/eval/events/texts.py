@@ -68,4 +68,6 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
 def text(key: str, language: str, **values: object) -> str:
     """The text of a key; words that are not the page's own are the evaluation's."""
     found = TEXTS.get(key)
+    if found is not None and not values and "{" in found[language]:  # a class of that name, not a sentence
+        return key
     return found[language].format(**values) if found else evaluation.text(key, language, **values)

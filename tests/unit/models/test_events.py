@@ -12,14 +12,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.compare.texts import say
+from models.compare.verdict import Code, Effect, Reason
 from models.errors import DataUnusable
 from models.eval.events import rates
 from models.eval.events.debounce import LOOKS_PER_S, SHIPPED, Debounce, Look, Report, reports
 from models.eval.events.matching import AFTER_S, FALSE, Matched, Outcome, match
 from models.eval.events.summary import Watched, as_table, summarise
-from models.eval.events.texts import TEXTS
+from models.eval.events.texts import TEXTS, text
 from models.eval.events.truth import SHARED_CLIPS, Clip, Event, Unsure, read_truth
 from models.eval.texts import LANGUAGES
+from models.shipped import Silent, WhyNot, sentence
 from monitor.domain.assets import Camera
 from monitor.domain.violations import Rule
 
@@ -296,6 +299,15 @@ def test_what_is_no_list_of_events_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "events.yaml").write_text(text)
     with pytest.raises(DataUnusable):
         read_truth(tmp_path / "events.yaml")
+
+
+@pytest.mark.parametrize("name", ["title", "bar", "about", "seconds", "means"])
+def test_a_class_may_be_called_like_a_text(name: str) -> None:
+    """A site's own class named as one of the page's sentences is written as it is, not a crash."""
+    assert text(name, "en") == text(name, "zh") == name
+    assert sentence(Silent(class_name=name, why=WhyNot.TOO_FEW), "en").startswith(f"{name}: ")
+    reason = Reason(code=Code.CLASS_ADDED, effect=Effect.NOTE, class_name=name)
+    assert name in say(reason, "en")
 
 
 def test_every_text_of_the_event_page_is_there_in_both_languages() -> None:
