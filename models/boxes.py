@@ -202,13 +202,12 @@ def strongest(
         score_min: anchors whose best class scores less are left out.
 
     Returns:
-        Anchors, scores and classes, (K,) each, at most `MAX_CANDIDATES`, in the anchors' order unless
-        there were more.
+        Anchors, scores and classes, (K,) each, at most `MAX_CANDIDATES`, in the anchors' order.
     """
     best = scores.max(axis=0)
     chosen = np.flatnonzero(best >= score_min)
     if len(chosen) > MAX_CANDIDATES:
-        chosen = chosen[np.argsort(-best[chosen], kind="stable")[:MAX_CANDIDATES]]
+        chosen = np.sort(chosen[np.argsort(-best[chosen], kind="stable")[:MAX_CANDIDATES]])
     class_ids = np.asarray(scores[:, chosen].argmax(axis=0), dtype=np.int64)
     return np.asarray(chosen, dtype=np.int64), best[chosen], class_ids
 

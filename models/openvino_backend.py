@@ -21,7 +21,7 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from models import openvino_graph as graph
-from models.anchors import anchor_grid, from_distances
+from models.anchors import Grid, anchor_grid, from_distances
 from models.backends import Options
 from models.boxes import (
     PAD_GREY,
@@ -82,7 +82,8 @@ class OpenVinoDetector:
             raise ValueError(
                 f"the network gives {rows.get_length()} rows, {len(info.classes)} classes need {4 + len(info.classes)}"
             )
-        self._boxes = tuple(self._pool(graph.box_branch(branch)) for branch in graph.branches(model))
+        branches = graph.branches(model)
+        self._boxes = self._pool(graph.box_branches(branches)) if branches else None
         self._met: Counter[tuple[int, int]] = Counter()
         self._lock = threading.Lock()
         self._any_shape: _Pool | None = None
@@ -96,7 +97,7 @@ class OpenVinoDetector:
     @property
     def is_cut(self) -> bool:
         """Whether boxes are made only where something scores."""
-        return bool(self._boxes)
+        return self._boxes is not None
 
     def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
         """Objects in one (H, W, 3) frame, best score first."""
@@ -104,27 +105,29 @@ class OpenVinoDetector:
         letterbox = fit((frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=self._long_side_px)
         with self._for(letterbox.input_hw).request() as request:
             outputs = request.look(frame_bgr, letterbox)
-            if not self._boxes:
+            if self._boxes is None:
                 return from_output(outputs[0], letterbox, self._info.classes, score_min=self._score_min)
-            return self._sparse(outputs[0], outputs[1:], letterbox)
+            return self._sparse(outputs[0], outputs[1:], letterbox, self._boxes)
 
     def warm_up(self) -> None:
         """Run once on a grey 16:9 picture."""
         self.detect(np.full((*self._info.input_hw, 3), PAD_GREY, dtype=np.uint8))
 
     def _sparse(
-        self, logits: NDArray[np.float32], features: list[NDArray[np.float32]], letterbox: Letterbox
+        self,
+        logits: NDArray[np.float32],
+        features: list[NDArray[np.float32]],
+        letterbox: Letterbox,
+        boxes: _Pool,
     ) -> tuple[Detection, ...]:
         anchors, chosen, class_ids = strongest(logits, score_min=self._logit_min)
+        if not len(anchors):
+            return ()
         grid = anchor_grid(tuple((level.shape[1], level.shape[2]) for level in features))
-        distances = np.zeros((len(anchors), 4), dtype=np.float32)
-        for index, (pool, level) in enumerate(zip(self._boxes, features, strict=True)):
-            here = (anchors >= grid.first[index]) & (anchors < grid.first[index + 1])
-            if here.any():
-                near = grid.near[anchors[here]]
-                distances[here] = _distances(level[0], near, grid.near, grid.first[index], pool)
-        middles, strides_px = grid.middles[anchors], letterbox.input_hw[0] / grid.rows[anchors, None]
-        input_xyxy = from_distances(distances, middles, strides_px.astype(np.float32))
+        with boxes.request() as request:
+            distances = _distances(features, anchors, grid, request)
+        strides_px = (letterbox.input_hw[0] / grid.rows[anchors, None]).astype(np.float32)
+        input_xyxy = from_distances(distances, grid.middles[anchors], strides_px)
         scores = np.asarray(1 / (1 + np.exp(-chosen)), dtype=np.float32)
         return to_detections(input_xyxy, scores, class_ids, letterbox, self._info.classes)
 
@@ -146,7 +149,7 @@ class OpenVinoDetector:
         if input_hw is not None:
             model.reshape([1, 3, *input_hw])
         graph.scale_up_late(model)
-        if self._boxes:
+        if self._boxes is not None:
             return self._pool(graph.trunk(model, input_hw, len(self._info.classes)))
         return self._pool(graph.whole(model, input_hw))
 
@@ -178,7 +181,7 @@ class _Request:
         self._request = compiled.create_infer_request()
         self._canvas: NDArray[np.uint8] | None = None
         self._outputs: list[NDArray[np.float32]] = []
-        self._memory = np.empty(0, dtype=np.float32)
+        self._memory: dict[int, NDArray[np.float32]] = {}
         shape = compiled.input(0).get_partial_shape()
         if shape.is_static and compiled.input(0).get_element_type() == ov.Type.u8:
             # Input and outputs stay where they are, so a frame costs no allocation and no look-up.
@@ -194,12 +197,13 @@ class _Request:
         self._request.infer(share_inputs=True, share_outputs=True)
         return self._outputs
 
-    def rows(self, count: int, columns: int) -> NDArray[np.float32]:
+    def rows(self, slot: int, count: int, columns: int) -> NDArray[np.float32]:
         """(B, columns) of this request's memory to fill the first `count` rows of; the others are zeros."""
         filled = _filled(count)
-        if self._memory.size < filled * columns:
-            self._memory = np.empty(2 * filled * columns, dtype=np.float32)
-        rows = self._memory[: filled * columns].reshape(filled, columns)
+        memory = self._memory.get(slot)
+        if memory is None or memory.size < filled * columns:
+            memory = self._memory[slot] = np.empty(2 * filled * columns, dtype=np.float32)
+        rows = memory[: filled * columns].reshape(filled, columns)
         rows[count:] = 0
         return rows
 
@@ -230,35 +234,42 @@ class _Pool:
 
 
 def _distances(
-    level: NDArray[np.float32], near: NDArray[np.int64], table: NDArray[np.int64], first: int, pool: _Pool
+    features: list[NDArray[np.float32]], anchors: NDArray[np.int64], grid: Grid, request: _Request
 ) -> NDArray[np.float32]:
-    """The box branch at K anchors of one level: (K, 4) distances in cells.
+    """The box branch at K anchors, ascending, of all levels: (K, 4) distances in cells.
 
     Args:
-        level: its features (h, w, C).
-        near: (K, 9) anchors in and around them, -1 outside of the map.
-        table: the same for all anchors of all levels.
-        first: the level's first anchor.
-        pool: its box branch.
+        features: each level's map (1, h, w, C).
+        anchors: (K,).
+        grid: where they lie.
+        request: of the box branches' network.
     """
+    near = grid.near[anchors]
     # Anchors of one thing are neighbours, so they share most of what lies around them.
     around, where = np.unique(near, return_inverse=True)
-    outside = int(around[0] < 0)
-    channels = level.shape[2]
-    cells = table[around[outside:]] - first
-    with pool.request() as request:
-        seen = request.rows(len(cells), 9 * channels)
+    where = where.reshape(near.shape)
+    of_anchors, of_around = np.searchsorted(anchors, grid.first), np.searchsorted(around, grid.first)
+    given: list[NDArray[Any]] = []
+    answers, end = [], 0
+    for index, level in enumerate(features):
+        (k, k_end), (u, u_end) = of_anchors[index : index + 2], of_around[index : index + 2]
+        channels = level.shape[3]
+        seen = request.rows(index, int(u_end - u), 9 * channels)
+        cells = grid.near[around[u:u_end]] - grid.first[index]
         target = seen[: len(cells)].reshape(-1, 9, channels)
         np.take(level.reshape(-1, channels), cells, axis=0, out=target, mode="clip")
-        if cells.min() < 0:
-            target[cells < 0] = 0
-        which = np.zeros((_filled(len(near)), 9), dtype=np.int32)
-        which[: len(near)] = where.reshape(near.shape) - outside
-        which[which < 0] = len(seen)
-        return request.run(seen, which)[0][: len(near)].copy()
+        target[cells < 0] = 0
+        which = np.zeros((_filled(int(k_end - k)), 9), dtype=np.int32)
+        which[: k_end - k] = where[k:k_end] - u
+        which[which < 0] = len(seen)  # -1, outside of the map, sorts before every cell
+        given += [seen, which]
+        answers.append(slice(end, end + int(k_end - k)))
+        end += len(which)
+    (found,) = request.run(*given)
+    return np.concatenate([found[answer] for answer in answers])
 
 
 def _filled(count: int) -> int:
-    """Up to an eighth more rows: OpenVINO prepares itself anew for each number that it has not met."""
+    """Up to an eighth more rows, eight at least: OpenVINO prepares itself anew for each number that it has not met."""
     step = max(8, 1 << max(0, count.bit_length() - 3))
-    return -(-count // step) * step
+    return max(1, -(-count // step)) * step
