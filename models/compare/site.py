@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import DataUnusable
-from models.eval.dataset import LabelledPicture, LabelledSet, label_path, read_labels, read_set
+from models.eval.dataset import LabelledPicture, LabelledSet, label_path, lines_of, read_labels, read_set
 from models.predict import PICTURE_SUFFIXES
 
 #: Beside a folder's pictures: the classes by number, one a line, as label tools write it.
@@ -50,5 +50,4 @@ def read_site(path: Path, split: str, classes: Sequence[str]) -> LabelledSet:
 def _names(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         return ()
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
+    return tuple(line.strip() for line in lines_of(path) if line.strip())

@@ -100,7 +100,7 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> tuple[tuple[str, ...], 
     if not path.is_file():
         return (), np.zeros((0, 4))
     names, boxes = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
         try:
@@ -110,6 +110,18 @@ def read_labels(path: Path, classes: tuple[str, ...]) -> tuple[tuple[str, ...], 
         except (ValueError, IndexError) as exc:
             raise DataUnusable(path, f"line {number} is not a label ({exc}): {line[:60]!r}") from exc
     return tuple(names), np.array(boxes).reshape(-1, 4)
+
+
+def lines_of(path: Path) -> list[str]:
+    """A text file's lines, without the mark that editors of Windows put before the first.
+
+    Raises:
+        DataUnusable: it is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise DataUnusable(path, f"can't be read: {exc}") from exc
 
 
 def _class_id(value: float, count: int) -> int:
@@ -195,7 +207,7 @@ def _pictures(entry: Path, data_yaml: Path) -> list[Path]:
     if entry.is_dir():
         found = sorted(p for p in entry.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
     elif entry.suffix == ".txt" and entry.is_file():
-        lines = (line.strip() for line in entry.read_text(encoding="utf-8").splitlines())
+        lines = (line.strip() for line in lines_of(entry))
         found = [entry.parent / line for line in lines if line]
     else:
         raise DataUnusable(data_yaml, f"there is no folder {entry}")

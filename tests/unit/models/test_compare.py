@@ -430,6 +430,17 @@ def test_a_plain_folder_is_false_from_edge_to_edge(tmp_path: Path) -> None:
     assert b.exhaustive == {"person", "excavator", "truck", "car"}
 
 
+def test_classes_written_by_an_editor_of_windows_are_the_same_classes(tmp_path: Path) -> None:
+    """The mark before the first class made it another one, and each labelled machine a false alarm."""
+    cv2.imwrite(str(tmp_path / "现场.jpg"), np.full((50, 60, 3), 90, np.uint8))
+    (tmp_path / "现场.txt").write_bytes(b"\xef\xbb\xbf0 0.5 0.5 0.2 0.2\r\n")
+    (tmp_path / "classes.txt").write_bytes(b"\xef\xbb\xbfexcavator\r\nperson\r\n")
+    assert read_site(tmp_path, "val", ("person",)).pictures[0].class_names == ("excavator",)
+    (tmp_path / "现场.txt").write_bytes(b"0 0.5 0.5 0.2 0.2 \xe9")
+    with pytest.raises(DataUnusable, match="can't be read"):
+        read_site(tmp_path, "val", ("person",))
+
+
 def test_a_site_without_pictures_is_told(tmp_path: Path) -> None:
     """An empty folder is a slip, not a site without false alarms."""
     with pytest.raises(DataUnusable, match="no pictures"):
