@@ -188,6 +188,10 @@ def train(
         f"{plan['pictures']} pictures, {read.rendered} of them rendered; {plan['left_out']} left out because "
         f"they measure or show a scene that does; training in {target}"
     )
+    if plan["never_shown"]:
+        typer.echo(
+            f"no picture has a label of: {', '.join(plan['never_shown'])} (misspelt in the recipe?)", err=True
+        )
     start(target, python)
     typer.echo(f"done: {target / 'model'} (measure it: hcawatch models eval --model {target / 'model'})")
 

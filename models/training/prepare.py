@@ -31,6 +31,7 @@ from models.training.coco import read_coco
 from models.training.photographs import Box
 from models.training.recipe import Recipe, Source
 from models.training.scenery import HEIGHT_PX, WIDTH_PX, rendered
+from models.training.worker import hold
 
 PLAN: Final = "plan.json"
 #: Other numbers draw other pictures under the same seed: then they are drawn anew.
@@ -48,7 +49,7 @@ def prepare(
     """Make `folder` ready and return the plan; `progress` is told (rendered, to render).
 
     Raises:
-        DataUnusable: a file is missing or broken, or `folder` holds the training of another recipe.
+        DataUnusable: a file is missing or broken, `folder` holds the training of another recipe, or one runs there.
     """
     if not recipe.start.is_file() and recipe.start.suffix != ".yaml":
         raise DataUnusable(recipe.start, "there is no such checkpoint to start from")
@@ -61,6 +62,11 @@ def prepare(
         f"n{len(named) + number}-{path.name}": path
         for number, path in enumerate(_negatives(recipe.hard_negatives))
     }
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        hold(folder).close()
+    except RuntimeError as exc:
+        raise DataUnusable(folder, str(exc)) from exc
     decided_by = _same_training(folder, recipe, [*named, *negatives])
     known: dict[str, list[int]] = {}
     for name, picture in named.items():
@@ -86,6 +92,7 @@ def prepare(
         "left_out": left_out,
         "decided_by": decided_by,
     }
+    plan["never_shown"] = _never_shown(folder, known, recipe.classes)
     (folder / PLAN).write_text(json.dumps(plan, default=str, indent=1), encoding="utf-8")
     return plan
 
@@ -115,6 +122,15 @@ def _drop(folder: Path, known: Mapping[str, object]) -> None:
             (folder / "labels" / path.name).with_suffix(".txt").unlink(missing_ok=True)
     # Ultralytics' cache goes by names and sizes: a corrected label has the same size.
     (folder / "labels.cache").unlink(missing_ok=True)
+
+
+def _never_shown(folder: Path, known: Iterable[str], classes: tuple[str, ...]) -> list[str]:
+    """Classes without a single label: misspelt, or only a teacher may add some."""
+    shown: set[int] = set()
+    for name in known:
+        lines = (folder / "labels" / name).with_suffix(".txt").read_text(encoding="utf-8").splitlines()
+        shown |= {int(line.split(" ", 1)[0]) for line in lines}
+    return [label for number, label in enumerate(classes) if number not in shown]
 
 
 def _same_training(folder: Path, recipe: Recipe, names: Iterable[str]) -> dict[str, str]:

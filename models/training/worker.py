@@ -7,13 +7,14 @@ which `hcawatch models eval --model FOLDER/model` takes).
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pickle
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import yaml
 
@@ -26,6 +27,7 @@ AUGMENTATION: Final = {
 
 def train(folder: Path) -> Path:
     """Train, export, and return the folder of the finished set of weights."""
+    lock = hold(folder)
     os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_CONFIG_DIR=str(folder / "settings"))
     (folder / "settings").mkdir(exist_ok=True)
     plan: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
@@ -51,7 +53,26 @@ def train(folder: Path) -> Path:
         partial = finished.with_suffix(".partial")
         partial.write_bytes(last.read_bytes())
         partial.replace(finished)
-    return _finish(finished, folder / "model", plan)
+    made = _finish(finished, folder / "model", plan)
+    lock.close()
+    return made
+
+
+def hold(folder: Path) -> TextIO:
+    """Keep the folder for this process until it ends, however it ends.
+
+    Raises:
+        RuntimeError: another training runs there; two would write each other's checkpoints.
+    """
+    lock = (folder / "lock").open("a", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        lock.close()
+        raise RuntimeError(
+            f"a training runs in {folder} already: let it end, or end it, or name another --folder"
+        ) from exc
+    return lock
 
 
 def mended(last: Path) -> bool:

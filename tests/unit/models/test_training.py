@@ -20,6 +20,7 @@ from models.training.coco import read_coco
 from models.training.prepare import prepare
 from models.training.recipe import read_recipe
 from models.training.start import start
+from models.training.worker import hold
 
 REPOSITORY = Path(__file__).parents[3]
 CLASSES = ["excavator", "person"]
@@ -121,6 +122,34 @@ def test_what_a_recipe_no_longer_names_is_not_trained(recipe: Path, tmp_path: Pa
     assert {p.name for p in (out / "images").iterdir()} == {*plan["known"], "mine.jpg"}
     assert {p.stem for p in (out / "labels").iterdir()} == {Path(name).stem for name in plan["known"]}
     assert not (out / "labels.cache").exists()
+
+
+def test_a_class_that_no_source_has_is_told(recipe: Path, tmp_path: Path) -> None:
+    """A misspelt class loses all its labels: that is said before days of training, not after."""
+    _changed(recipe, classes=["excavater", "person"], rendered=0)
+    command = [
+        "models",
+        "train",
+        str(recipe),
+        "--folder",
+        str(tmp_path / "out"),
+        "--python",
+        "/nowhere/python",
+    ]
+    said = CliRunner().invoke(app, command).stderr
+    assert "no picture has a label of: excavater" in said
+
+
+def test_a_folder_in_which_a_training_runs_is_left_alone(recipe: Path, tmp_path: Path) -> None:
+    """Who ended the command but not its training, and calls it again, would have two of them write one checkpoint."""
+    out = tmp_path / "out"
+    prepare(read_recipe(recipe), out)
+    with hold(out):
+        with pytest.raises(DataUnusable, match="runs in"):
+            prepare(read_recipe(recipe), out)
+        with pytest.raises(RuntimeError, match="runs in"):
+            hold(out)
+    prepare(read_recipe(recipe), out)
 
 
 @pytest.mark.parametrize("begun", ["finished.pt", "run/weights/last.pt"])
