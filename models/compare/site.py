@@ -7,6 +7,7 @@ them say what in them is real.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +25,16 @@ def read_site(path: Path, split: str, classes: Sequence[str]) -> LabelledSet:
     Args:
         path: a folder of pictures, or a data.yaml.
         split: of a data.yaml.
-        classes: what label numbers in a plain folder mean where it has no `classes.txt`.
+        classes: of either detector; what label numbers in a plain folder mean where it has no `classes.txt`.
 
     Raises:
         DataUnusable: there are no pictures, or labels are broken.
     """
     if not path.is_dir():
-        return read_set(path, split)
+        read = read_set(path, split)
+        return LabelledSet(
+            classes=read.classes, pictures=tuple(_of_all(p, read.classes, classes) for p in read.pictures)
+        )
     names = _names(path / CLASSES) or tuple(classes)
     found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
     if not found:
@@ -45,6 +49,12 @@ def read_site(path: Path, split: str, classes: Sequence[str]) -> LabelledSet:
             LabelledPicture(path=picture, class_names=labels, xyxy_share=boxes, exhaustive=full, source="")
         )
     return LabelledSet(classes=names, pictures=tuple(pictures))
+
+
+def _of_all(picture: LabelledPicture, names: Sequence[str], classes: Sequence[str]) -> LabelledPicture:
+    """A picture that is labelled in full holds nothing of a class for which its file has no number, either."""
+    full = picture.exhaustive >= frozenset(names)
+    return replace(picture, exhaustive=picture.exhaustive | frozenset(classes)) if full else picture
 
 
 def _names(path: Path) -> tuple[str, ...]:

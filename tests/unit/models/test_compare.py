@@ -430,6 +430,25 @@ def test_a_plain_folder_is_false_from_edge_to_edge(tmp_path: Path) -> None:
     assert b.exhaustive == {"person", "excavator", "truck", "car"}
 
 
+def test_a_site_whose_file_has_no_such_class_has_false_alarms_of_it_all_the_same(tmp_path: Path) -> None:
+    """A site that labels its people alone: an excavator in an empty yard is false, unless its source says less."""
+    (tmp_path / "images").mkdir()
+    for name in ("gate_1", "yard_1"):
+        cv2.imwrite(str(tmp_path / f"images/{name}.jpg"), np.full((50, 60, 3), 90, np.uint8))
+    told = {"val": "images", "names": ["person", "car"]}
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(told))
+    known = ("person", "excavator")
+    whole = read_site(tmp_path / "site.yaml", "val", known)
+    assert {p.exhaustive for p in whole.pictures} == {frozenset({"person", "car", "excavator"})}
+    told["exhaustive"] = {"gate": ["person"], "yard": ["person", "car"]}
+    (tmp_path / "site.yaml").write_text(yaml.safe_dump(told))
+    gate, yard = read_site(tmp_path / "site.yaml", "val", known).pictures
+    assert (gate.exhaustive, yard.exhaustive) == (
+        frozenset({"person"}),
+        frozenset({"person", "car", "excavator"}),
+    )
+
+
 def test_classes_written_by_an_editor_of_windows_are_the_same_classes(tmp_path: Path) -> None:
     """The mark before the first class made it another one, and each labelled machine a false alarm."""
     cv2.imwrite(str(tmp_path / "现场.jpg"), np.full((50, 60, 3), 90, np.uint8))
