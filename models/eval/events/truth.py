@@ -7,6 +7,7 @@ something of a class is in the picture; what is there from the first frame on be
 from __future__ import annotations
 
 import hashlib
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -74,7 +75,7 @@ def read_truth(path: Path) -> Truth:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataUnusable(path, f"names clips twice: {', '.join(twice)}")
-    if not truth.within_s > 0:
+    if not 0 < truth.within_s < math.inf:
         raise DataUnusable(path, f"within_s must be more than 0 seconds, not {truth.within_s:g}")
     for clip in truth.clips:
         fault = _fault(clip)
@@ -87,12 +88,16 @@ def _fault(clip: Clip) -> str | None:
     stretches: list[Event | Unsure] = [*clip.events, *clip.unsure]
     for stretch in stretches:
         what = f"{stretch.class_name} {stretch.from_s:g} to {stretch.to_s:g} s"
-        if not 0 <= stretch.from_s < stretch.to_s:
-            return f"{what}: from_s must be 0 or more and lie before to_s"
+        if not 0 <= stretch.from_s < stretch.to_s < math.inf:
+            return f"{what}: from_s must be 0 or more and lie before to_s, which ends"
         if stretch.class_name not in clip.exhaustive:
             return f"{what}: its class is not among the `exhaustive` ones, so it would not be scored"
-        if isinstance(stretch, Event) and stretch.within_s is not None and not stretch.within_s > 0:
-            return f"{what}: within_s must be more than 0"
+        if (
+            isinstance(stretch, Event)
+            and stretch.within_s is not None
+            and not 0 < stretch.within_s < math.inf
+        ):
+            return f"{what}: within_s must be a number of seconds more than 0"
     for name in clip.exhaustive:
         own = sorted((e.from_s, e.to_s) for e in clip.events if e.class_name == name)
         for (_, ends_s), (begins_s, _) in pairwise(own):

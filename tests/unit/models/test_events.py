@@ -277,6 +277,8 @@ def test_our_annotations_hold_together() -> None:
     [
         ({"events": [{"class": "fire", "from_s": 5, "to_s": 5}]}, "from_s"),
         ({"events": [{"class": "fire", "from_s": -1, "to_s": 5}]}, "from_s"),
+        ({"events": [{"class": "fire", "from_s": 0, "to_s": math.inf}]}, "from_s"),
+        ({"events": [{"class": "fire", "from_s": 0, "to_s": 5, "within_s": math.inf}]}, "within_s"),
         ({"events": [{"class": "car", "from_s": 0, "to_s": 5}]}, "exhaustive"),
         ({"events": [{"class": "fire", "from_s": 0, "to_s": 5}, {"class": "fire", "from_s": 4, "to_s": 9}]}, "while another lasts"),
         ({"events": [{"class": "fire", "from_s": 0, "to_s": 5, "within_s": 0}]}, "within_s"),
