@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final
@@ -40,6 +40,8 @@ from models.detector import Detection, ModelInfo
 OFTEN: Final = 8
 #: Networks compiled for one shape each; each holds its own copy of the weights.
 SHAPES_MAX: Final = 4
+#: Cells of the smallest network for boxes; half as many anchors. Two or three things in a frame need no more.
+CELLS_MIN: Final = 32
 #: With it a graph in OpenVINO's own form ends; numbers follow.
 _GRAPH_END: Final = b"</net>\n"
 
@@ -82,8 +84,7 @@ class OpenVinoDetector:
             raise ValueError(
                 f"the network gives {rows.get_length()} rows, {len(info.classes)} classes need {4 + len(info.classes)}"
             )
-        branches = graph.branches(model)
-        self._boxes = self._pool(graph.box_branches(branches)) if branches else None
+        self._boxes = tuple(_Boxes(branch, self._pool) for branch in graph.branches(model))
         self._met: Counter[tuple[int, int]] = Counter()
         self._lock = threading.Lock()
         self._any_shape: _Pool | None = None
@@ -97,7 +98,7 @@ class OpenVinoDetector:
     @property
     def is_cut(self) -> bool:
         """Whether boxes are made only where something scores."""
-        return self._boxes is not None
+        return bool(self._boxes)
 
     def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
         """Objects in one (H, W, 3) frame, best score first."""
@@ -105,27 +106,25 @@ class OpenVinoDetector:
         letterbox = fit((frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=self._long_side_px)
         with self._for(letterbox.input_hw).request() as request:
             outputs = request.look(frame_bgr, letterbox)
-            if self._boxes is None:
+            if not self._boxes:
                 return from_output(outputs[0], letterbox, self._info.classes, score_min=self._score_min)
-            return self._sparse(outputs[0], outputs[1:], letterbox, self._boxes)
+            return self._sparse(outputs[0], outputs[1:], letterbox)
 
     def warm_up(self) -> None:
         """Run once on a grey 16:9 picture."""
         self.detect(np.full((*self._info.input_hw, 3), PAD_GREY, dtype=np.uint8))
 
     def _sparse(
-        self,
-        logits: NDArray[np.float32],
-        features: list[NDArray[np.float32]],
-        letterbox: Letterbox,
-        boxes: _Pool,
+        self, logits: NDArray[np.float32], features: list[NDArray[np.float32]], letterbox: Letterbox
     ) -> tuple[Detection, ...]:
         anchors, chosen, class_ids = strongest(logits, score_min=self._logit_min)
-        if not len(anchors):
-            return ()
         grid = anchor_grid(tuple((level.shape[1], level.shape[2]) for level in features))
-        with boxes.request() as request:
-            distances = _distances(features, anchors, grid, request)
+        distances = np.zeros((len(anchors), 4), dtype=np.float32)
+        ends = np.searchsorted(anchors, grid.first)
+        for index, (boxes, level) in enumerate(zip(self._boxes, features, strict=True)):
+            here = slice(ends[index], ends[index + 1])
+            if here.start < here.stop:
+                distances[here] = boxes.distances(level[0], anchors[here], grid, grid.first[index])
         strides_px = (letterbox.input_hw[0] / grid.rows[anchors, None]).astype(np.float32)
         input_xyxy = from_distances(distances, grid.middles[anchors], strides_px)
         scores = np.asarray(1 / (1 + np.exp(-chosen)), dtype=np.float32)
@@ -149,7 +148,7 @@ class OpenVinoDetector:
         if input_hw is not None:
             model.reshape([1, 3, *input_hw])
         graph.scale_up_late(model)
-        if self._boxes is not None:
+        if self._boxes:
             return self._pool(graph.trunk(model, input_hw, len(self._info.classes)))
         return self._pool(graph.whole(model, input_hw))
 
@@ -179,38 +178,28 @@ class _Request:
 
     def __init__(self, compiled: Any) -> None:
         self._request = compiled.create_infer_request()
-        self._canvas: NDArray[np.uint8] | None = None
+        #: Its inputs' memory if their shapes are fixed: then a run costs no allocation and no look-up.
+        self.inputs: list[NDArray[Any]] = []
         self._outputs: list[NDArray[np.float32]] = []
-        self._memory: dict[int, NDArray[np.float32]] = {}
-        shape = compiled.input(0).get_partial_shape()
-        if shape.is_static and compiled.input(0).get_element_type() == ov.Type.u8:
-            # Input and outputs stay where they are, so a frame costs no allocation and no look-up.
-            self._canvas = np.empty(tuple(shape.to_shape()), dtype=np.uint8)
-            self._request.set_input_tensor(ov.Tensor(self._canvas, shared_memory=True))
+        if all(port.get_partial_shape().is_static for port in compiled.inputs):
+            for k, port in enumerate(compiled.inputs):
+                memory = np.zeros(tuple(port.get_shape()), dtype=port.get_element_type().to_dtype())
+                self._request.set_input_tensor(k, ov.Tensor(memory, shared_memory=True))
+                self.inputs.append(memory)
             self._outputs = [self._request.get_output_tensor(k).data for k in range(len(compiled.outputs))]
 
     def look(self, frame_bgr: NDArray[np.uint8], letterbox: Letterbox) -> list[NDArray[np.float32]]:
         """What the network makes of a frame; memory of this request."""
-        if self._canvas is None:
-            return self.run(to_canvas(frame_bgr, letterbox)[np.newaxis])
-        to_canvas(frame_bgr, letterbox, self._canvas[0])
+        if self.inputs:
+            to_canvas(frame_bgr, letterbox, self.inputs[0][0])
+            return self.run()
+        given = to_canvas(frame_bgr, letterbox)[np.newaxis]
+        return list(self._request.infer({0: given}, share_inputs=True, share_outputs=True).values())
+
+    def run(self) -> list[NDArray[np.float32]]:
+        """What the network makes of `inputs`; memory of this request."""
         self._request.infer(share_inputs=True, share_outputs=True)
         return self._outputs
-
-    def rows(self, slot: int, count: int, columns: int) -> NDArray[np.float32]:
-        """(B, columns) of this request's memory to fill the first `count` rows of; the others are zeros."""
-        filled = _filled(count)
-        memory = self._memory.get(slot)
-        if memory is None or memory.size < filled * columns:
-            memory = self._memory[slot] = np.empty(2 * filled * columns, dtype=np.float32)
-        rows = memory[: filled * columns].reshape(filled, columns)
-        rows[count:] = 0
-        return rows
-
-    def run(self, *given: NDArray[Any]) -> list[NDArray[np.float32]]:
-        """What the network makes of its inputs; memory of this request."""
-        found = self._request.infer(dict(enumerate(given)), share_inputs=True, share_outputs=True)
-        return list(found.values())
 
 
 class _Pool:
@@ -233,43 +222,51 @@ class _Pool:
             self._idle.append(request)
 
 
-def _distances(
-    features: list[NDArray[np.float32]], anchors: NDArray[np.int64], grid: Grid, request: _Request
-) -> NDArray[np.float32]:
-    """The box branch at K anchors, ascending, of all levels: (K, 4) distances in cells.
+class _Boxes:
+    """The box branch of one level, in networks for some, for twice as many cells, and so on.
 
-    Args:
-        features: each level's map (1, h, w, C).
-        anchors: (K,).
-        grid: where they lie.
-        request: of the box branches' network.
+    Each is compiled when it is first needed. One network for any number would cost three times as much.
     """
-    near = grid.near[anchors]
-    # Anchors of one thing are neighbours, so they share most of what lies around them.
-    around, where = np.unique(near, return_inverse=True)
-    where = where.reshape(near.shape)
-    of_anchors, of_around = np.searchsorted(anchors, grid.first), np.searchsorted(around, grid.first)
-    given: list[NDArray[Any]] = []
-    answers, end = [], 0
-    for index, level in enumerate(features):
-        (k, k_end), (u, u_end) = of_anchors[index : index + 2], of_around[index : index + 2]
-        channels = level.shape[3]
-        seen = request.rows(index, int(u_end - u), 9 * channels)
-        cells = grid.near[around[u:u_end]] - grid.first[index]
-        target = seen[: len(cells)].reshape(-1, 9, channels)
-        np.take(level.reshape(-1, channels), cells, axis=0, out=target, mode="clip")
-        target[cells < 0] = 0
-        which = np.zeros((_filled(int(k_end - k)), 9), dtype=np.int32)
-        which[: k_end - k] = where[k:k_end] - u
-        which[which < 0] = len(seen)  # -1, outside of the map, sorts before every cell
-        given += [seen, which]
-        answers.append(slice(end, end + int(k_end - k)))
-        end += len(which)
-    (found,) = request.run(*given)
-    return np.concatenate([found[answer] for answer in answers])
 
+    def __init__(self, branch: graph.Branch, pool: Callable[[Any], _Pool]) -> None:
+        self._branch, self._pool = branch, pool
+        self._lock = threading.Lock()
+        self._by_size: dict[int, _Pool] = {}
+        self._for(CELLS_MIN, 1)
 
-def _filled(count: int) -> int:
-    """Up to an eighth more rows, eight at least: OpenVINO prepares itself anew for each number that it has not met."""
-    step = max(8, 1 << max(0, count.bit_length() - 3))
-    return max(1, -(-count // step)) * step
+    def distances(
+        self, level: NDArray[np.float32], anchors: NDArray[np.int64], grid: Grid, first: int
+    ) -> NDArray[np.float32]:
+        """At K anchors: (K, 4) distances in cells.
+
+        Args:
+            level: its features (h, w, C).
+            anchors: (K,), all of this level.
+            grid: where they lie.
+            first: the level's first anchor.
+        """
+        near = grid.near[anchors]
+        # Anchors of one thing are neighbours, so they share most of what lies around them.
+        around, where = np.unique(near, return_inverse=True)
+        outside = int(around[0] < 0)
+        cells = grid.near[around[outside:]] - first
+        with self._for(len(cells), len(anchors)).request() as request:
+            seen, which = request.inputs
+            # What is left in rows beyond is of an earlier frame: finite, and nobody asks for its result.
+            target = seen[: len(cells)].reshape(*cells.shape, level.shape[2])
+            np.take(level.reshape(-1, level.shape[2]), cells, axis=0, out=target, mode="clip")
+            target[cells < 0] = 0
+            which[: len(near)] = np.where(near < 0, len(seen), where.reshape(near.shape) - outside)
+            return request.run()[0][: len(near)].copy()
+
+    def _for(self, cells: int, anchors: int) -> _Pool:
+        size = CELLS_MIN
+        while size < cells or size // 2 < anchors:
+            size *= 2
+        found = self._by_size.get(size)
+        if found is not None:
+            return found
+        with self._lock:
+            if size not in self._by_size:
+                self._by_size[size] = self._pool(graph.box_branch(self._branch, size, size // 2))
+            return self._by_size[size]

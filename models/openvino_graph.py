@@ -117,23 +117,14 @@ def trunk(model: Any, input_hw: tuple[int, int] | None, classes: int) -> Any:
     return ov.Model([op.concat(scores, 1).output(0), *(f.output(0) for f in features)], [picture], "trunk")
 
 
-def box_branches(found: tuple[Branch, ...]) -> Any:
-    """The box branches of all levels at single cells, in one graph: a call costs more than its arithmetic.
+def box_branch(branch: Branch, cells: int, anchors: int) -> Any:
+    """The box branch of one level at so many single cells.
 
-    In, for each level: (U, 9 * C) features in and around U cells, row by row; (K, 9) which of the U lie in
-    and around each of K anchors, U for what is outside of the map. Out: the levels' (K, 4) distances in
-    cells, one level after another.
+    In: (cells, 9 * C) features in and around each cell, row by row; (anchors, 9) which of the cells lie in and
+    around each anchor, `cells` for what is outside of the map. Out: (anchors, 4) distances in cells.
     """
-    inputs, distances = [], []
-    for branch in found:
-        taken = op.parameter([-1, 9 * branch.weights[0].shape[1]], ov.Type.f32)
-        near = op.parameter([-1, 9], ov.Type.i32)
-        inputs += [taken, near]
-        distances.append(_distances(taken, near, branch))
-    return ov.Model([op.concat(distances, 0).output(0)], inputs, "boxes")
-
-
-def _distances(taken: Any, near: Any, branch: Branch) -> Any:
+    taken = op.parameter([cells, 9 * branch.weights[0].shape[1]], ov.Type.f32)
+    near = op.parameter([anchors, 9], ov.Type.i32)
     hidden = op.swish(_layer(taken, branch, 0))
     # Outside of the map the second layer sees zeros, not what the first would make of zeros.
     width = branch.weights[1].shape[1]
@@ -142,7 +133,8 @@ def _distances(taken: Any, near: Any, branch: Branch) -> Any:
     x = _layer(op.swish(_layer(around, branch, 1)), branch, 2)
     spread = op.softmax(op.reshape(x, np.array([-1, 4, branch.bins]), False), 2)
     steps = op.constant(np.arange(branch.bins, dtype=np.float32)[:, np.newaxis])
-    return op.reshape(op.matmul(spread, steps, False, False), np.array([-1, 4]), False)
+    distances = op.reshape(op.matmul(spread, steps, False, False), np.array([-1, 4]), False)
+    return ov.Model([distances.output(0)], [taken, near], "box")
 
 
 def _layer(x: Any, branch: Branch, index: int) -> Any:
@@ -191,7 +183,7 @@ def _branch(by_name: dict[str, Any], head: str, level: int) -> Branch | None:
 
 
 def _has_plain_bins(model: Any, head: str) -> bool:
-    """Whether distances are read as the mean of their bins 0, 1, 2…, as `_distances` does."""
+    """Whether distances are read as the mean of their bins 0, 1, 2…, as `box_branch` does."""
     for node in model.get_ordered_ops():
         if node.get_friendly_name() == f"{head}/dfl/conv/Conv":
             steps = _constant(node.input_value(1))
