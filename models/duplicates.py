@@ -128,7 +128,8 @@ def not_near(
 def described(pictures: Iterable[LabelledPicture], split: str) -> Iterator[Entry]:
     """Fingerprints of pictures, one after another: the slow part, five milliseconds each."""
     for picture in pictures:
-        source = picture.source or picture.path.stem.partition("_")[0]
+        beginning, underscore, _ = picture.path.stem.partition("_")
+        source = picture.source or (beginning if underscore else "")
         yield Entry(print=fingerprint(picture.path), split=split, source=source)
 
 

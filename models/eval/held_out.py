@@ -31,6 +31,8 @@ NEIGHBOURS: Final = 4
 DRAWS: Final = 500
 #: A scene with more than this share of what is held out of its source stays in training, for variety.
 LARGEST: Final = 0.35
+#: So many pictures have a beginning of their names in common if it is a source.
+OF_A_SOURCE: Final = 10
 
 
 def scenes(prints: Sequence[Fingerprint]) -> tuple[tuple[int, ...], ...]:
@@ -72,8 +74,9 @@ def choose(
     """
     random = np.random.default_rng(seed)
     sources: dict[str, list[tuple[int, ...]]] = defaultdict(list)
+    source_of = sources_of(pictures)
     for group in groups:
-        sources[source_of(pictures[group[0]])].append(group)
+        sources[source_of[group[0]]].append(group)
     boxes = [Counter(picture.class_names) for picture in pictures]
     total = sum(boxes, Counter())
     best: tuple[float, list[int]] = (np.inf, [])
@@ -91,8 +94,8 @@ def hold_out(
 ) -> tuple[tuple[str, ...], int]:
     """The stems to hold out of a set, and in how many scenes they are; `progress` is told (read, in all)."""
     by: dict[str, list[int]] = defaultdict(list)
-    for k, picture in enumerate(data.pictures):
-        by[source_of(picture)].append(k)
+    for k, source in enumerate(sources_of(data.pictures)):
+        by[source].append(k)
     groups: list[tuple[int, ...]] = []
     done = 0
     for places in by.values():
@@ -115,9 +118,17 @@ def boxes_in(data: LabelledSet, stems: Iterable[str]) -> dict[str, str]:
     return {name: f"{held[name]} of {total[name]}" for name in data.classes}
 
 
-def source_of(picture: LabelledPicture) -> str:
-    """The source, by our table or else by the name up to the first underscore."""
-    return picture.source or picture.path.stem.partition("_")[0]
+def sources_of(pictures: Sequence[LabelledPicture]) -> tuple[str, ...]:
+    """Each one's source: by our table, else by the name up to the first underscore, where enough share it.
+
+    Names that say nothing (0001.jpg, IMG-7.jpg) are one source: as one each, every picture would be held out.
+    """
+    named = [picture.source or picture.path.stem.partition("_")[0] for picture in pictures]
+    sizes = Counter(named)
+    return tuple(
+        name if picture.source or sizes[name] >= OF_A_SOURCE else ""
+        for name, picture in zip(named, pictures, strict=True)
+    )
 
 
 def only(data: LabelledSet, stems: Iterable[str]) -> LabelledSet:

@@ -53,6 +53,19 @@ def test_every_class_is_held_out_and_still_trained(data: Path) -> None:
     assert count <= len(held)
 
 
+def test_names_that_tell_no_source_are_held_out_like_others(tmp_path: Path) -> None:
+    """A site's 0001.jpg, 0002.jpg, …: about the share of them, whole scenes, not all of them."""
+    train = {
+        f"{5 * site + frame:04d}": (scene(site, machine_px=20 + 30 * frame), PERSON)
+        for site in range(12)
+        for frame in range(2)
+    }
+    labelled = read_set(write_set(tmp_path, {"train": train}), "train")
+    stems, count = hold_out(labelled, share=0.25, seed=1)
+    assert 4 <= len(stems) <= 8
+    assert count == len(stems) / 2
+
+
 def test_the_command_writes_the_same_list_for_the_same_seed(data: Path, tmp_path: Path) -> None:
     """The file says how it was made and is read back as the names it lists."""
     for name in ("a.yaml", "b.yaml"):
