@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from models import registry
+from models.boxes import fit
 from models.detector import Detector
 from models.errors import BackendUnknown, FrameUnusable, ModelRefused
 
@@ -39,7 +40,8 @@ def test_the_shipped_detector_says_what_it_is(detector: Detector) -> None:
     assert detector.info.sha256 == card["sha256"]
     assert detector.info.classes[:3] == ("person", "excavator", "truck")
     assert detector.info.backend == "onnxruntime"
-    assert detector.info.input_hw == (256, 416)
+    long_side_px = card["input"]["long_side_px"]
+    assert detector.info.input_hw == fit((1080, 1920), long_side_px=long_side_px).input_hw
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 2000), (2000, 3), (720, 1280)])
