@@ -56,6 +56,10 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Nothing improves for certain: neither mean AP50 ({low} to {high}) nor false alarms on the site (95 %).",
         "zh": "没有确定的改进：平均 AP50（{low} 至 {high}）和现场误报均无把握变好（95 %）。",
     },
+    "rare_class_loses": {
+        "en": "{class_name} seems to lose {figure}: {old} → {new}, by {low} to {high} (95 %), but on {boxes} boxes only.",
+        "zh": "“{class_name}”的{figure}似乎变差：{old} → {new}，差值在 {low} 至 {high} 之间（95 %），但仅有 {boxes} 个标注框。",
+    },
     "class_too_rare": {
         "en": "{class_name} is not judged: {boxes} boxes in {pictures} pictures, fewer than {least} boxes or too few pictures.",
         "zh": "“{class_name}”未参与判断：{pictures} 张图片中 {boxes} 个标注框，少于 {least} 个或图片太少。",

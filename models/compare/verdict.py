@@ -55,6 +55,7 @@ class Code(StrEnum):
     CLASSES_IMPROVE = "classes_improve"
     FALSE_ALARMS_FALL = "false_alarms_fall"
     NOTHING_IMPROVES = "nothing_improves"
+    RARE_CLASS_LOSES = "rare_class_loses"
     CLASS_TOO_RARE = "class_too_rare"
     CLASS_ADDED = "class_added"
     ALARMS_ADDED = "alarms_added"
@@ -182,6 +183,16 @@ def _nothing_improves(found: Comparison, limits: Limits) -> Found:
         yield "", "", {"low": mean.low, "high": mean.high}
 
 
+def _rare_loses(found: Comparison, limits: Limits) -> Found:
+    """Too few boxes to call it worse, but what there is says so: nothing that calls it better either."""
+    judged = _judged(found)
+    for c in found.classes:
+        if c.shipped and c not in judged:
+            for key in GUARDED:
+                if c.figures[key].high < -limits.may_lose:
+                    yield c.name, key, _numbers(c, key, limits)
+
+
 def _too_rare(found: Comparison, _: Limits) -> Found:
     judged = _judged(found)
     for c in found.classes:
@@ -211,6 +222,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(code=Code.NOTHING_JUDGED, effect=Effect.OPEN, applies=_nothing_judged),
     Rule(code=Code.SITE_TOO_SMALL, effect=Effect.OPEN, applies=_site_too_small),
     Rule(code=Code.NOTHING_IMPROVES, effect=Effect.OPEN, applies=_nothing_improves),
+    Rule(code=Code.RARE_CLASS_LOSES, effect=Effect.OPEN, applies=_rare_loses),
     Rule(code=Code.CLASSES_IMPROVE, effect=Effect.FOR, applies=_improve),
     Rule(code=Code.FALSE_ALARMS_FALL, effect=Effect.FOR, applies=_fall),
     Rule(code=Code.CLASS_TOO_RARE, effect=Effect.NOTE, applies=_too_rare),
