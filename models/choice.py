@@ -96,11 +96,16 @@ def may_try(name: str, card: Card) -> str | None:
 
 
 def sees_the_same(sure: tuple[Detection, ...], other: tuple[Detection, ...]) -> bool:
-    """Whether everything that one network surely sees is seen by the other at about the same place."""
+    """Whether everything that one network surely sees is seen by the other at about the same place.
+
+    If it is sure of nothing, as with weights whose calibrated scores are low, its best box counts.
+    """
+    best = max((thing.score for thing in sure), default=0.0)
     for thing in sure:
-        if thing.score < SURE_SCORE:
+        if thing.score < min(SURE_SCORE, best):
             continue
-        alike = [o for o in other if o.class_name == thing.class_name and o.score >= AGREED_SCORE]
+        least = min(AGREED_SCORE, thing.score / 2)
+        alike = [o for o in other if o.class_name == thing.class_name and o.score >= least]
         boxes = np.array([o.xyxy for o in alike], dtype=np.float64).reshape(-1, 4)
         if not (iou(np.array([thing.xyxy], dtype=np.float64), boxes) >= AGREED_IOU).any():
             return False

@@ -135,9 +135,17 @@ def test_what_is_surely_seen_must_be_seen_by_all(other: tuple[Detection, ...], s
 
 
 def test_what_nobody_is_sure_of_may_differ() -> None:
-    """Below a score of one half the networks need not agree; a set that sees no excavator proves nothing."""
-    assert sees_the_same((excavator(0.49),), ())
+    """Beside a sure thing a doubtful one need not be there; a set that sees nothing at all proves nothing."""
+    doubtful = replace(excavator(0.49), class_name="person")
+    assert sees_the_same((excavator(), doubtful), (excavator(),))
     assert sees_the_same((), (excavator(),))
+
+
+def test_a_blind_network_is_found_out_although_the_other_is_sure_of_nothing() -> None:
+    """With weights of low scores the best box counts, else a network that computes nonsense would be taken."""
+    assert not sees_the_same((excavator(0.4),), ())
+    assert not sees_the_same((excavator(0.4),), (excavator(0.1),))
+    assert sees_the_same((excavator(0.4),), (excavator(0.25),))
 
 
 def test_they_take_turns_for_two_seconds_and_the_median_counts(card: Card, built: Fakes) -> None:
