@@ -25,7 +25,7 @@ __all__ = [
 
 WEIGHTS_ROOT: Final = Path(__file__).parent / "weights"
 #: The set that is used when nobody names another.
-DEFAULT_NAME: Final = "hca9-yolov8n-416"
+DEFAULT_NAME: Final = "hca9-yolov8n-640"
 #: `ModelInfo.input_hw` is told for a frame of this shape, (height, width): the usual camera's.
 COMMON_FRAME_HW: Final = (1080, 1920)
 

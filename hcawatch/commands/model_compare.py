@@ -19,7 +19,7 @@ class Require(StrEnum):
 
 
 @with_examples(
-    "hcawatch models compare hca9-yolov8n-416 train-site/model --frozen pictures/data.yaml --site false-alarms/",
+    "hcawatch models compare hca9-yolov8n-640 train-site/model --frozen pictures/data.yaml --site false-alarms/",
     "hcawatch models compare in-use/ candidate/ --frozen data.yaml --site site.yaml --require better --json",
 )
 def compare(

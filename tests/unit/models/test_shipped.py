@@ -102,7 +102,8 @@ def test_a_card_that_misstates_its_classes_is_refused(
 def test_a_card_with_a_calibration_gives_calibrated_scores(weights_dir: Path) -> None:
     """The same boxes in the same place with the curve's scores; none from the wanted score on is missing."""
     frame = read_image(PROBE)
-    raw = registry.load(SHIPPED, score_min=0.001).detect(frame)
+    _change(weights_dir, calibration=None)
+    raw = registry.load(weights_dir, score_min=0.001).detect(frame)
     by = Calibration(others=AS_IT_IS, own={"excavator": Curve(low=1.0, high=1.0, offset=3.0)})
     _change(weights_dir, calibration=curves_as_table(by))
     for score_min in (0.01, 0.4):
