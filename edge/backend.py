@@ -9,14 +9,16 @@ is wrong with the weights is each camera's own error, as ever.
 from __future__ import annotations
 
 import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from edge.logs import configure
+from edge.orphans import die_with_parent
 from models.backends import FALLBACK, Options
 from models.errors import ModelError
 
@@ -35,19 +37,51 @@ def backend_for(
     if configured != AUTO:
         log.info("detector_backend", backend=configured, reason="configured")
         return configured
-    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        chosen, error = pool.submit(_decide, weights_dir, providers, state_dir).result(timeout=PATIENCE_S)
-    except (BrokenProcessPool, TimeoutError, OSError) as exc:
-        chosen, error = None, str(exc) or type(exc).__name__
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    chosen, error = _asked(weights_dir, providers, state_dir)
     if chosen is None:
         log.warning(
             "detector_backend_not_measured", backend=FALLBACK, error=error,
             remedy="name one in the configuration: edges[].detector",
         )  # fmt: skip
     return chosen or FALLBACK
+
+
+def _asked(weights_dir: Path | None, providers: tuple[str, ...], state_dir: Path) -> tuple[str | None, str]:
+    """The child's answer. It ends with us, however we end, and at the latest when our patience does."""
+    context = multiprocessing.get_context("spawn")
+    answers, child_end = context.Pipe(duplex=False)
+    child = context.Process(
+        target=_child,
+        args=(child_end, os.getpid(), _decide, weights_dir, providers, state_dir),
+        daemon=True,
+    )
+    try:
+        child.start()
+        child_end.close()
+        if not answers.poll(PATIENCE_S):
+            return None, f"no answer within {PATIENCE_S:.0f} s"
+        answer: tuple[str | None, str] = answers.recv()
+        child.join(1.0)  # it ends by itself; killed below only if it hangs
+        return answer
+    except (EOFError, OSError) as exc:
+        return None, f"the measuring process died: {exc or type(exc).__name__}"
+    finally:
+        answers.close()
+        if child.pid is not None:
+            child.kill()
+            child.join()
+
+
+def _child(
+    answers: Connection,
+    parent_pid: int,
+    decide: Callable[[Path | None, tuple[str, ...], Path], tuple[str | None, str]],
+    weights_dir: Path | None,
+    providers: tuple[str, ...],
+    state_dir: Path,
+) -> None:
+    die_with_parent(parent_pid)
+    answers.send(decide(weights_dir, providers, state_dir))
 
 
 def _decide(weights_dir: Path | None, providers: tuple[str, ...], state_dir: Path) -> tuple[str | None, str]:

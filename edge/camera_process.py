@@ -7,8 +7,6 @@ ends with its parent, and keeps to one thread for each library, so that cameras 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import signal
 import sys
 import threading
@@ -32,6 +30,7 @@ from edge.ground import Ground, ground_of
 from edge.job import Beat, CameraJob, evidence_dir
 from edge.logs import configure
 from edge.networks import kind_of
+from edge.orphans import die_with_parent
 from edge.outbox import SavedEpisode, SqliteOutbox
 from edge.playback import Began, duration_s, start_s
 from edge.reader import Reader
@@ -48,16 +47,13 @@ from monitor.domain.violations import rules_for
 BEAT_S: Final = 0.5
 SAVE_MINUTE_S: Final = 1.0
 SAVE_EPISODES_S: Final = 5.0
-#: Exit status of a process whose parent was gone before it began.
-ORPHAN: Final = 3
-_PR_SET_PDEATHSIG: Final = 1
 
 log = structlog.get_logger()
 
 
 def main(job: CameraJob, beats: Connection) -> None:
     """Entry of the process."""
-    _die_with_parent(job.parent_pid)
+    die_with_parent(job.parent_pid)
     configure()
     stop = threading.Event()
     signal.signal(
@@ -71,14 +67,6 @@ def main(job: CameraJob, beats: Connection) -> None:
     except Exception:
         log.exception("camera_process_failed", camera=job.camera.camera_id)
         sys.exit(1)
-
-
-def _die_with_parent(parent_pid: int) -> None:
-    """The kernel kills this process when its parent dies, however that dies (Linux)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:  # it died between our birth and the line above
-        os._exit(ORPHAN)
 
 
 class CameraProcess:

@@ -115,6 +115,8 @@ class PacketRing:
         self._bytes = 0
         self._lock = threading.Lock()
         self._template: Template | None = None
+        #: The stream before this one: a clip of what happened just before a reconnect is still to be cut.
+        self._before: tuple[tuple[Packet, ...], Template | None] = ((), None)
 
     def add(self, packet: Packet) -> None:
         """One more packet; the oldest go."""
@@ -125,14 +127,20 @@ class PacketRing:
                 packet.media_s - self._packets[0].media_s > self._seconds or self._bytes > self._max_bytes
             ):
                 self._bytes -= len(self._packets.popleft().data)
+            if self._before[0] and packet.media_s - self._before[0][-1].media_s > self._seconds:
+                self._before = ((), None)
 
     def cut(self, from_s: float, to_s: float) -> tuple[tuple[Packet, ...], Template | None]:
         """Packets from the last key frame at or before `from_s` (or the first after it) up to `to_s`.
 
-        With what a muxer needs to write them; keep the whole template while it is used.
+        With what a muxer needs to write them; keep the whole template while it is used. If the stream
+        began anew in between, the part of the time that has more packets.
         """
         with self._lock:
-            packets, template = [p for p in self._packets if p.media_s <= to_s], self._template
+            streams = (self._before, (tuple(self._packets), self._template))
+        inside = [sum(from_s <= p.media_s <= to_s for p in packets) for packets, _ in streams]
+        every, template = streams[0] if inside[0] > inside[1] else streams[1]
+        packets = [p for p in every if p.media_s <= to_s]
         keys = [i for i, p in enumerate(packets) if p.keyframe]
         if not keys:
             return (), template
@@ -151,6 +159,8 @@ class PacketRing:
                 keeper = av.open(os.devnull, "w", format="null")
                 template = (keeper, keeper.add_stream_from_template(stream))
         with self._lock:
+            if self._packets:
+                self._before = (tuple(self._packets), self._template)
             self._packets.clear()
             self._bytes = 0
             self._template = template

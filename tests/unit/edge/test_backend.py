@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from structlog.testing import capture_logs
 
@@ -67,4 +71,33 @@ def _die(*_: object) -> tuple[str | None, str]:
     import signal
 
     os.kill(os.getpid(), signal.SIGILL)
+    return None, "not reached"
+
+
+def test_killed_while_it_measures_nothing_stays(tmp_path: Path) -> None:
+    """kill -9 of an edge at its first start: the measuring process ends with it and frees the machine."""
+    code = "import sys; from pathlib import Path; from edge import backend; backend.backend_for('auto', None, (), Path(sys.argv[1]))"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as parent:
+        us, deadline = psutil.Process(parent.pid), time.monotonic() + 60
+        while not any("spawn_main" in " ".join(p.cmdline()) for p in us.children()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        family = us.children(recursive=True)
+        time.sleep(0.5)
+        parent.kill()
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+
+
+def test_a_measuring_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When patience is over, cameras start, and the hung process doesn't go on taking their time."""
+    monkeypatch.setattr(backend, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(backend, "_decide", _hang)
+    with capture_logs() as logs:
+        assert backend_for(AUTO, None, (), tmp_path) == "onnxruntime"
+    assert "no answer" in logs[0]["error"]
+    assert not [p for p in psutil.Process().children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+
+
+def _hang(*_: object) -> tuple[str | None, str]:
+    time.sleep(600)
     return None, "not reached"
