@@ -19,13 +19,11 @@ import structlog
 
 from edge.logs import configure
 from edge.orphans import die_with_parent
-from models.backends import FALLBACK, Options
+from models.backends import AUTO, FALLBACK, Options
 from models.errors import ModelError
 
 log = structlog.get_logger("edge.backend")
 
-#: What a configuration says to have the fastest chosen (`models.choice.AUTO`).
-AUTO: Final = "auto"
 #: Building all backends and two seconds of measuring take some five; a machine that needs this long is in trouble.
 PATIENCE_S: Final = 120.0
 

@@ -20,7 +20,7 @@ import httpx
 import msgspec
 import structlog
 
-from edge.backend import AUTO, backend_for
+from edge.backend import backend_for
 from edge.errors import AlreadyRunning
 from edge.evidence import EvidenceStore
 from edge.job import CameraJob, config_version, evidence_dir, outbox_path
@@ -29,6 +29,7 @@ from edge.outbox import SqliteOutbox
 from edge.publisher import MqttAccess, Publisher
 from edge.supervisor import Supervisor
 from edge.uploader import TIMEOUT_S, Uploader
+from models.backends import AUTO
 from models.errors import ModelRefused
 from models.registry import find, read_card
 from models.shipped import sentence

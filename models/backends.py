@@ -72,6 +72,8 @@ def _ultralytics(weights: bytes, info: ModelInfo, options: Options) -> Detector:
 
 #: The backend that runs on any CPU, and the one whose figures stand in the cards.
 FALLBACK: Final = "onnxruntime"
+#: What a configuration says, in a backend's place, to have the fastest chosen (`models.choice`).
+AUTO: Final = "auto"
 #: Name → row; the order is that of tables, not of preference. A new backend is a new row.
 BACKENDS: Final[Mapping[str, Backend]] = MappingProxyType(
     {

@@ -36,8 +36,6 @@ from models.registry import build
 
 log = structlog.get_logger("models.choice")
 
-#: What a configuration says to have the fastest chosen.
-AUTO: Final = "auto"
 #: How long is measured, all backends together, and how often each looks at least.
 MEASURE_S: Final = 2.0
 ROUNDS_MIN: Final = 3

@@ -32,8 +32,8 @@ def loaded(
     score_min: float | None = None,
 ) -> "Detector":
     """The set in `folder` (the shipped one if None) in the named backend, or in the fastest."""
-    from models.backends import SCORE_MIN, Options
-    from models.choice import AUTO, decide
+    from models.backends import AUTO, SCORE_MIN, Options
+    from models.choice import decide
     from models.registry import find, load, read_card
 
     folder = folder or find(None)

@@ -165,9 +165,9 @@ def _apart(
     recipe: Recipe, progress: Callable[[int, int], None] | None
 ) -> tuple[list[tuple[LabelledPicture, ...]], int]:
     """Each source's pictures that measure nothing and show no scene that measures; how many were left out."""
-    stems = read_held_out(recipe.held_out) if recipe.held_out else ()
+    stems = frozenset(read_held_out(recipe.held_out) if recipe.held_out else ())
     sources = [_read(source) for source in recipe.sources]
-    measuring = [p for pictures in sources for p in pictures if p.path.stem in frozenset(stems)]
+    measuring = [p for pictures in sources for p in pictures if p.path.stem in stems]
     measuring += [p for source in recipe.apart_from for p in _read(source)]
     left = [without(pictures, stems) for pictures in sources]
     if measuring:

@@ -13,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge import backend
-from edge.backend import AUTO, backend_for
+from edge.backend import backend_for
+from models.backends import AUTO
 from models.choice import STATE
 
 
