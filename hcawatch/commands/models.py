@@ -108,6 +108,7 @@ def _line(row: dict[str, object]) -> str:
     "hcawatch models eval --video clips/ --events clips/events.yaml --html report/",
 )
 def eval_(
+    ctx: typer.Context,
     clips: Annotated[list[Path] | None, typer.Argument(metavar="CLIP_OR_FOLDER…", help="With --video: clips, or folders of them; else ../shared/data/video.", show_default=False)] = None,
     video: Annotated[bool, typer.Option("--video", help="Score events in film instead of boxes in pictures.")] = False,
     events: Annotated[Path | None, typer.Option(metavar="YAML", help="With --video: what happens in the clips; else models/eval/events/shared-clips.yaml.", show_default=False)] = None,
@@ -131,6 +132,7 @@ def eval_(
     if video:
         from hcawatch.commands.model_events import eval_events
 
+        _refuse(ctx, "data", "split", "only", "exhaustive")
         eval_events(
             clips or [], events, model, threshold, backend, long_side_px, threads, html, as_json=as_json
         )
@@ -160,6 +162,17 @@ def eval_(
         "backend": detector.info.backend,
     }
     typer.echo(json.dumps(table, ensure_ascii=False) if as_json else _figures(table))
+
+
+def _refuse(ctx: typer.Context, *names: str) -> None:
+    """Raise if one of these options was given: a figure would be taken for that of other pictures."""
+    given = [
+        f"--{name}" for name in names if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise CommandError(
+            f"{', '.join(given)}: for pictures, not for film; leave it out or leave --video out"
+        )
 
 
 @app.command()

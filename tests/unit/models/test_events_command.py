@@ -145,6 +145,16 @@ def test_clips_without_video_are_a_slip() -> None:
     assert "--video" in str(result.exception)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("--split", "train"), ("--only", "x.yaml"), ("--data", "d.yaml")]
+)
+def test_an_option_for_pictures_is_refused_with_film(option: str, value: str) -> None:
+    """Else a figure of the clips is read as one of the split that was named."""
+    result = CliRunner().invoke(app, ["models", "eval", "--video", option, value])
+    assert result.exit_code != 0
+    assert f"{option}: for pictures" in str(result.exception)
+
+
 @pytest.mark.data
 def test_neon_at_night_raises_no_alarm() -> None:
     """The sign that flashes red like fire is watched for 22 seconds; nobody is called out.
