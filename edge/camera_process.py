@@ -23,12 +23,14 @@ from uuid_utils import uuid7
 
 from edge import coverage, episodes, gate, watchdog, watcher
 from edge.activity import box_motion
+from edge.decoding import Wish
 from edge.errors import CalibrationVoid, OutboxRefused
 from edge.evidence import EvidenceStore
 from edge.frames import Frame, Luma
 from edge.ground import Ground, ground_of
 from edge.job import Beat, CameraJob, evidence_dir
 from edge.logs import configure
+from edge.minder import Minder
 from edge.networks import kind_of
 from edge.orphans import die_with_parent
 from edge.outbox import SavedEpisode, SqliteOutbox
@@ -91,7 +93,8 @@ class CameraProcess:
         self._state = watcher.WatcherState(restored=tuple(e for e in restored if e is not None))
         self._tracker = ByteTracker(self._camera.looks_per_s, self._camera.min_score)
         self._meter, self._gate = gate.MotionMeter(), gate.GateState()
-        self._health = watchdog.Health(since_s=time.monotonic())
+        self._minder = Minder(job.camera, self._outbox, time.monotonic())
+        self._health = self._minder.health
         self._since = datetime.now(UTC)
         self._before: tuple[Luma, Luma] | None = None  # (full, small) of the look before
         self._seen_ranges: tuple[tuple[str, float, float], ...] | None = None
@@ -132,7 +135,8 @@ class CameraProcess:
             stop.wait(max(0.0, next_s - time.monotonic()))
             frame = self._reader.slot.take(timeout_s=min(0.25, interval_s))
             now_s = time.monotonic()
-            next_s = max(next_s + interval_s, now_s) if frame is not None else now_s
+            behind = frame is None or self._reader.slot.behind  # late frames are not waited for
+            next_s = now_s if behind else max(next_s + interval_s, now_s)
             self._look(frame, now_s)
             self._tick(now_s - last_s, now_s)
             last_s = now_s
@@ -140,23 +144,29 @@ class CameraProcess:
 
     def _look(self, frame: Frame | None, now_s: float) -> None:
         """One look, or the lack of one."""
-        figures = None
-        if frame is not None:
-            luma = frame.picture.luma()
-            small = gate.shrink(luma)
-            figures = watchdog.measure(small, self._before[1] if self._before else None)
+        if frame is not None and frame.media_s < self._media_s:
+            return  # a dozing camera's picture that late ones have overtaken
+        luma, small = _planes(frame)
         before_state = self._health.state
-        self._health = watchdog.assess(self._health, now_s, self._reader.status, figures)
+        self._health = self._minder.look(
+            frame, now_s, self._reader.status, small=small, before=self._before[1] if self._before else None
+        )
         if self._health.state is not before_state:
             self._changed_state(before_state)
-        if frame is None:
+        if frame is None or luma is None or small is None:
             return
         self._counts["looks"] += 1
+        moving_px = self._meter.measure(small, frame.media_s - self._media_s)
+        if frame.sparse and moving_px >= gate.MOVING_PX:
+            # Something moved since the look before: see all of it first, and this picture then once more.
+            self._reader.wish = Wish(doze=False, seen_s=self._media_s)
+            return
         self._media_s = frame.media_s
-        self._gate, run = gate.decide(self._gate, self._meter.measure(small), frame.media_s)
-        if run and self._health.state is CameraState.STREAMING:
+        self._gate, run = gate.decide(self._gate, moving_px, frame.media_s)
+        if run and watchdog.watches(self._health.state):
             self._detect(frame, luma)
         self._before = (luma, small)
+        self._reader.wish = Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s)
         self._teller.close_clips(frame.media_s, self._state.episodes)
 
     def _changed_state(self, before: CameraState) -> None:
@@ -164,6 +174,9 @@ class CameraProcess:
         self._due["beat"] = 0.0
         log.info("camera_state", camera=self._camera.camera_id, state=str(self._health.state), was=str(before),
                  reason=self._health.reason)  # fmt: skip
+        if self._minder.void != self._setup.void:  # moved, or registered again
+            self._setup = msgspec.structs.replace(self._setup, void=self._minder.void)
+            self._seen_ranges = None if self._minder.void is None else ()
         if self._health.state is CameraState.ENDED:
             self._state, told = watcher.close(self._state, datetime.now(UTC), _new_id)
             for emission in told:
@@ -269,6 +282,14 @@ class CameraProcess:
 def without_alarm(info: ModelInfo) -> tuple[str, ...]:
     """Classes that the model finds, that are shown, and that raise no alarm."""
     return () if info.shipped is None else tuple(name for name in info.classes if name not in info.shipped)
+
+
+def _planes(frame: Frame | None) -> tuple[Luma, Luma] | tuple[None, None]:
+    """A frame's brightness plane, and the small one."""
+    if frame is None:
+        return None, None
+    luma = frame.picture.luma()
+    return luma, gate.shrink(luma)
 
 
 def _setup(job: CameraJob, info: ModelInfo) -> watcher.Setup:

@@ -25,6 +25,8 @@ Luma = NDArray[np.uint8]
 
 RING_S: Final = 40.0
 RING_BYTES: Final = 64 * 1024 * 1024
+#: Late frames that wait to be looked at: three seconds of looks. A 1080p one has 3 MB.
+MOST_LATE: Final = 24
 
 
 class Picture(Protocol):
@@ -48,6 +50,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     media_s: float
     captured_at: datetime
     time_uncertain: bool = False
+    #: a dozing camera's key frame: what lies between it and the one before was not looked at
+    sparse: bool = False
+    #: looked at after all, when the camera was woken
+    late: bool = False
 
 
 class VideoPicture:
@@ -167,12 +173,15 @@ class PacketRing:
 
 
 class Slot:
-    """Holds the newest frame only; what nobody took in time is counted as dropped. Thread-safe."""
+    """Holds the newest frame only; what nobody took in time is counted as dropped. Thread-safe.
+
+    Late frames, of a camera that was woken, stand before it and are taken in their order.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
-        self._ended: BaseException | None = None
+        self._late: deque[Frame] = deque()
         #: frames that arrived; those that were replaced before anybody took them
         self.arrived = 0
         self.dropped = 0
@@ -185,10 +194,31 @@ class Slot:
             self._frame = frame
             self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> Frame | None:
-        """The newest frame, waiting up to `timeout_s` for one; None if none came."""
+    def put_late(self, frame: Frame) -> None:
+        """A frame that arrived a while ago is looked at after all; it was counted when it arrived."""
         with self._changed:
-            if self._frame is None:
+            self._late.append(frame)
+            while len(self._late) > MOST_LATE:
+                self._late.popleft()
+                self.dropped += 1
+            self._changed.notify_all()
+
+    def count(self, frames: int) -> None:
+        """Frames arrived that nobody decodes now."""
+        with self._changed:
+            self.arrived += frames
+
+    @property
+    def behind(self) -> bool:
+        """Whether late frames wait."""
+        return bool(self._late)
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The oldest late frame, else the newest, waiting up to `timeout_s` for one; None if none came."""
+        with self._changed:
+            if self._frame is None and not self._late:
                 self._changed.wait(timeout_s)
+            if self._late:
+                return self._late.popleft()
             frame, self._frame = self._frame, None
             return frame

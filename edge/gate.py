@@ -22,6 +22,11 @@ MOVING_PX: Final = 16
 FLOOR_S: Final = 2.0
 #: After motion ends the detector goes on looking for so long: what stopped is still there.
 LINGER_S: Final = 1.0
+#: Where nothing has moved for so long, key frames are enough (`edge.decoding`).
+REST_AFTER_S: Final = 3.0
+#: Looks over which the model of the background learns, and looks a second for which that was chosen.
+HISTORY: Final = 300
+HISTORY_LOOKS_S: Final = 5.0
 
 
 class GateState(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +34,7 @@ class GateState(msgspec.Struct, frozen=True, kw_only=True):
 
     last_run_s: float | None = None
     last_motion_s: float | None = None
+    first_s: float | None = None
 
 
 def decide(state: GateState, moving_px: int, media_s: float) -> tuple[GateState, bool]:
@@ -38,7 +44,16 @@ def decide(state: GateState, moving_px: int, media_s: float) -> tuple[GateState,
     lingers = last_motion_s is not None and media_s - last_motion_s <= LINGER_S
     due = state.last_run_s is None or not 0.0 <= media_s - state.last_run_s < FLOOR_S
     run = lingers or due
-    return GateState(last_run_s=media_s if run else state.last_run_s, last_motion_s=last_motion_s), run
+    return GateState(
+        last_run_s=media_s if run else state.last_run_s, last_motion_s=last_motion_s,
+        first_s=media_s if state.first_s is None else state.first_s,
+    ), run  # fmt: skip
+
+
+def rests(state: GateState, media_s: float) -> bool:
+    """Whether nothing has moved for a while, so that key frames are enough to look at."""
+    last_s = state.last_motion_s if state.last_motion_s is not None else state.first_s
+    return last_s is not None and media_s - last_s > REST_AFTER_S
 
 
 def shrink(luma: Luma) -> Luma:
@@ -54,16 +69,21 @@ class MotionMeter:
     """How many pixels of the small picture belong to something that moves. One per camera session."""
 
     def __init__(self) -> None:
-        self._mog = cv2.createBackgroundSubtractorMOG2(history=300, varThreshold=25, detectShadows=False)
+        self._mog = cv2.createBackgroundSubtractorMOG2(history=HISTORY, varThreshold=25, detectShadows=False)
         self._kernel = np.ones((2, 2), np.uint8)
         self._shape: tuple[int, ...] = ()
 
-    def measure(self, small: Luma) -> int:
-        """Pixels of the largest moving blob, after specks are removed."""
+    def measure(self, small: Luma, dt_s: float = 0.0) -> int:
+        """Pixels of the largest moving blob, after specks are removed; `dt_s` seconds after the look before.
+
+        The background learns by seconds, not by looks, else a dozing camera's daylight would run away from it.
+        """
         if small.shape != self._shape:  # the camera changed its resolution: begin anew
             self.__init__()  # type: ignore[misc]
             self._shape = small.shape
-        mask = cv2.morphologyEx(self._mog.apply(small), cv2.MORPH_OPEN, self._kernel)
+        looks = dt_s * HISTORY_LOOKS_S
+        moved = self._mog.apply(small, learningRate=min(looks, 20.0) / HISTORY if looks > 2.0 else -1)
+        mask = cv2.morphologyEx(moved, cv2.MORPH_OPEN, self._kernel)
         if not mask.any():
             return 0
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)

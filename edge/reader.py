@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 import structlog
 
+from edge.decoding import Wish
 from edge.errors import SourceBlocked, SourceEnded, SourceUnreachable
 from edge.frames import PacketRing, Slot
 from edge.networks import kind_of
@@ -64,6 +65,8 @@ class Reader(threading.Thread):
         super().__init__(name=f"reader-{camera.camera_id}", daemon=True)
         self.camera, self.slot, self.ring = camera, Slot(), PacketRing()
         self.status = LinkStatus(link="connecting")
+        #: whether the watcher lets the camera doze, and up to when it has seen everything
+        self.wish = Wish()
         #: times that the stream was opened again
         self.reopened = 0
         self._access, self._start_s, self._clocks = access, start_s, clocks or Clocks()
@@ -90,13 +93,19 @@ class Reader(threading.Thread):
         """One opening; seconds to wait before the next (negative: the backoff), or None if that was all."""
         camera_id = self.camera.camera_id
         stream = Stream(self.camera, self._access, self.ring, clock=self._clock, wait=self._halt.wait,
-                        start_s=self._start_s, clocks=self._clocks)  # fmt: skip
+                        start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish)  # fmt: skip
+        put_aside = 0
         try:
             for frame in stream.frames():
                 if self.status.link != "open":
                     self.status = LinkStatus(link="open")
                     log.info("camera_open", camera=camera_id)
-                self.slot.put(frame)
+                if frame.late:
+                    self.slot.put_late(frame)
+                else:
+                    self.slot.put(frame)
+                self.slot.count(stream.put_aside - put_aside)
+                put_aside = stream.put_aside
                 if self._halt.is_set():
                     return None
         except SourceBlocked as exc:

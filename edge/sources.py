@@ -20,10 +20,11 @@ import httpx
 import msgspec
 import numpy as np
 
+from edge.decoding import Dozer, Wish
 from edge.errors import SourceEnded, SourceError, SourceUnreachable
 from edge.frames import ArrayPicture, Frame, Packet, PacketRing, VideoPicture
 from edge.networks import checked_url, kind_of, redact, secrets_of
-from edge.stream_clock import StreamClock, rebegin, stamp
+from edge.stream_clock import StreamClock, rebegin, stamp, stamp_late
 from monitor.domain.assets import Camera
 
 OPEN_TIMEOUT_S: Final = 8.0
@@ -73,16 +74,20 @@ class Stream:
         wait: Callable[[float], bool],
         start_s: float = 0.0,
         clocks: Clocks | None = None,
+        wish: Callable[[], Wish] = Wish,
     ) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             wait: waits that many seconds; True if the worker is to stop.
             start_s: where in a file to begin.
+            wish: whether the watcher lets a live camera doze; in seconds of `media_s`.
         """
         self.camera, self.clock = camera, clock
         self._access, self._ring, self._wait = access, ring, wait
-        self._start_s = start_s
+        self._start_s, self._wish = start_s, wish
+        #: packets of a dozing camera that arrived and were not decoded
+        self.put_aside = 0
         self._clocks = clocks or Clocks()
         self._secrets = secrets_of(access.credentials.get(camera.credential or ""))
 
@@ -140,17 +145,18 @@ class Stream:
             stream.codec_context.thread_count = 1
             self._ring.begin(stream)
             first_s = _seconds(stream.start_time, stream.time_base) if not live else None
+            dozer = Dozer(stream.codec_context, 1.0 / max(0.1, self.camera.looks_per_s)) if live else None
             pace = None if live else _Pace(self._clocks.monotonic() - self._start_s, self._wait, self._clocks)
             if pace is not None and self._start_s > 0:
                 target_pts = int((self._start_s + (first_s or 0.0)) / stream.time_base)
                 container.seek(target_pts, stream=stream, backward=True)
-            yield from self._decode(container, stream, pace, first_s)
+            yield from self._decode(container, stream, pace, first_s, dozer)
         raise SourceEnded(
             self.camera.camera_id, "played to its end" if not live else "the camera closed the stream"
         )
 
     def _decode(
-        self, container: Any, stream: Any, pace: _Pace | None, first_s: float | None
+        self, container: Any, stream: Any, pace: _Pace | None, first_s: float | None, dozer: Dozer | None
     ) -> Iterator[Frame]:
         broken, seen_packet = 0, False
         for packet in container.demux(stream):
@@ -161,6 +167,11 @@ class Stream:
                 first_s = at_s if first_s is None else first_s
             self._keep(packet)
             try:
+                if dozer is not None:
+                    for one in self._live(packet, dozer):
+                        broken = 0
+                        yield one
+                    continue
                 decoded = packet.decode()
             except av.InvalidDataError as exc:
                 broken += 1
@@ -178,6 +189,23 @@ class Stream:
                 if pace is not None and not pace.wait_for(file_s):
                     return
                 yield self._stamped(VideoPicture(frame), (frame.width, frame.height), stream_s)
+
+    def _live(self, packet: Any, dozer: Dozer) -> Iterator[Frame]:
+        """A live stream's pictures after one more packet."""
+        wish = self._wish()
+        when = packet.dts if packet.dts is not None else packet.pts
+        seen = msgspec.structs.replace(wish, seen_s=wish.seen_s - self.clock.shift_s)
+        for one in dozer.take(packet, _seconds(when, packet.time_base), self._clocks.monotonic(), seen):
+            picture, size_px = VideoPicture(one.frame), (one.frame.width, one.frame.height)
+            stream_s = _seconds(one.frame.pts, one.frame.time_base)
+            if one.late and stream_s is not None:
+                times = stamp_late(self.clock, stream_s)
+                yield Frame(picture=picture, size_px=size_px, media_s=times.media_s, captured_at=times.captured_at,
+                            time_uncertain=times.time_uncertain, late=True)  # fmt: skip
+            elif not one.late:
+                frame = self._stamped(picture, size_px, stream_s)
+                yield msgspec.structs.replace(frame, sparse=one.sparse)
+        self.put_aside = dozer.put_aside
 
     def _keep(self, packet: Any) -> None:
         when = packet.pts if packet.pts is not None else packet.dts

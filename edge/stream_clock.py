@@ -7,7 +7,7 @@ clocks are passed in. Dwell and speed use `media_s` only.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -71,6 +71,16 @@ def stamp(
     return after, Stamp(
         media_s=media_s, captured_at=captured_at, time_uncertain=arrival_s < uncertain_until_s and clock.begun
     )
+
+
+def stamp_late(clock: StreamClock, stream_s: float) -> Stamp:
+    """The times of a frame that came before the last one stamped and is looked at only now."""
+    media_s = stream_s + clock.shift_s
+    captured_at = (clock.utc_anchor or datetime.fromtimestamp(0, UTC)) + timedelta(
+        seconds=media_s + clock.lag_s
+    )
+    return Stamp(media_s=media_s, captured_at=captured_at,
+                 time_uncertain=clock.last_arrival_s < clock.uncertain_until_s)  # fmt: skip
 
 
 def rebegin(clock: StreamClock, first_stream_s: float | None, arrival_s: float) -> StreamClock:

@@ -1,0 +1,200 @@
+"""Which packets of a live stream are decoded: all, or only key frames while nothing moves.
+
+Decoding costs more than looking (1080p at 25 frames a second: a tenth of a core and more). While the
+watcher lets a camera doze, one key frame every two seconds or so is decoded and the packets since then
+are kept. When something has moved in it, what was kept is decoded after all: nothing that happened in
+between is missed, it is only seen later, by at most LONGEST_DOZE_S. A stream whose key frames lie further
+apart, or whose own time does not go with the arrival's, never dozes.
+
+Times are the stream's seconds and the edge's monotonic seconds, passed in; no clock, no socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+import av
+import msgspec
+
+#: Between two looks of a dozing camera: below `coverage.LOOK_GAP_S` and below the shortest dwell of the
+#: rules, so that the time counts as watched and no onset is told late.
+LONGEST_DOZE_S: Final = 2.6
+#: Key frames further apart than this, the longest of the last ones, keep a stream awake.
+LONGEST_GOP_S: Final = 2.3
+GOPS_MEASURED: Final = 8
+#: A stretch with more bytes than this wakes the camera: memory is short on an edge.
+STRETCH_BYTES: Final = 24 * 1024 * 1024
+#: The stream's own time may run away from the arrival's by so much; beyond it is a jump.
+DRIFT_S: Final = 1.5
+
+
+class Decoder(Protocol):
+    """PyAV's codec context, as far as it is used here."""
+
+    def decode(self, packet: Any) -> list[Any]:
+        """Pictures that are ready after this packet; None drains."""
+        ...
+
+    def flush_buffers(self) -> None:
+        """Forget everything: the next packet is a key frame."""
+        ...
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the watcher wants of a camera."""
+
+    doze: bool = False
+    #: stream seconds up to which it has looked at everything
+    seen_s: float = float("-inf")
+
+
+class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a stream's key frames; monotonic seconds."""
+
+    last_key_s: float | None = None
+    #: seconds between the last key frames, newest last
+    gaps_s: tuple[float, ...] = ()
+
+    @property
+    def longest_s(self) -> float | None:
+        """The longest of the measured gaps; None before there are two of them."""
+        return max(self.gaps_s) if len(self.gaps_s) > 1 else None
+
+
+def heard(rhythm: Rhythm, arrival_s: float) -> Rhythm:
+    """The rhythm after another key frame.
+
+    >>> r = heard(heard(heard(Rhythm(), 0.0), 2.0), 4.25)
+    >>> r.longest_s
+    2.25
+    """
+    if rhythm.last_key_s is None:
+        return Rhythm(last_key_s=arrival_s)
+    gaps_s = (*rhythm.gaps_s, arrival_s - rhythm.last_key_s)[-GOPS_MEASURED:]
+    return Rhythm(last_key_s=arrival_s, gaps_s=gaps_s)
+
+
+def may_doze(rhythm: Rhythm) -> bool:
+    """Whether key frames come often enough to look at nothing else."""
+    return rhythm.longest_s is not None and rhythm.longest_s <= LONGEST_GOP_S
+
+
+def is_due(rhythm: Rhythm, looked_s: float, arrival_s: float) -> bool:
+    """Whether a dozing camera looks at this key frame, because the next one would come too late.
+
+    >>> r = Rhythm(last_key_s=1.0, gaps_s=(1.0, 1.0))
+    >>> is_due(r, looked_s=0.0, arrival_s=1.0), is_due(r, looked_s=0.0, arrival_s=2.0)
+    (False, True)
+    """
+    return arrival_s + (rhythm.longest_s or 0.0) - looked_s >= LONGEST_DOZE_S
+
+
+class Decoded(msgspec.Struct, frozen=True, kw_only=True):
+    """One picture out of the decoder."""
+
+    frame: Any
+    #: a dozing camera's key frame: nothing between it and the one before was looked at
+    sparse: bool = False
+    #: decoded after all, when a later picture had been seen already
+    late: bool = False
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A packet that was not decoded, or only its key frame."""
+
+    packet: Any
+    stream_s: float
+
+
+class Dozer:
+    """Decodes one opened live stream as its watcher wishes. For one thread."""
+
+    def __init__(self, decoder: Decoder, look_every_s: float) -> None:
+        """Awake at first. Of late pictures one every `look_every_s` stream seconds is given."""
+        self._decoder, self._look_every_s = decoder, look_every_s
+        self._rhythm = Rhythm()
+        #: from the last key frame that was looked at on; and the stretch before that, as long as its
+        #: end may still turn out to show that something moved
+        self._stretch: list[_Kept] = []
+        self._before: list[_Kept] = []
+        self._looked_s = float("-inf")
+        self._offset_s: float | None = None
+        self.dozing = False
+        #: packets that were put aside undecoded
+        self.put_aside = 0
+
+    def take(self, packet: Any, stream_s: float | None, arrival_s: float, wish: Wish) -> Iterator[Decoded]:
+        """The pictures to look at after one more packet, late ones first.
+
+        Args:
+            packet: as PyAV demuxes it. stream_s: its time; None if it has none.
+
+        Raises:
+            av.InvalidDataError: the packet is broken; the next can be taken.
+        """
+        key = bool(packet.is_keyframe) and packet.size > 0
+        if key:
+            self._rhythm = heard(self._rhythm, arrival_s)
+        fit = self._goes_on(stream_s, arrival_s) and packet.size > 0 and may_doze(self._rhythm)
+        if self.dozing and not (wish.doze and fit and self._room(packet, arrival_s, key=key)):
+            yield from self._wake(wish.seen_s)
+        elif not self.dozing and wish.doze and key and fit:
+            yield from (Decoded(frame=frame) for frame in self._drained())
+            self.dozing, self._looked_s = True, float("-inf")
+        if self.dozing:
+            assert stream_s is not None
+            yield from self._put_aside(_Kept(packet=packet, stream_s=stream_s), arrival_s, key=key)
+        else:
+            yield from (Decoded(frame=frame) for frame in self._decoder.decode(packet))
+
+    def _goes_on(self, stream_s: float | None, arrival_s: float) -> bool:
+        """Whether the stream's time goes with the arrival's; after a jump it is measured anew."""
+        if stream_s is None:
+            return False
+        offset_s = stream_s - arrival_s
+        if self._offset_s is None or abs(offset_s - self._offset_s) > DRIFT_S:
+            jumped, self._offset_s = self._offset_s is not None, offset_s
+            return not jumped
+        return True
+
+    def _room(self, packet: Any, arrival_s: float, *, key: bool) -> bool:
+        """Whether there is room and time for one more packet before the next look."""
+        size = packet.size + sum(kept.packet.size for kept in self._stretch)
+        return size <= STRETCH_BYTES and (key or arrival_s - self._looked_s <= LONGEST_DOZE_S)
+
+    def _put_aside(self, kept: _Kept, arrival_s: float, *, key: bool) -> Iterator[Decoded]:
+        if not (key and is_due(self._rhythm, self._looked_s, arrival_s)):
+            self._stretch.append(kept)
+            self.put_aside += 1
+            return
+        self._before, self._stretch, self._looked_s = self._stretch, [kept], arrival_s
+        self._decoder.flush_buffers()
+        frames = [*self._decoder.decode(kept.packet), *self._drained()]
+        yield from (Decoded(frame=frame, sparse=True) for frame in frames[-1:])
+
+    def _wake(self, seen_s: float) -> Iterator[Decoded]:
+        """Decode what was put aside and not seen."""
+        stretch = (
+            self._stretch
+            if not self._before or seen_s >= self._stretch[0].stream_s
+            else self._before + self._stretch
+        )
+        self._before, self._stretch, self.dozing = [], [], False
+        self._decoder.flush_buffers()
+        given_s = seen_s
+        for kept in stretch:
+            try:
+                frames = self._decoder.decode(kept.packet)
+            except av.InvalidDataError:  # the others of the stretch can still be seen
+                continue
+            for frame in frames:
+                at_s = kept.stream_s if frame.time is None else float(frame.time)
+                if at_s >= given_s + self._look_every_s - 1e-3:
+                    given_s = at_s
+                    yield Decoded(frame=frame, late=True)
+
+    def _drained(self) -> list[Any]:
+        frames = list(self._decoder.decode(None))
+        self._decoder.flush_buffers()
+        return frames
