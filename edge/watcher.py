@@ -21,6 +21,7 @@ from edge.episodes import Emission, Episode, Judged, Moment
 from edge.ground import Ground, GroundFix
 from edge.rules import Match, Place, Sighting, beside, graded, ignored, is_night, matches
 from monitor.domain.assets import Camera
+from monitor.domain.events import NoFix
 from monitor.domain.violations import Activity, Rule, rules_for
 
 Box = tuple[float, float, float, float]
@@ -46,6 +47,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     ground: Ground | None
     timezone: ZoneInfo
     rules: tuple[Rule, ...] = rules_for(None)
+    #: why the ground says nothing just now: the camera was moved, and is not registered again
+    void: NoFix | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,12 +192,13 @@ def _sighting(
     doing: Activity,
 ) -> Sighting:
     """The object as it stands now; its place is the last trusted one if this look shows only a part of it."""
-    if track is not None and track.trusted is not None and seen.score < TRUST_SHARE * track.score:
+    part = track is not None and seen.score < TRUST_SHARE * track.score
+    if part and track is not None and track.trusted is not None and setup.void is None:
         return msgspec.structs.replace(
             track.trusted, xyxy=seen.xyxy, score=score, activity=doing, object_class=object_class
         )
     body = seen.xyxy if doing == "passing" else _body(samples)
-    fix = setup.ground.locate(body, object_class, look.frame_size_px) if setup.ground else None
+    fix = _located(setup, body, object_class, look)
     fields = beside(fix, setup.place)
     return Sighting(
         track_id=seen.track_id, object_class=object_class, score=score, xyxy=seen.xyxy,
@@ -203,8 +207,14 @@ def _sighting(
 
 
 def _ground_m(setup: Setup, xyxy: Box, object_class: str, look: Look) -> tuple[float, float] | None:
-    fix = setup.ground.locate(xyxy, object_class, look.frame_size_px) if setup.ground else None
+    fix = _located(setup, xyxy, object_class, look)
     return (fix.east_m, fix.north_m) if isinstance(fix, GroundFix) else None
+
+
+def _located(setup: Setup, xyxy: Box, object_class: str, look: Look) -> GroundFix | NoFix | None:
+    if setup.ground is None:
+        return None
+    return setup.void or setup.ground.locate(xyxy, object_class, look.frame_size_px)
 
 
 def _body(samples: tuple[Sample, ...]) -> Box:

@@ -26,15 +26,20 @@ class Kind(StrEnum):
 
 
 class CameraState(StrEnum):
-    """What a camera's watchdog says of it. Only `streaming` counts as watching."""
+    """What a camera's watchdog says of it. Only `streaming` counts as watching.
+
+    A camera that sees by infrared at night streams: its reason says so.
+    """
 
     STARTING = "starting"
     STREAMING = "streaming"
     STALLED = "stalled"
     FROZEN = "frozen"
-    OBSCURED = "obscured"
+    OBSCURED = "obscured"  # covered: nothing of the scene is left
+    BLURRED = "blurred"  # out of focus, fog, dirt: its shapes are left
     DARK = "dark"
-    MOVED = "moved"
+    OVEREXPOSED = "overexposed"
+    MOVED = "moved"  # another scene than the surveyed one: no position until it is registered again
     ENDED = "ended"
     UNREACHABLE = "unreachable"
     BLOCKED = "blocked"  # outside the networks that the edge's file lists
@@ -46,6 +51,8 @@ class NoFix(StrEnum):
     NOT_CALIBRATED = "not_calibrated"
     ABOVE_HORIZON = "above_horizon"
     OUTSIDE_SURVEY = "outside_survey"
+    CAMERA_MOVED = "camera_moved"
+    BEYOND_LENS = "beyond_lens"  # the lens' model has no way from that pixel to a ray
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):

@@ -48,7 +48,8 @@ NOT_RENDERED: Final = Words(
 LEVEL_COLOURS: Final = {"I": "red", "II": "orange", "III": "yellow", "IV": "blue"}
 STATE_COLOURS: Final = {
     "streaming": "green", "starting": "light-blue", "stalled": "red", "frozen": "red", "obscured": "purple",
-    "dark": "dark-blue", "moved": "orange", "ended": "gray", "unreachable": "dark-red", "blocked": "dark-orange",
+    "blurred": "light-purple", "dark": "dark-blue", "overexposed": "light-yellow", "moved": "orange",
+    "ended": "gray", "unreachable": "dark-red", "blocked": "dark-orange",
 }  # fmt: skip
 #: columns whose values have colours of their own
 _COLOURED: Final = {"level": LEVEL_COLOURS, "state": STATE_COLOURS}
