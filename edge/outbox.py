@@ -124,7 +124,10 @@ class Outbox(Protocol):
         ...
 
     def apply_receipt(self, receipt: Receipt) -> int:
-        """Forget what the receipt covers; how many were forgotten. Another epoch's receipt does nothing."""
+        """Forget what the receipt covers; how many were forgotten. Another epoch's receipt does nothing.
+
+        OutboxRefused if nothing could be forgotten: a full disk refuses that too.
+        """
         ...
 
     def due_evidence(self, now: float, limit: int = 1) -> tuple[PendingEvidence, ...]:
@@ -220,11 +223,19 @@ class SqliteOutbox:
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            db.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):  # a full disk may have rolled back already
                 db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _or_refused(self, what: str) -> Iterator[None]:
+        """A full or failing disk as the error that callers wait out."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise OutboxRefused(f"{what} in {self._path}: {exc}") from exc
 
     @property
     def epoch(self) -> str:
@@ -240,21 +251,18 @@ class SqliteOutbox:
         close_minute: tuple[str, datetime] | None = None,
     ) -> Row:
         """Number and keep one message with all that belongs to it; OutboxRefused if nothing was kept."""
-        try:
-            with self._writing(self._db):
-                seq = int(self._meta("last_seq")) + 1
-                row = to_row(make(self._epoch, seq), seq)
-                self._db.execute("INSERT INTO numbered VALUES (?, ?, ?, ?, ?, ?)",
-                                 (seq, row.kind.value, row.topic, row.payload, row.sha256, row.onset))  # fmt: skip
-                self._db.execute("UPDATE meta SET value = ? WHERE key = 'last_seq'", (str(seq),))
-                self._count(row.kind.value)
-                self._write_episodes(episodes)
-                self._write_evidence(evidence)
-                if close_minute is not None:
-                    self._db.execute("DELETE FROM watch_open WHERE camera_id = ? AND minute = ?",
-                                     (close_minute[0], close_minute[1].isoformat()))  # fmt: skip
-        except sqlite3.Error as exc:
-            raise OutboxRefused(f"nothing was numbered in {self._path}: {exc}") from exc
+        with self._or_refused("nothing was numbered"), self._writing(self._db):
+            seq = int(self._meta("last_seq")) + 1
+            row = to_row(make(self._epoch, seq), seq)
+            self._db.execute("INSERT INTO numbered VALUES (?, ?, ?, ?, ?, ?)",
+                             (seq, row.kind.value, row.topic, row.payload, row.sha256, row.onset))  # fmt: skip
+            self._db.execute("UPDATE meta SET value = ? WHERE key = 'last_seq'", (str(seq),))
+            self._count(row.kind.value)
+            self._write_episodes(episodes)
+            self._write_evidence(evidence)
+            if close_minute is not None:
+                self._db.execute("DELETE FROM watch_open WHERE camera_id = ? AND minute = ?",
+                                 (close_minute[0], close_minute[1].isoformat()))  # fmt: skip
         return row
 
     def _count(self, key: str) -> None:
@@ -283,11 +291,8 @@ class SqliteOutbox:
 
     def save_episodes(self, episodes: Sequence[SavedEpisode]) -> None:
         """Save states that changed without a message (not synced: a message syncs what matters)."""
-        try:
-            with self._writing(self._db):
-                self._write_episodes(episodes)
-        except sqlite3.Error as exc:
-            raise OutboxRefused(f"episodes could not be saved in {self._path}: {exc}") from exc
+        with self._or_refused("episodes could not be saved"), self._writing(self._db):
+            self._write_episodes(episodes)
 
     def episodes(self, camera_id: str) -> tuple[bytes, ...]:
         """States of the running episodes of a camera."""
@@ -298,12 +303,10 @@ class SqliteOutbox:
 
     def save_minute(self, camera_id: str, minute: datetime, state: bytes) -> None:
         """Save a camera's running minute without a sync."""
-        try:
+        with self._or_refused("the running minute could not be saved"):
             self._quick.execute(
                 "INSERT OR REPLACE INTO watch_open VALUES (?, ?, ?)", (camera_id, minute.isoformat(), state)
             )
-        except sqlite3.Error as exc:
-            raise OutboxRefused(f"the running minute could not be saved in {self._path}: {exc}") from exc
 
     def minutes(self, camera_id: str) -> tuple[bytes, ...]:
         """Minutes of a camera that were saved and not closed, oldest first."""
@@ -317,18 +320,23 @@ class SqliteOutbox:
         columns = "SELECT seq, kind, topic, payload, sha256, onset FROM numbered"
         found: list[Row] = []
         queries = ("WHERE onset = 1 ORDER BY seq DESC", "WHERE onset = 0 ORDER BY seq")
-        for query in queries:
-            for row in self._db.execute(f"{columns} {query} LIMIT ?", (limit + len(skip),)):
-                if row[0] not in skip and len(found) < limit:
-                    found.append(_row(row))
+        with self._or_refused("what waits could not be read"):
+            for query in queries:
+                for row in self._db.execute(f"{columns} {query} LIMIT ?", (limit + len(skip),)):
+                    if row[0] not in skip and len(found) < limit:
+                        found.append(_row(row))
         return tuple(found)
 
     def apply_receipt(self, receipt: Receipt) -> int:
-        """Forget what the receipt covers; how many were forgotten. Another epoch's receipt does nothing."""
+        """Forget what the receipt covers; how many were forgotten. Another epoch's receipt does nothing.
+
+        Raises:
+            OutboxRefused: nothing was forgotten, since a full disk has no room for that either.
+        """
         if receipt.epoch != self._epoch:
             return 0
         stored = Stored(receipt.stored_through, receipt.ranges)
-        with self._writing(self._db):
+        with self._or_refused("a receipt could not be applied"), self._writing(self._db):
             forgotten = self._db.execute("DELETE FROM numbered WHERE seq <= ?", (stored.through,)).rowcount
             for low, high in stored.ranges:
                 forgotten += self._db.execute(
@@ -343,10 +351,11 @@ class SqliteOutbox:
 
         A next try further ahead than anybody waits was set by a clock that was set back since.
         """
-        rows = self._db.execute(
-            "SELECT sha256, kind, bytes, content_type, name, event_id, camera_id, attempts, announced_at"
-            " FROM evidence WHERE next_try_at <= ? OR next_try_at > ?"
-            " ORDER BY kind = 'clip', announced_at LIMIT ?", (now, now + LONGEST_WAIT_S, limit))  # fmt: skip
+        with self._or_refused("pending evidence could not be read"):
+            rows = self._db.execute(
+                "SELECT sha256, kind, bytes, content_type, name, event_id, camera_id, attempts, announced_at"
+                " FROM evidence WHERE next_try_at <= ? OR next_try_at > ?"
+                " ORDER BY kind = 'clip', announced_at LIMIT ?", (now, now + LONGEST_WAIT_S, limit)).fetchall()  # fmt: skip
         return tuple(
             PendingEvidence(
                 ref=EvidenceRef(sha256=r[0], kind=r[1], bytes=r[2], content_type=r[3]),
@@ -357,18 +366,18 @@ class SqliteOutbox:
 
     def evidence_later(self, sha256: str, next_try_at: float) -> None:
         """Try this evidence again at that time."""
-        with self._writing(self._quick):
+        with self._or_refused("evidence could not be noted"), self._writing(self._quick):
             self._quick.execute("UPDATE evidence SET attempts = attempts + 1, next_try_at = ? WHERE sha256 = ?",
                                 (next_try_at, sha256))  # fmt: skip
 
     def evidence_lost(self, sha256: str) -> None:
         """It was given up in a numbered record: forget it."""
-        with self._writing(self._db):
+        with self._or_refused("evidence could not be noted"), self._writing(self._db):
             self._db.execute("DELETE FROM evidence WHERE sha256 = ?", (sha256,))
 
     def evidence_done(self, sha256: str) -> None:
         """The centre has it: forget it."""
-        with self._writing(self._db):
+        with self._or_refused("evidence could not be noted"), self._writing(self._db):
             if self._db.execute("DELETE FROM evidence WHERE sha256 = ?", (sha256,)).rowcount:
                 stored = int(self._meta("evidence_stored")) + 1
                 self._db.execute("UPDATE meta SET value = ? WHERE key = 'evidence_stored'", (str(stored),))
@@ -380,7 +389,7 @@ class SqliteOutbox:
 
     def set_note(self, key: str, value: str | None) -> None:
         """Keep or forget (None) a small fact."""
-        with self._writing(self._quick):
+        with self._or_refused("a note could not be kept"), self._writing(self._quick):
             if value is None:
                 self._quick.execute("DELETE FROM meta WHERE key = ?", (f"note:{key}",))
             else:
@@ -392,7 +401,8 @@ class SqliteOutbox:
 
     def changes(self) -> int:
         """A number that changes when another connection commits: the cheap way to notice an append."""
-        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        with self._or_refused("its changes could not be read"):
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
         return int(version)
 
     def summary(self) -> Summary:

@@ -6,6 +6,7 @@ centre's word. The bytes are those of the outbox, never encoded again. Wakes wit
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import ssl
@@ -22,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as MqttProperties
 
+from edge.errors import OutboxRefused, OutboxUnusable
 from edge.outbox import Row, SqliteOutbox
 from monitor.domain.events import Properties, Receipt, topic
 
@@ -36,6 +38,12 @@ UNRECEIPTED: Final = 1000
 BATCH: Final = 50
 KEEPALIVE_S: Final = 10
 SESSION_EXPIRY_S: Final = 7 * 24 * 3600
+#: A broker that is gone is tried again after this, then twice as late each time.
+RECONNECT_S: Final = 1.0
+LONGEST_RECONNECT_S: Final = 30.0
+
+#: The outbox can't be opened or read just now, usually because the disk is full: tried again after this.
+UNUSABLE_S: Final = 1.0
 
 log = structlog.get_logger()
 _RECEIPT: Final = msgspec.json.Decoder(Receipt)
@@ -98,10 +106,16 @@ class Publisher(threading.Thread):
         )
         self._wake, self._ended = threading.Event(), threading.Event()
         self._receipts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        #: one that the outbox had no room to apply
+        self._unapplied: Receipt | None = None
+        self._trouble: str | None = None
         self._status: bytes | None = None
         self._status_lock = threading.Lock()
         self._sent: dict[int, Sent] = {}
+        #: on their way to the broker, by packet id; and acknowledged before we knew their id
         self._unacked: set[int] = set()
+        self._acked_early: set[int] = set()
+        self._acks_lock = threading.Lock()
         self._connected, self._fresh = threading.Event(), False
         self._deadline_s = 0.0
         #: messages given to the broker, again included; and those that it acknowledged
@@ -118,7 +132,7 @@ class Publisher(threading.Thread):
         if self._access.tls_ca is not None:
             client.tls_set(ca_certs=str(self._access.tls_ca), tls_version=ssl.PROTOCOL_TLS_CLIENT)
         client.will_set(topic("online", self._edge_id), b'{"online":false}', qos=1, retain=True)
-        client.reconnect_delay_set(min_delay=1, max_delay=30)
+        client.reconnect_delay_set(RECONNECT_S, LONGEST_RECONNECT_S)  # type: ignore[arg-type]  # it waits fractions too
         client.max_inflight_messages_set(IN_FLIGHT)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_message, client.on_publish = self._on_message, self._on_publish
@@ -148,16 +162,21 @@ class Publisher(threading.Thread):
         self._wake.set()
 
     def _on_publish(self, _client: mqtt.Client, _data: Any, mid: int, *_: Any) -> None:
-        if mid in self._unacked:
+        with self._acks_lock:
+            if mid not in self._unacked:
+                self._acked_early.add(mid)
+                return
             self._unacked.discard(mid)
-            self.acknowledged += 1
-            self._wake.set()
+        self.acknowledged += 1
+        self._wake.set()
 
     # our thread
 
     def run(self) -> None:
         """Connect, send, hear receipts, until stopped."""
-        outbox = self._open_outbox()
+        outbox = self._opened()
+        if outbox is None:
+            return
         connect_props = _properties(PacketTypes.CONNECT)
         connect_props.SessionExpiryInterval = SESSION_EXPIRY_S
         self._client.connect_async(self._access.host, self._access.port, keepalive=KEEPALIVE_S, clean_start=False,
@@ -168,10 +187,30 @@ class Publisher(threading.Thread):
             while not self._ended.is_set():
                 woken = self._wake.wait(POLL_S)
                 self._wake.clear()
-                seen = self._round(outbox, seen, woken=woken)
+                try:
+                    seen = self._round(outbox, seen, woken=woken)
+                except OutboxRefused as exc:  # the disk may get well again: this thread never ends of it
+                    self._tell_trouble(exc)
+                    self._ended.wait(UNUSABLE_S)
         finally:
             self._say_goodbye(outbox)
             outbox.close()
+
+    def _opened(self) -> SqliteOutbox | None:
+        """The outbox, as soon as it can be had; None if we are stopped before."""
+        while not self._ended.is_set():
+            try:
+                return self._open_outbox()
+            except OutboxUnusable as exc:  # the worker has it open, so that this is a passing trouble
+                self._tell_trouble(exc)
+                self._ended.wait(UNUSABLE_S)
+        return None
+
+    def _tell_trouble(self, exc: OutboxRefused | OutboxUnusable) -> None:
+        """Once per trouble, not 30 times a second."""
+        if str(exc) != self._trouble:
+            self._trouble = str(exc)
+            log.error("outbox_refuses", error=str(exc))
 
     def _round(self, outbox: SqliteOutbox, seen: int, *, woken: bool) -> int:
         """One look at everything that may have happened; the outbox's change counter."""
@@ -181,7 +220,8 @@ class Publisher(threading.Thread):
         if self._fresh:  # what was on its way when the connection broke may be lost
             self._fresh = False
             self._sent.clear()
-            self._unacked.clear()
+            with self._acks_lock:
+                self._unacked.clear()
             woken = True
         self._send_status()
         changes, again = outbox.changes(), due(self._sent, self._monotonic())
@@ -190,20 +230,34 @@ class Publisher(threading.Thread):
         return changes
 
     def _hear_receipts(self, outbox: SqliteOutbox) -> None:
+        """Apply what came; what the outbox has no room for is tried again at the next round."""
+        waiting, self._unapplied = self._unapplied, None
+        receipts = [] if waiting is None else [waiting]
         while not self._receipts.empty():
-            payload = self._receipts.get()
+            receipt = self._read(self._receipts.get(), outbox.epoch)
+            if receipt is not None:
+                receipts.append(receipt)
+        for receipt in receipts:
             try:
-                receipt = _RECEIPT.decode(payload)
-            except msgspec.DecodeError as exc:
-                log.error("receipt_unreadable", error=str(exc))
+                outbox.apply_receipt(receipt)
+            except OutboxRefused as exc:
+                self._unapplied = receipt  # each says all that is stored: the newest is enough
+                self._tell_trouble(exc)
                 continue
-            if receipt.edge_id != self._edge_id or receipt.epoch != outbox.epoch:
-                continue  # an earlier outbox's, retained by the broker
-            outbox.apply_receipt(receipt)
+            self._unapplied = self._trouble = None
             covered = [s for s in self._sent if s <= receipt.stored_through
                        or any(a <= s <= b for a, b in receipt.ranges)]  # fmt: skip
             for seq in covered:
                 del self._sent[seq]
+
+    def _read(self, payload: bytes, epoch: str) -> Receipt | None:
+        """A receipt that is about this outbox; None for an earlier one's, retained by the broker."""
+        try:
+            receipt = _RECEIPT.decode(payload)
+        except msgspec.DecodeError as exc:
+            log.error("receipt_unreadable", error=str(exc))
+            return None
+        return receipt if receipt.edge_id == self._edge_id and receipt.epoch == epoch else None
 
     def _send(self, outbox: SqliteOutbox, again: frozenset[int]) -> None:
         room = min(BATCH, IN_FLIGHT - len(self._unacked))
@@ -223,13 +277,20 @@ class Publisher(threading.Thread):
         properties.UserProperty = Properties(
             edge_id=self._edge_id, epoch=epoch, seq=row.seq, kind=row.kind, sha256=row.sha256
         ).as_pairs()
+        with self._acks_lock:
+            self._acked_early.clear()
+        # not under the lock: the client holds one of its own while it tells us of an acknowledgement
         info = self._client.publish(row.topic, row.payload, qos=1, properties=properties)
         if info.rc != mqtt.MQTT_ERR_SUCCESS:
             return
         before = self._sent.get(row.seq)
         self._sent[row.seq] = Sent(at_s=self._monotonic(), times=1 if before is None else before.times + 1)
-        self._unacked.add(info.mid)
         self.published += 1
+        with self._acks_lock:
+            if info.mid not in self._acked_early:  # else it was there and back before `publish` had returned
+                self._unacked.add(info.mid)
+                return
+        self.acknowledged += 1
 
     def status(self, payload: bytes) -> None:
         """Keep and send this as the edge's retained status."""
@@ -264,13 +325,8 @@ class Publisher(threading.Thread):
         deadline_s = self._deadline_s
         if self._connected.is_set():
             self._send_status()
-            while self._monotonic() < deadline_s:
-                self._hear_receipts(outbox)
-                self._send(outbox, frozenset())
-                if not self._unacked:
-                    break
-                self._wake.wait(POLL_S)
-                self._wake.clear()
+            with contextlib.suppress(OutboxRefused):  # what was not sent waits on disk
+                self._send_rest(outbox, deadline_s)
             info = self._client.publish(
                 topic("online", self._edge_id), b'{"online":false}', qos=1, retain=True
             )
@@ -280,6 +336,15 @@ class Publisher(threading.Thread):
                 log.warning("goodbye_unsaid")
             self._client.disconnect()
         self._client.loop_stop()
+
+    def _send_rest(self, outbox: SqliteOutbox, deadline_s: float) -> None:
+        while self._monotonic() < deadline_s:
+            self._hear_receipts(outbox)
+            self._send(outbox, frozenset())
+            if not self._unacked:
+                break
+            self._wake.wait(POLL_S)
+            self._wake.clear()
 
 
 def _without_delay(_client: mqtt.Client, _data: Any, connection: Any) -> None:

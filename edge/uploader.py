@@ -17,7 +17,7 @@ from typing import Final, Literal
 import httpx
 import structlog
 
-from edge.errors import OutboxRefused
+from edge.errors import OutboxRefused, OutboxUnusable
 from edge.outbox import LONGEST_WAIT_S, PendingEvidence, SqliteOutbox
 from monitor.domain.events import LossRecord
 
@@ -26,8 +26,12 @@ CHUNK_BYTES: Final = 64 * 1024
 RATE_BYTES_S: Final = 2 * 1024 * 1024
 IDLE_S: Final = 0.25
 TIMEOUT_S: Final = 20.0
+#: The outbox could not be opened or could not note an upload: tried again after this.
+UNUSABLE_S: Final = 1.0
 #: Not announced yet: the event is still on its way.
 ANNOUNCED_SOON_S: Final = 1.0
+#: Nobody there, or refused: the first wait; then twice as long each time.
+FIRST_WAIT_S: Final = 2.0
 
 Outcome = Literal["stored", "not_announced", "damaged", "refused", "unreachable"]
 
@@ -40,7 +44,7 @@ def later_s(outcome: Outcome, attempts: int) -> float:
     >>> later_s("not_announced", 0), later_s("unreachable", 0), later_s("unreachable", 30)
     (1.0, 2.0, 120.0)
     """
-    first_s = ANNOUNCED_SOON_S if outcome == "not_announced" else 2.0
+    first_s = ANNOUNCED_SOON_S if outcome == "not_announced" else FIRST_WAIT_S
     return min(LONGEST_WAIT_S, first_s * 2.0 ** min(attempts, 10))
 
 
@@ -55,11 +59,12 @@ class Uploader(threading.Thread):
         open_outbox: Callable[[], SqliteOutbox],
         *,
         busy: Callable[[], bool] = lambda: False,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        """`client` has the centre's base URL and the edge's token."""
+        """`client` has the centre's base URL and the edge's token; `now` is the wall clock in Unix seconds."""
         super().__init__(name="uploader", daemon=True)
         self._edge_id, self._client, self._folder, self._open_outbox = edge_id, client, folder, open_outbox
-        self._busy, self._halt = busy, threading.Event()
+        self._busy, self._now, self._halt = busy, now, threading.Event()
         self._said: str | None = None
 
     def stop(self, timeout_s: float = 2.0) -> None:
@@ -69,30 +74,38 @@ class Uploader(threading.Thread):
 
     def run(self) -> None:
         """Upload what is due until stopped."""
-        outbox = self._open_outbox()
+        outbox: SqliteOutbox | None = None
         try:
             while not self._halt.wait(IDLE_S):
-                while not self._halt.is_set() and self._one(outbox):
-                    pass
+                try:
+                    outbox = outbox or self._open_outbox()
+                    while not self._halt.is_set() and self._one(outbox):
+                        pass
+                except (OutboxRefused, OutboxUnusable) as exc:  # a full disk may get well again
+                    log.error("upload_not_noted", error=str(exc))
+                    self._halt.wait(UNUSABLE_S)
         finally:
-            outbox.close()
+            if outbox is not None:
+                outbox.close()
             self._client.close()
 
     def _one(self, outbox: SqliteOutbox) -> bool:
         """Try one item that is due; whether there was one."""
-        items = outbox.due_evidence(time.time())
+        items = outbox.due_evidence(self._now())
         if not items:
             return False
         item = items[0]
         outcome = self.upload(item)
         if outcome == "stored":
-            (self._folder / item.name).unlink(missing_ok=True)
+            # in this order: a kill in between leaves a file that nobody names and that the next start sweeps;
+            # the other way round the entry would name a file that is gone, and be told as lost
             outbox.evidence_done(item.ref.sha256)
+            (self._folder / item.name).unlink(missing_ok=True)
             log.info("evidence_stored", sha256=item.ref.sha256, kind=item.ref.kind, bytes=item.ref.bytes)
         elif outcome == "damaged":
             self._give_up(outbox, item)
         else:
-            outbox.evidence_later(item.ref.sha256, time.time() + later_s(outcome, item.attempts))
+            outbox.evidence_later(item.ref.sha256, self._now() + later_s(outcome, item.attempts))
         if outcome != self._said and outcome not in ("stored", "not_announced"):
             log.warning("evidence_waits", reason=outcome, sha256=item.ref.sha256)
         self._said = outcome
@@ -101,10 +114,13 @@ class Uploader(threading.Thread):
     def upload(self, item: PendingEvidence) -> Outcome:
         """Send one item from where the centre has it; what came of it."""
         path, url = self._folder / item.name, f"/api/v1/evidence/{item.ref.sha256}"
-        if not _intact(path, item.ref.sha256):
-            return "damaged"
         try:
-            offset = self._offset(url, item.ref.bytes)
+            offset, complete = self._there(url)
+            if complete:  # an answer that we did not hear, or another event that named the same bytes
+                return "stored"
+            if not _intact(path, item.ref.sha256):
+                return "damaged"
+            offset = offset if offset < item.ref.bytes else 0
             headers = {"Content-Type": item.ref.content_type, "Content-Length": str(item.ref.bytes - offset)}
             if offset:
                 headers["Content-Range"] = f"bytes {offset}-{item.ref.bytes - 1}/{item.ref.bytes}"
@@ -115,16 +131,16 @@ class Uploader(threading.Thread):
             return "stored"
         return "not_announced" if answer.status_code == 404 else "refused"
 
-    def _offset(self, url: str, size: int) -> int:
-        """How much of it the centre has already."""
+    def _there(self, url: str) -> tuple[int, bool]:
+        """How many bytes of it the centre has already, and whether it has stored the whole."""
         answer = self._client.head(url)
         if not answer.is_success:
-            return 0
+            return 0, False
         try:
-            offset = int(answer.headers.get("Upload-Offset", "0"))
+            offset = max(0, int(answer.headers.get("Upload-Offset", "0")))
         except ValueError:
-            return 0
-        return offset if 0 <= offset < size else 0
+            return 0, False
+        return offset, answer.headers.get("Upload-Complete") == "?1"
 
     def _chunks(self, path: Path, offset: int) -> Iterator[bytes]:
         """The rest of the file, no faster than the rate, and waiting while events are on their way."""
@@ -144,10 +160,10 @@ class Uploader(threading.Thread):
             outbox.append(
                 lambda epoch, seq: LossRecord(
                     edge_id=self._edge_id, epoch=epoch, seq=seq, what="evidence", count=1, reason="damaged_or_missing",
-                    sha256=item.ref.sha256, event_id=item.event_id, from_at=at, to_at=datetime.now(UTC))
+                    sha256=item.ref.sha256, event_id=item.event_id, from_at=at, to_at=datetime.fromtimestamp(self._now(), UTC))
             )  # fmt: skip
         except OutboxRefused:
-            outbox.evidence_later(item.ref.sha256, time.time() + LONGEST_WAIT_S)
+            outbox.evidence_later(item.ref.sha256, self._now() + LONGEST_WAIT_S)
             return
         outbox.evidence_lost(item.ref.sha256)
         (self._folder / item.name).unlink(missing_ok=True)

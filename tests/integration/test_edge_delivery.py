@@ -118,6 +118,55 @@ def test_a_broker_that_was_away_and_forgot_everything_costs_nothing(tmp_path: Pa
         publisher.stop()
 
 
+def test_an_acknowledgement_that_comes_before_publish_returns_is_not_waited_for(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the broker answers first. Nothing may count as on its way for ever: a hundred such would
+    end all sending, and evidence would give way to them."""
+    edge_id, path = "edge-20", tmp_path / "o.sqlite"
+    outbox = SqliteOutbox(path)
+    publisher = Publisher(edge_id, access(broker, edge_id), lambda: SqliteOutbox(path))
+    really = publisher._client.publish
+
+    def publish_and_be_preempted(*args: object, **more: object) -> object:
+        info = really(*args, **more)  # type: ignore[arg-type]
+        time.sleep(0.2)
+        return info
+
+    monkeypatch.setattr(publisher._client, "publish", publish_and_be_preempted)
+    with EdgeCentre(broker, edge_id) as centre:
+        publisher.start()
+        put(outbox, edge_id, "onset")
+        assert centre.wait(lambda c: set(c.messages) == {1})
+        assert wait_empty(outbox)
+        deadline = time.monotonic() + 5
+        while publisher.acknowledged < 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert publisher.acknowledged == 1
+        assert not publisher.busy
+        publisher.stop()
+
+
+def test_a_full_disk_costs_no_thread_and_a_receipt_is_applied_once_there_is_room(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The disk takes nothing, not even a deletion: new onsets still leave, and are forgotten when it takes again."""
+    edge_id, path = "edge-14", tmp_path / "o.sqlite"
+    outbox, publishers = SqliteOutbox(path), SqliteOutbox(path)
+    publishers._db.execute("PRAGMA query_only = ON")  # SQLite refuses to write, as it does on a full disk
+    publisher = Publisher(edge_id, access(broker, edge_id), lambda: publishers)
+    with EdgeCentre(broker, edge_id) as centre:
+        publisher.start()
+        put(outbox, edge_id, "onset")
+        assert centre.wait(lambda c: set(c.messages) == {1})
+        put(outbox, edge_id, "onset")
+        assert centre.wait(lambda c: set(c.messages) == {1, 2})
+        assert outbox.summary().unreceipted == 2
+        publishers._db.execute("PRAGMA query_only = OFF")
+        assert wait_empty(outbox)
+        publisher.stop()
+
+
 def announce(outbox: SqliteOutbox, store: EvidenceStore, data: bytes) -> PendingEvidence:
     ref, name = store.keep_jpeg(data, "snapshot_clean")
     item = PendingEvidence(ref=ref, name=name, event_id="e-1", camera_id="cam-1")
@@ -147,6 +196,47 @@ def test_evidence_is_deleted_only_when_the_centre_has_it(tmp_path: Path) -> None
     assert server.stored[item.ref.sha256] == b"picture" * 1000
     assert not (store.folder / item.name).exists()
     assert (outbox.summary().evidence_stored, outbox.summary().evidence_pending) == (1, 0)
+
+
+def test_evidence_that_a_full_disk_could_not_note_as_stored_is_noted_later_and_never_told_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uploaded while nothing can be written: the file stays, the uploader lives, and it is not sent a second time."""
+    monkeypatch.setattr("edge.uploader.UNUSABLE_S", 0.05)
+    path, store = tmp_path / "o.sqlite", EvidenceStore(tmp_path / "evidence")
+    outbox, uploaders = SqliteOutbox(path), SqliteOutbox(path)
+    item = announce(outbox, store, b"picture" * 1000)
+    for db in (uploaders._db, uploaders._quick):
+        db.execute("PRAGMA query_only = ON")  # SQLite refuses to write, as it does on a full disk
+    with EvidenceServer("t") as server:
+        up = uploader(server, store, path)
+        up._open_outbox = lambda: uploaders
+        up.start()
+        assert server.wait(lambda s: item.ref.sha256 in s.stored)
+        assert (store.folder / item.name).exists()
+        for db in (uploaders._db, uploaders._quick):
+            db.execute("PRAGMA query_only = OFF")
+        deadline = time.monotonic() + 20
+        while outbox.summary().evidence_pending and time.monotonic() < deadline:
+            time.sleep(0.02)
+        up.stop()
+    summary = outbox.summary()
+    assert (summary.evidence_stored, summary.evidence_pending, summary.numbered["loss"]) == (1, 0, 0)
+    assert len(server.requests) == 1
+    assert not (store.folder / item.name).exists()
+
+
+def test_a_file_that_is_gone_is_not_told_as_lost_if_the_centre_has_it(tmp_path: Path) -> None:
+    """A kill between the centre's answer and our note, or two events that named the same bytes: no loss record."""
+    path, store = tmp_path / "o.sqlite", EvidenceStore(tmp_path / "evidence")
+    outbox = SqliteOutbox(path)
+    item = announce(outbox, store, b"x" * 100)
+    with EvidenceServer("t") as server:
+        up = uploader(server, store, path)
+        assert up.upload(item) == "stored"
+        (store.folder / item.name).unlink()
+        assert up._one(outbox)
+    assert (outbox.summary().evidence_stored, outbox.summary().numbered["loss"]) == (1, 0)
 
 
 def test_a_broken_upload_goes_on_where_it_broke(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,33 @@ def test_what_a_full_disk_refused_is_told_once_it_can_be(tmp_path: Path) -> None
     assert isinstance(record, LossRecord)
     assert (record.what, record.count) == ("refused", 2)
     assert losses.settle() is None
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda o: o.apply_receipt(receipt(o, 1)),
+        lambda o: o.evidence_later("a", 1.0),
+        lambda o: o.evidence_done("a"),
+        lambda o: o.evidence_lost("a"),
+        lambda o: o.set_note("k", "v"),
+        lambda o: o.save_minute("c", NOON, b"1"),
+    ],
+)
+def test_what_a_full_disk_cannot_note_is_refused_by_name_and_changes_nothing(
+    tmp_path: Path, step: Callable[[SqliteOutbox], object]
+) -> None:
+    """Whoever forgets or notes something can wait for room: one error of ours, and all is as before."""
+    outbox = SqliteOutbox(tmp_path / "o.sqlite")
+    put(outbox, evidence=[item("a", "clip")])
+    for db in (outbox._db, outbox._quick):
+        db.execute("PRAGMA query_only = ON")  # SQLite refuses to write, as it does on a full disk
+    with pytest.raises(OutboxRefused):
+        step(outbox)
+    for db in (outbox._db, outbox._quick):
+        db.execute("PRAGMA query_only = OFF")
+    assert (outbox.summary().unreceipted, outbox.summary().evidence_pending) == (1, 1)
+    step(outbox)
 
 
 def test_a_file_that_is_no_outbox_is_refused_with_a_remedy(tmp_path: Path) -> None:
