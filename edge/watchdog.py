@@ -164,9 +164,12 @@ def assess(
         moved: the scene's own word (`edge.registration`), which has waited long enough by itself.
         remark: what else is to be told of a camera that streams.
     """
+    before_s = health.last_frame_s
     if figures is not None:
-        health = _learn(_tinted(health, now_s, figures), now_s, figures)
+        health = _noted(_tinted(health, now_s, figures), now_s, figures)
     suspect, reason = _suspicion(health, now_s, link, figures)
+    if figures is not None and suspect is CameraState.STREAMING:
+        health = _taught(health, now_s, before_s, figures)
     if suspect is CameraState.STREAMING:
         reason = remark
         if moved:
@@ -220,25 +223,29 @@ def _tinted(health: Health, now_s: float, figures: Figures) -> Health:
     )  # fmt: skip
 
 
-def _learn(health: Health, now_s: float, figures: Figures) -> Health:
-    """Take a picture's figures into the memory; the references learn from good pictures only."""
-    first_s = health.first_look_s if health.first_look_s is not None else now_s
-    reference, light = health.reference, health.light
-    if not reference:
-        reference, light = figures.detail, figures.light
-    elif health.state in (*_WELL, CameraState.STARTING) and health.suspect is None:
-        tau_s = SETTLE_TAU_S if now_s - first_s < SETTLE_S else REFERENCE_TAU_S
-        dt_s = max(0.0, now_s - (health.last_frame_s if health.last_frame_s is not None else now_s))
-        share = min(1.0, dt_s / tau_s)
-        reference = tuple(r + share * (d - r) for r, d in zip(reference, figures.detail, strict=True))
-        light = tuple(r + share * (d - r) for r, d in zip(light, figures.light, strict=True))
-    same_since_s = (
-        (health.same_since_s if health.same_since_s is not None else now_s) if figures.same else None
-    )
+def _noted(health: Health, now_s: float, figures: Figures) -> Health:
+    """That there was a picture, and since when it has been the same one."""
+    same_since_s = health.same_since_s if health.same_since_s is not None else now_s
     return msgspec.structs.replace(
-        health, first_look_s=first_s, reference=reference, light=light, last_frame_s=now_s, looks=health.looks + 1,
-        same_since_s=same_since_s,
+        health, last_frame_s=now_s, looks=health.looks + 1, same_since_s=same_since_s if figures.same else None,
+        first_look_s=health.first_look_s if health.first_look_s is not None else now_s,
     )  # fmt: skip
+
+
+def _taught(health: Health, now_s: float, before_s: float | None, figures: Figures) -> Health:
+    """The references follow good pictures, and no other; `before_s` is when the picture before came."""
+    if not health.reference:
+        return msgspec.structs.replace(health, reference=figures.detail, light=figures.light)
+    if health.state not in (*_WELL, CameraState.STARTING) or health.suspect is not None:
+        return health
+    settles = health.first_look_s is not None and now_s - health.first_look_s < SETTLE_S
+    dt_s = max(0.0, now_s - (before_s if before_s is not None else now_s))
+    share = min(1.0, dt_s / (SETTLE_TAU_S if settles else REFERENCE_TAU_S))
+    followed = (
+        tuple(r + share * (d - r) for r, d in zip(known, seen, strict=True))
+        for known, seen in ((health.reference, figures.detail), (health.light, figures.light))
+    )
+    return msgspec.structs.replace(health, reference=next(followed), light=next(followed))
 
 
 def _suspicion(
@@ -266,9 +273,8 @@ def _spoilt(health: Health, figures: Figures) -> tuple[CameraState, str]:
     if detail < DETAIL_MIN or (detail < NOISE_DETAIL and figures.spread < NOISE_SPREAD):
         blurred = figures.spread >= SHAPES_SPREAD and _same_light(health.light, figures.light)
         return _BLURRED if blurred else (CameraState.OBSCURED, "nothing can be made out in the picture")
-    with_detail = [
-        (d, r) for d, r in zip(figures.detail, health.reference, strict=True) if r >= BLOCK_DETAIL_MIN
-    ]
+    reference = health.reference or figures.detail
+    with_detail = [(d, r) for d, r in zip(figures.detail, reference, strict=True) if r >= BLOCK_DETAIL_MIN]
     if with_detail:
         collapsed = sum(d < COLLAPSE * r for d, r in with_detail) / len(with_detail)
         if collapsed >= COLLAPSED_SHARE:
