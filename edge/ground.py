@@ -1,7 +1,8 @@
 """Where a box stands on the ground, with its error, or a named reason why nobody can say.
 
 The middle of the box's bottom edge goes through the camera's homography and then away from the camera by
-half the depth of that class. Lens distortion, and a camera that was moved, are left to later work.
+half the depth of that class. The lens is part of the plane (`edge.homography`, `edge.lens`). That a camera was
+moved is found elsewhere.
 """
 
 from __future__ import annotations
@@ -93,7 +94,9 @@ class Ground:
         pixels = np.array([p.pixel for p in camera.ground_points], dtype=np.float64)
         ground_m = np.array([self.frame.to_en_m(p.lonlat) for p in camera.ground_points])
         try:
-            self._plane = Homography(pixels, ground_m, camera.survey_sigma_m)
+            self.plane = Homography(
+                pixels, ground_m, camera.survey_sigma_m, camera.frame_size_px, camera.lens
+            )
         except CalibrationVoid as exc:
             raise CalibrationVoid(f"camera {camera.camera_id}: {exc}") from exc
         hull = MultiPoint([p.pixel for p in camera.ground_points]).convex_hull
@@ -112,14 +115,17 @@ class Ground:
         width_px, height_px = frame_size_px[0] * scale, frame_size_px[1] * scale
         if y2 > height_px - CUT_PX:  # its foot is below the picture
             return NoFix.OUTSIDE_SURVEY
-        if self._plane.scale_w(x_px, y_px) <= HORIZON_W:
+        scale_w = self.plane.scale_w(x_px, y_px)
+        if math.isnan(scale_w):
+            return NoFix.BEYOND_LENS
+        if scale_w <= HORIZON_W:
             return NoFix.ABOVE_HORIZON
         if not self._hull.contains(Point(x_px, y_px)):
             return NoFix.OUTSIDE_SURVEY
         sigma_px = FOOT_SIGMA_PX + FOOT_SIGMA_SHARE * (y2 - y1)
         cut = x1 < CUT_PX or x2 > width_px - CUT_PX
         sigma_x_px = max(sigma_px, CUT_SIGMA_SHARE * (y2 - y1)) if cut else sigma_px
-        near, cov = self._plane.ground(x_px, y_px, np.diag([sigma_x_px**2, sigma_px**2]))
+        near, cov = self.plane.ground(x_px, y_px, np.diag([sigma_x_px**2, sigma_px**2]))
         return self._pushed(near, cov, self._away(near, x_px, y_px), class_name)
 
     def _pushed(self, near: Array, cov: Array, away: Array, class_name: str) -> GroundFix:
@@ -137,7 +143,7 @@ class Ground:
             step = near - np.array(self._camera_m)
             if (length := float(np.hypot(*step))) > 1e-6:
                 return np.asarray(step / length)
-        return self._plane.away(x_px, y_px)
+        return self.plane.away(x_px, y_px)
 
     def _scale(self, frame_size_px: tuple[int, int]) -> float | None:
         """Factor from the frame's pixels to the survey's; None if the shape differs."""
@@ -172,7 +178,7 @@ class Ground:
 
     def _sees(self, point: LonLat, frame_size_px: tuple[int, int]) -> bool:
         scale = self._scale(frame_size_px)
-        pixel = self._plane.pixel(*self.frame.to_en_m(point))
+        pixel = self.plane.pixel(*self.frame.to_en_m(point))
         if scale is None or pixel is None:
             return False
         width_px, height_px = frame_size_px[0] * scale, frame_size_px[1] * scale

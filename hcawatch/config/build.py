@@ -26,6 +26,7 @@ from monitor.domain.assets import (
     Edge,
     GroundPoint,
     Hca,
+    Lens,
     LonLat,
     Member,
     PictureZone,
@@ -111,6 +112,8 @@ def calibration_version(camera: CameraSection) -> str:
     if not camera.ground_points:
         return "none"
     survey = camera.model_dump(include={"ground_points", "frame_size_px", "survey_sigma_m"})
+    if camera.lens is not None:
+        survey["lens"] = camera.lens.model_dump()
     return "survey-" + hashlib.sha256(json.dumps(survey, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -132,6 +135,7 @@ def _camera(camera: CameraSection, around: Surroundings) -> Camera:
             GroundPoint(pixel=_pair(g.pixel), lonlat=_pair(g.lonlat)) for g in camera.ground_points
         ),
         calibration_version=calibration_version(camera), survey_sigma_m=camera.survey_sigma_m,
+        lens=None if camera.lens is None else Lens(**camera.lens.model_dump()),
         zones=tuple(_zone(zone) for zone in camera.zones),
         looks_per_s=camera.looks_per_s, loop=camera.loop, min_score=camera.min_score,
     )  # fmt: skip

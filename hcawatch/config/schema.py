@@ -108,6 +108,18 @@ class GroundPointSection(Section):
     lonlat: LonLat
 
 
+class LensSection(Section):
+    k1: float = Field(
+        ge=-2, le=2, description="first radial coefficient, as OpenCV's calibration gives it; 0 with k2: 0 is a straight lens"
+    )  # fmt: skip
+    k2: float = Field(default=0.0, ge=-2, le=2, description="second radial coefficient")
+    f_px: float = Field(gt=0, le=100_000, description="focal length in pixels of frame_size_px")
+    cx: float | None = Field(
+        default=None, ge=0, description="where the optical axis meets the picture; its middle if left out"
+    )
+    cy: float | None = Field(default=None, ge=0, description="the same, from the top")
+
+
 class ZoneSection(Section):
     id: Id
     kind: Literal["on_pipe", "valve", "patrol_track", "marker", "crossing", "ignore"] = Field(
@@ -138,6 +150,9 @@ class CameraSection(Section):
         default=[], max_length=1000, description="surveyed points: at least 4, or none"
     )
     survey_sigma_m: float = Field(default=0.1, gt=0, le=100, description="1-sigma error of the survey")
+    lens: LensSection | None = Field(
+        default=None, description="of a calibrated lens; without it, it is estimated as far as the ground points tell"
+    )  # fmt: skip
     zones: list[ZoneSection] = Field(
         default=[], max_length=100, description="polygons in the picture, for rules that need no distance"
     )

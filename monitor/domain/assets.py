@@ -52,6 +52,18 @@ class GroundPoint(Asset, frozen=True, kw_only=True):
     lonlat: LonLat
 
 
+class Lens(Asset, frozen=True, kw_only=True):
+    """A calibrated lens in OpenCV's meaning: radius_seen = r (1 + k1 r² + k2 r⁴), r in focal lengths."""
+
+    k1: float
+    k2: float = 0.0
+    #: focal length, in pixels of `frame_size_px`
+    f_px: float
+    #: where the optical axis meets the picture; its middle if left out
+    cx: float | None = None
+    cy: float | None = None
+
+
 class PictureZone(Asset, frozen=True, kw_only=True):
     """A polygon drawn in the picture, for rules that need no distance."""
 
@@ -80,6 +92,8 @@ class Camera(Asset, frozen=True, kw_only=True):
     calibration_version: str = "none"
     #: 1-sigma error of the survey itself
     survey_sigma_m: float = 0.1
+    #: None: unknown, so estimated with the ground plane as far as the survey tells
+    lens: Lens | None = None
     zones: tuple[PictureZone, ...] = ()
     #: analysed pictures per second while something moves
     looks_per_s: float = 5.0

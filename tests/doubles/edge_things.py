@@ -18,7 +18,7 @@ import numpy as np
 from edge.ground import Ground
 from edge.rules import Place
 from edge.watcher import Look, Seen, Setup
-from monitor.domain.assets import Camera, City, Edge, GroundPoint, Hca, Pipeline
+from monitor.domain.assets import Camera, City, Edge, GroundPoint, Hca, Lens, Pipeline
 from monitor.domain.events import RiskEvent
 from monitor.domain.geometry import Centreline, LocalFrame
 from monitor.domain.levels import HcaGrade, Level
@@ -80,6 +80,7 @@ class Pinhole:
             camera_id="cam-1", edge_id="edge-1", site_id="hca-1", name=NAME, source="rtsp://127.0.0.1/x",
             position=FRAME.to_lonlat((float(self.position[0]), float(self.position[1]))),
             frame_size_px=self.size_px, ground_points=points, calibration_version="1",
+            lens=Lens(k1=0.0, f_px=self.focal_px),
         )  # fmt: skip
         return msgspec.structs.replace(camera, **changes)
 

@@ -4,10 +4,14 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import numpy as np
+
+from edge.lens import Distortion
 from hcawatch.config.checks.lines import lonlat_faults
 from hcawatch.config.checks.look import Look
 from hcawatch.config.faults import Fault
 from hcawatch.config.schema import CameraSection, GroundPointSection
+from monitor.domain.assets import Lens
 from monitor.domain.geometry import Centreline, LocalFrame
 
 MIN_GROUND_POINTS: Final = 4
@@ -24,11 +28,12 @@ def check(look: Look) -> Iterator[Fault]:
         path = ("cameras", index)
         if camera.position is not None:
             yield from lonlat_faults(look, camera.position, (*path, "position"))
-        needs_frame = [key for key in ("ground_points", "zones") if getattr(camera, key)]
+        needs_frame = [key for key in ("ground_points", "zones", "lens") if getattr(camera, key)]
         if needs_frame and camera.frame_size_px is None and look.ok(*path, "frame_size_px"):
             yield look.fault("frame_size_missing", *path, needs_frame[0])
-        if not needs_frame and look.ok(*path, "ground_points") and look.ok(*path, "zones"):
+        if needs_frame in ([], ["lens"]) and look.ok(*path, "ground_points") and look.ok(*path, "zones"):
             yield look.fault("camera_blind", *path)
+        yield from _lens(look, index, camera)
         yield from _ground_points(look, index, camera)
         for n in range(len(camera.zones)):
             yield from _zone(look, index, camera, n)
@@ -36,6 +41,16 @@ def check(look: Look) -> Iterator[Fault]:
     for index, team in enumerate(look.document.teams):
         if team.base is not None:
             yield from lonlat_faults(look, team.base, ("teams", index, "base"))
+
+
+def _lens(look: Look, index: int, camera: CameraSection) -> Iterator[Fault]:
+    if camera.lens is None or camera.frame_size_px is None:
+        return
+    width, height = camera.frame_size_px
+    lens, _, _ = Distortion.of((width, height), Lens(**camera.lens.model_dump()))
+    corners = [(0.0, 0.0), (float(width), 0.0), (0.0, float(height)), (float(width), float(height))]
+    if not np.isfinite(lens.ideal(np.array(corners))[0]).all():
+        yield look.fault("lens_folds", "cameras", index, "lens")
 
 
 def _ground_points(look: Look, index: int, camera: CameraSection) -> Iterator[Fault]:

@@ -51,6 +51,11 @@ PLACES: dict[str, T] = {
     "ground_point_outside_frame": T(
         "the pixel [{x}, {y}] is outside the picture of {width} x {height}", "Pixels are of the full frame; correct it or frame_size_px.",
         "像素 [{x}, {y}] 在 {width} x {height} 画面之外", "像素坐标以完整画面为准；请更正像素或 frame_size_px。"),
+    "lens_folds": T(
+        "with this lens the corners of the picture can't be traced back to a direction, so nothing there gets a position",
+        "Check k1, k2 and f_px: f_px is in pixels of frame_size_px, and wide lenses need their k2.",
+        "按此镜头参数，画面角落无法对应到任何方向，该处目标没有地面定位",
+        "请检查 k1、k2 和 f_px：f_px 以 frame_size_px 的像素为单位，广角镜头需要填写 k2。", "warning"),
     "ground_point_far": T(
         "the ground point is {distance} m from the camera", "Within 1000 m a position can be trusted; correct the point or the camera's position.",
         "控制点距摄像机 {distance} m", "1000 m 以内的定位才可信；请更正控制点或摄像机位置。"),

@@ -125,6 +125,7 @@ CASES: tuple[Case, ...] = (
              for i, x in enumerate((100, 500, 900, 1300)))),
     edit("ground_point_repeated", "cameras[0].ground_points[4]", "{pixel: [960, 700],", "{pixel: [312, 540],  "),
     edit("ground_point_outside_frame", "cameras[0].ground_points[4].pixel", "[960, 700]", "[1960, 700]"),
+    edit("lens_folds", "cameras[0].lens", GROUND, "    lens: {k1: -0.35, f_px: 900} #!\n" + GROUND),
     edit("ground_point_far", "cameras[0].ground_points[4].lonlat", "[121.604390, 29.902020]", "[121.624390, 29.902020]"),
     edit("camera_far", "cameras[0].position", "position: [121.6042, 29.9020]", "position: [121.7042, 29.9020] #!"),
     edit("camera_far_from_points", "cameras[0].position", "position: [121.6042, 29.9020]",
@@ -173,7 +174,7 @@ CASES: tuple[Case, ...] = (
 )  # fmt: skip
 
 WARNINGS = frozenset({
-    "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
+    "lens_folds", "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
     "edge_without_cameras", "secret_file_open", "mqtt_plain", "permit_over", "permit_not_in_law",
     "articles_do_not_apply",
 })  # fmt: skip
