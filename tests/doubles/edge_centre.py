@@ -109,6 +109,8 @@ class EvidenceServer:
         self.requests: list[tuple[str, str, str | None]] = []
         #: break the connection once after so many bytes
         self.break_after: int | None = None
+        #: how often it broke
+        self.breaks = 0
         self._changed = threading.Condition()
         server = self
 
@@ -165,7 +167,8 @@ class EvidenceServer:
             offset = int(re.match(r"bytes (\d+)-", content_range)[1])  # type: ignore[index]
         if self.break_after is not None:
             cut, self.break_after = self.break_after, None
-            self.partial[sha256] = request.rfile.read(cut)
+            self.breaks += 1
+            self.partial[sha256] = request.rfile.read(min(cut, length))
             request.close_connection = True
             request.connection.close()
             return

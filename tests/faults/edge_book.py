@@ -16,6 +16,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as MqttProperties
 
 from monitor.domain.events import (
+    CameraState,
+    EdgeStatus,
     LossRecord,
     Numbered,
     Properties,
@@ -31,6 +33,7 @@ from monitor.domain.numbers import Stored
 from tests.doubles.edge_centre import EvidenceServer
 
 RECEIPT_EVERY_S: Final = 0.03
+_STATUS: Final = msgspec.json.Decoder(EdgeStatus)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,8 @@ class Centre:
         self.came_again = 0
         self.unreadable: list[str] = []
         self.kinds: Counter[str] = Counter()
+        #: the newest word on each camera
+        self.states: dict[str, CameraState] = {}
         self._stored: dict[str, Stored] = {}
         self._lock = threading.Lock()
         self._new, self._ended = threading.Event(), threading.Event()
@@ -104,12 +109,15 @@ class Centre:
 
     def _on_connect(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _props: Any) -> None:
         if not reason.is_failure:
-            client.subscribe([(f"hcawatch/v1/{kind}/{self._edge_id}{tail}", 1) for kind, tail in (("event", "/+"), ("watch", ""))])  # fmt: skip
+            client.subscribe([(f"hcawatch/v1/{kind}/{self._edge_id}{tail}", 1) for kind, tail in (("event", "/+"), ("watch", ""), ("status", ""))])  # fmt: skip
             self._new.set()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         payload = bytes(message.payload)
         try:
+            if message.topic == topic("status", self._edge_id):
+                self.states = {i: c.state for i, c in _STATUS.decode(payload).cameras.items()}
+                return
             assert message.properties is not None
             properties = Properties.from_pairs(message.properties.UserProperty)
             assert sha256_hex(payload) == properties.sha256, "the hash is another's"

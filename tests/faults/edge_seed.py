@@ -7,15 +7,13 @@ mended; then everything has to arrive, and `edge_truth` judges.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import shutil
 import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,19 +27,17 @@ from tests.faults.edge_book import Centre
 from tests.faults.edge_children import UNUSABLE, Job
 from tests.faults.edge_disk import Disk
 from tests.faults.edge_plan import Fault, FaultKind, Plan
+from tests.faults.edge_processes import Child, Process
 from tests.faults.edge_shared import WORKER, Switches, read_journals
 from tests.faults.edge_truth import Verdict, judge
 
 EDGE: Final = "edge-1"
-#: a dead child is started again after this
-RESTART_S: Final = 0.03
 #: when all is mended something more must have arrived each time that so long is over
 REST_S: Final = 30.0
 #: … and of an edge that is wrong on purpose nobody waits for what is lost
 SABOTAGED_REST_S: Final = 4.0
 #: the centre comes back so much later than a broker with which it went
 CENTRE_LATER_S: Final = 0.35
-STOP_S: Final = 30.0
 #: The story's clock while a process is still starting, against the wall's: on a busy machine that takes long.
 SLOW: Final = 0.05
 
@@ -64,59 +60,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: float
 
 
-class Child:
-    """One process of the edge, started again when it dies, until the run ends."""
-
-    def __init__(self, target: Callable[..., None], args: tuple[Any, ...]) -> None:
-        self._target, self._args = target, args
-        self.lives = 0
-        self.process: BaseProcess | None = None
-        self._next_s = 0.0
-        #: exit statuses of deaths, in order
-        self.deaths: list[int] = []
-
-    @property
-    def pid(self) -> int | None:
-        """The living process."""
-        return self.process.pid if self.process is not None else None
-
-    def care(self) -> bool:
-        """Bury and start; whether a new life began."""
-        if self.process is not None and self.process.exitcode is not None:
-            self.deaths.append(self.process.exitcode)
-            self.process, self._next_s = None, time.monotonic() + RESTART_S
-        if self.process is None and time.monotonic() >= self._next_s:
-            self.process = multiprocessing.get_context("forkserver").Process(
-                target=self._target, args=(*self._args, self.lives), daemon=True
-            )
-            self.process.start()
-            self.lives += 1
-            return True
-        return False
-
-    def kill(self) -> bool:
-        """SIGKILL; whether it lived."""
-        if self.process is None or self.process.exitcode is not None:
-            return False
-        self.process.kill()
-        return True
-
-    def stop(self) -> int | None:
-        """Stop in order; the exit status, None if it had to be killed."""
-        if self.process is None:
-            return 0
-        self.process.terminate()
-        self.process.join(STOP_S)
-        status = self.process.exitcode
-        if status is None:
-            self.process.kill()
-            self.process.join(STOP_S)
-        self.process = None
-        return status
-
-
 class Run:
     """One seed while it runs."""
+
+    whole = False
 
     def __init__(self, plan: Plan, disk: Disk, folder: Path, sabotage: str) -> None:
         self._plan, self._disk, self._folder = plan, disk, folder
@@ -132,8 +79,10 @@ class Run:
             mqtt_port=self._broker.port, mqtt_password=self._broker.passwords[EDGE], centre_url=self._evidence.url,
             run_pid=os.getpid(), began_s=time.monotonic(), sabotage=sabotage,
         )  # fmt: skip
-        self._worker = Child(edge_children.worker, (self._job,))
-        self._cameras = [Child(edge_children.camera, (self._job, i)) for i in range(plan.cameras)]
+        self._worker: Process = Child(edge_children.worker, (self._job,))
+        self._cameras: Sequence[Process] = [
+            Child(edge_children.camera, (self._job, i)) for i in range(plan.cameras)
+        ]
         self._struck: Counter[str] = Counter()
         self._other: list[str] = []
         self._broker_down = 0
@@ -146,19 +95,26 @@ class Run:
         began_s = time.monotonic()
         try:
             self._centre.come()
+            self._begin()
             self._story()
             self._mend()
             rest_s = self._come_to_rest()
             self._end()
         finally:
-            for child in (self._worker, *self._cameras):
-                child.kill()
-            self._centre.end()
-            self._broker.stop()
-            self._evidence.__exit__()
+            self._close()
         return self._outcome(time.monotonic() - began_s, rest_s)
 
+    def _close(self) -> None:
+        for child in (self._worker, *self._cameras):
+            child.kill()
+        self._centre.end()
+        self._broker.stop()
+        self._evidence.__exit__()
+
     # the story
+
+    def _begin(self) -> None:
+        """What must have happened before the first fault; here nothing."""
 
     def _story(self) -> None:
         agenda: list[tuple[float, Callable[[], None]]] = []
@@ -198,8 +154,8 @@ class Run:
             case FaultKind.WORKER_KILL_INSIDE:
                 return [(fault.at_s, lambda: self._switches.arm(WORKER, int(fault.amount)))]
             case FaultKind.CAMERA_CUT:
-                return self._span(fault, lambda: self._switches.cut_camera(fault.camera, True),
-                                  lambda: self._switches.cut_camera(fault.camera, False))  # fmt: skip
+                return self._span(fault, lambda: self._cut_camera(fault.camera, cut=True),
+                                  lambda: self._cut_camera(fault.camera, cut=False))  # fmt: skip
             case FaultKind.BROKER_CUT | FaultKind.BROKER_WIPED:
                 back_s = fault.at_s + fault.for_s + CENTRE_LATER_S
                 centre = [(back_s, self._centre.come)] if fault.centre_too else []
@@ -209,9 +165,7 @@ class Run:
             case FaultKind.UPLOAD_CUT:
                 return [(fault.at_s, lambda: setattr(self._evidence, "break_after", int(fault.amount)))]
             case FaultKind.DISK_FULL:
-                return self._span(
-                    fault, lambda: self._disk.fill(self._pids()), lambda: self._disk.free(self._pids())
-                )
+                return self._span(fault, self._fill, lambda: self._disk.free(self._pids()))
             case FaultKind.CLOCK_JUMP:
                 return [(fault.at_s, lambda: self._jump(fault))]
 
@@ -224,9 +178,16 @@ class Run:
     def _count(self, kind: FaultKind, struck: bool = True) -> None:
         self._struck[kind.value] += struck
 
+    def _cut_camera(self, camera: int, *, cut: bool) -> None:
+        self._switches.cut_camera(camera, cut)  # it counts where the camera notices
+
     def _jump(self, fault: Fault) -> None:
         self._switches.clock_off_s += fault.amount
         self._count(fault.kind)
+
+    def _fill(self) -> None:
+        self._disk.fill(self._pids())
+        self._count(FaultKind.DISK_FULL)
 
     def _leave(self, fault: Fault) -> None:
         self._centre.leave()
@@ -255,22 +216,25 @@ class Run:
         """Everything works again; a process that was armed and did nothing may die of it still."""
         self._disk.free(self._pids())
         for i in range(len(self._cameras)):
-            self._switches.cut_camera(i, False)
+            self._cut_camera(i, cut=False)
         self._evidence.break_after = None
         self._centre.come()
 
-    def _come_to_rest(self) -> float:
-        """Stop the cameras in order, then wait until a receipt covers everything; how long it took, in seconds."""
+    def _end_cameras(self) -> None:
+        """Stop them in order; one that was just killed tells its last words, too."""
         began_s = time.monotonic()
-        while (
-            not self._all_ready() and time.monotonic() - began_s < REST_S
-        ):  # one just killed tells its words too
+        while not self._all_ready() and time.monotonic() - began_s < REST_S:
             self._care()
             time.sleep(0.005)
         for i, camera in enumerate(self._cameras):
             status = camera.stop()
             if status not in (0, -signal.SIGKILL):  # an armed one may die as late as this
                 self._other.append(f"camera {i} ended with status {status}")
+
+    def _come_to_rest(self) -> float:
+        """End the cameras, then wait until a receipt covers everything; how long it took, in seconds."""
+        began_s = time.monotonic()
+        self._end_cameras()
         left, moved_s = self._left(), time.monotonic()
         while sum(left):
             self._worker.care()
@@ -307,14 +271,12 @@ class Run:
         lines = [line for life in lives for line in life]
         (epoch,) = self._query("SELECT value FROM meta WHERE key = 'epoch'")
         (last_seq,) = self._query("SELECT value FROM meta WHERE key = 'last_seq'")
-        self._struck[FaultKind.CAMERA_CUT.value] = sum(line.what == "cut" for line in lines)
-        self._struck[FaultKind.DISK_FULL.value] = sum(
-            f.kind is FaultKind.DISK_FULL for f in self._plan.faults
-        ) if any(line.what in ("refused", "picture_refused") for line in lines) else 0  # fmt: skip
+        self._struck[FaultKind.UPLOAD_CUT.value] = self._evidence.breaks
+        self._struck[FaultKind.CAMERA_CUT.value] += sum(line.what == "cut" for line in lines)
         evidence = {sha for line in lines for sha in line.evidence}
         produced = Counter(line.kind for line in lines if line.what in ("durable", "told"))
         return Outcome(
-            seed=self._plan.seed, whole=False,
+            seed=self._plan.seed, whole=self.whole,
             verdict=judge(lives, self._centre.book, last_seq={epoch: int(last_seq)},
                           evidence_stored=self._evidence.stored, other=(*self._other, *self._centre.unreadable)),
             struck={kind: n for kind, n in sorted(self._struck.items()) if n},
@@ -339,11 +301,11 @@ class Run:
             self._struck[inside.value] = max(0, self._struck[inside.value] - self._struck[outside.value])
 
 
-def play(plan: Plan, disk: Disk, folder: Path, sabotage: str = "") -> Outcome:
-    """Run one light seed; its files stay in `folder` if it failed."""
+def play(run: Callable[[], Run], disk: Disk, folder: Path) -> Outcome:
+    """Make and run one seed on an empty disk; its files stay in `folder` if it failed."""
     shutil.rmtree(folder, ignore_errors=True)
     disk.clear()
-    outcome = Run(plan, disk, folder, sabotage).play()
+    outcome = run().play()
     if outcome.verdict.right:
         shutil.rmtree(folder, ignore_errors=True)
     return outcome

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from monitor.domain.events import RiskEvent
 from tests.faults.edge_book import Entry, name_of
 from tests.faults.edge_shared import Line
 
@@ -79,6 +80,8 @@ def _duplicates(book: Book) -> tuple[str, ...]:
     for number, entries in book.items():
         for entry in entries:
             numbers[name_of(entry.message)].add(number)
+            if isinstance(entry.message, RiskEvent) and entry.message.phase == "onset":
+                numbers[f"onset of {entry.message.episode_id}"].add(number)
     told_twice = [
         f"{name} under {sorted(seq for _, seq in under)}" for name, under in numbers.items() if len(under) > 1
     ]

@@ -34,6 +34,10 @@ def entry(seq: int, name: str = "") -> Entry:
     return Entry(sha256=f"sha-{seq}", message=event(seq, "ep", "update", event_id=name or f"e-{seq}"))
 
 
+def onset(seq: int, episode: str) -> Entry:
+    return Entry(sha256=f"sha-{seq}", message=event(seq, "ep", "onset", episode_id=episode))
+
+
 def durable(seq: int, *evidence: str) -> Line:
     return Line(what="durable", name=f"e-{seq}", epoch="ep", seq=seq, sha256=f"sha-{seq}", kind="event",
                 evidence=evidence)  # fmt: skip
@@ -64,6 +68,7 @@ def test_two_messages_under_one_number_and_one_thing_under_two_are_duplicates() 
     """The same bytes twice are none."""
     assert len(verdict([], {**BOTH, ("ep", 2): [entry(2), entry(3)]}).duplicates) == 1
     assert len(verdict([], {**BOTH, ("ep", 2): [entry(2, "e-1")]}).duplicates) == 1
+    assert len(verdict([], {("ep", 1): [onset(1, "a")], ("ep", 2): [onset(2, "a")]}).duplicates) == 1
 
 
 def test_a_number_that_nothing_came_with_is_missing_at_the_end_too() -> None:
