@@ -182,9 +182,9 @@ class Homography:
 
     def away(self, x_px: float, y_px: float) -> Array:
         """Unit vector on the ground that leads away from the camera: where the picture goes up."""
-        here, _ = self.ground(x_px, y_px, np.zeros((2, 2)))
-        up, _ = self.ground(x_px, y_px - 1.0, np.zeros((2, 2)))
-        step = up - here
+        unit, unit_by_pixel, _ = self._unit(self._lens, np.array([[x_px, y_px]]))
+        _, _, by_unit = _project(self._h.ravel()[:8], unit)
+        step = -(by_unit[0] @ unit_by_pixel[0])[:, 1]
         length = float(np.hypot(*step))
         return np.asarray(step / length if length > 0 else np.zeros(2))
 

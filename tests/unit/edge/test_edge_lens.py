@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from edge.errors import CalibrationVoid
 from edge.ground import Ground, GroundFix
 from edge.homography import HORIZON_W
 from edge.lens import Brown, Distortion
@@ -195,7 +196,11 @@ def test_a_fix_is_below_the_horizon_with_a_true_covariance(
     """Any camera, any pixel: a fix has a positive covariance, comes back to its pixel, and never lies in the sky."""
     rng = np.random.default_rng(seed)
     camera = a_camera(rng)
-    ground = Ground(configured(camera, survey(camera, rng, points)))
+    try:
+        ground = Ground(configured(camera, survey(camera, rng, points)))
+    except CalibrationVoid:  # three of four so nearly on a line that an unknown lens may bend them over it
+        assert points == 4
+        return
     at_px = np.array([x * SIZE_PX[0], y * SIZE_PX[1]])
     fix = located(ground, at_px)
     if not isinstance(fix, GroundFix):
