@@ -50,7 +50,7 @@ class Disk:
                 file.write(bytes(_BLOCK))
 
     def limit(self, pids: Iterable[int]) -> None:
-        """Hold processes to the limit if the disk is full and there is no file system for it; else free them."""
+        """Without a file system of our own: hold processes to a limit while the disk is full, else free them."""
         if self.kind == "limit":
             size = _BLOCK if self.full else resource.RLIM_INFINITY
             for pid in pids:

@@ -135,8 +135,8 @@ class Run:
         for who, child in enumerate((self._worker, *self._cameras), WORKER):
             if child.pid is None:
                 self._switches.set_ready(who, False)
-            if child.care() and self._disk.full:
-                self._disk.limit(self._pids())
+            child.care()
+        self._disk.limit(self._pids())  # new ones too; a journal may have put an old limit back
 
     def _all_ready(self) -> bool:
         return all(self._switches.is_ready(who) for who in range(WORKER, len(self._cameras)))
@@ -219,6 +219,8 @@ class Run:
             self._cut_camera(i, cut=False)
         self._evidence.break_after = None
         self._centre.come()
+        time.sleep(0.02)
+        self._care()
 
     def _end_cameras(self) -> None:
         """Stop them in order; one that was just killed tells its last words, too."""

