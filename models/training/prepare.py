@@ -22,8 +22,9 @@ import cv2
 import yaml
 
 import models
+from models.card import read_card, read_weights
 from models.duplicates import not_near
-from models.errors import DataUnusable
+from models.errors import DataUnusable, ModelRefused
 from models.eval.dataset import LabelledPicture, read_set
 from models.eval.held_out import read_held_out, without
 from models.predict import PICTURE_SUFFIXES
@@ -53,6 +54,8 @@ def prepare(
     """
     if not recipe.start.is_file() and recipe.start.suffix != ".yaml":
         raise DataUnusable(recipe.start, "there is no such checkpoint to start from")
+    if recipe.start.suffix == ".onnx":
+        _is_ours(recipe)
     for needed in (recipe.transfer, recipe.teacher):
         if needed is not None and not needed.is_file():
             raise DataUnusable(needed, "there is no such checkpoint")
@@ -95,6 +98,20 @@ def prepare(
     plan["never_shown"] = _never_shown(folder, known, recipe.classes)
     (folder / PLAN).write_text(json.dumps(plan, default=str, indent=1), encoding="utf-8")
     return plan
+
+
+def _is_ours(recipe: Recipe) -> None:
+    """DataUnusable if the weights to go on from are not what their card says, or know other classes."""
+    try:
+        card = read_card(recipe.start.parent)
+        read_weights(card)
+    except ModelRefused as exc:
+        raise DataUnusable(recipe.start, str(exc)) from exc
+    if tuple(card.classes) != recipe.classes:
+        raise DataUnusable(
+            recipe.start,
+            f"knows {', '.join(card.classes)}: the recipe's classes must be these, in this order",
+        )
 
 
 def _named(sources: Iterable[Iterable[LabelledPicture]]) -> dict[str, LabelledPicture]:

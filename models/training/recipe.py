@@ -34,7 +34,8 @@ class Recipe:
     """Everything that decides the result, besides the code's and the libraries' versions."""
 
     name: str
-    #: A checkpoint (.pt) or an architecture (.yaml) of Ultralytics with one head, such as YOLOv8's.
+    #: A checkpoint (.pt) or an architecture (.yaml) of Ultralytics with one head, such as YOLOv8's; or the
+    #: model.onnx of one of our sets, to train it further.
     start: Path
     classes: tuple[str, ...]
     sources: tuple[Source, ...]

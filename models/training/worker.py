@@ -42,6 +42,8 @@ def train(folder: Path) -> Path:
     last = folder / "run" / "weights" / "last.pt"
     finished = folder / "finished.pt"
     if not finished.is_file() and not mended(last):
+        if Path(plan["start"]).suffix == ".onnx":
+            plan["start"] = str(_revived(plan, folder))
         if plan["teacher"]:
             teach(plan, folder)
         trainer = SiteTrainer(
@@ -56,6 +58,19 @@ def train(folder: Path) -> Path:
     made = _finish(finished, folder / "model", plan)
     lock.close()
     return made
+
+
+def _revived(plan: dict[str, Any], folder: Path) -> Path:
+    """The shipped weights to go on from, as a checkpoint."""
+    from models.training.revive import revive
+
+    target = folder / "revived.pt"
+    if not target.is_file():
+        partial = target.with_suffix(".partial")
+        pictures = sorted((folder / "images").iterdir())
+        revive(Path(plan["start"]), partial, plan["classes"], pictures, plan["input_px"])
+        partial.replace(target)
+    return target
 
 
 def hold(folder: Path) -> TextIO:
