@@ -40,12 +40,11 @@ def revive(weights: Path, target: Path, classes: Sequence[str], pictures: Sequen
     Raises:
         ValueError: the network is of no architecture that is known here, or has other classes.
     """
-    import onnx
-    from onnx import numpy_helper
-
+    onnx = importlib.import_module("onnx")  # untyped where the training's libraries are absent
     graph = onnx.load(str(weights)).graph
     tensors = {
-        one.name: torch.tensor(numpy_helper.to_array(one).astype(np.float32)) for one in graph.initializer
+        one.name: torch.tensor(onnx.numpy_helper.to_array(one).astype(np.float32))
+        for one in graph.initializer
     }
     with torch.no_grad():
         model = _built(tensors, classes, weights)
