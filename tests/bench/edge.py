@@ -30,6 +30,7 @@ from tests.bench.detector_python import python_with_ultralytics
 from tests.bench.edge_parts import figures, runs
 from tests.bench.edge_parts.accounts import growth_mb_h
 from tests.bench.edge_parts.figures import Run
+from tests.bench.edge_parts.needs import folder_with_lap
 from tests.bench.edge_parts.scene import SCENARIOS, Scene, made
 from tests.bench.edge_parts.truth import moving_frames
 
@@ -65,6 +66,7 @@ def _measured(
     bench: runs.Bench, python: str, scenes: dict[str, Scene], told: argparse.Namespace
 ) -> dict[str, Any]:
     found: list[Run] = []
+    lap = folder_with_lap(python, _say) if "ultralytics" in told.only else None
     backend, growth, limit = told.backend, None, None
     edges = [f"bench-{name}" for name in (*scenes, "memory")]
     with EmbeddedBroker(bench.scratch / "broker", edges) as broker:
@@ -74,8 +76,9 @@ def _measured(
                 found.append(_told(run))
             for side in told.only:
                 if side != "ours":
-                    chosen = python if side == "ultralytics" else sys.executable
-                    found.append(_told(runs.peer(bench, f"peer_{side}", chosen, scene, scene.main)))
+                    theirs = side == "ultralytics"
+                    chosen, more = (python, lap) if theirs else (sys.executable, None)
+                    found.append(_told(runs.peer(bench, f"peer_{side}", chosen, scene, scene.main, more)))
         if "ours" in told.only and not told.quick and told.memory_s:
             growth = growth_mb_h(
                 runs.memory(bench, broker, "bench-memory", scenes["10pct"], backend, warm_s=MEMORY_WARM_S,

@@ -109,6 +109,7 @@ def row(run: Run) -> dict[str, Any]:
         "cpu_s_per_video_s": round(run.cost, 4), "cpu_s": round(run.cpu_s, 2), "video_s": round(run.video_s, 1),
         "wall_s": round(run.wall_s, 1),
         "looks_per_s": None if run.looks_per_s is None else round(run.looks_per_s, 2),
-        "events": {"expected": run.score.expected, "found": run.score.found, "false": run.score.false},
+        "events": {"expected": run.score.expected, "found": run.score.found, "false": run.score.false,
+                   "missed": [f"{o.kind} from frame {o.onset_frame}" for o in run.score.missed]},
         "delays_ms": [round(d * 1000) for d in run.score.delays_s], "stream_opened": run.opened,
     }  # fmt: skip

@@ -20,6 +20,9 @@ from typing import Any, Final
 
 import msgspec
 
+from edge import coverage
+from edge.job import outbox_path
+from edge.outbox import SqliteOutbox
 from hcawatch.demo.rtsp import RtspServer
 from monitor.domain.assets import Camera, City, PictureZone
 from monitor.domain.events import WatchRecord
@@ -43,11 +46,14 @@ from tests.bench.edge_parts.truth import (
 from tests.doubles.edge_centre import EdgeCentre, EvidenceServer
 from tests.doubles.edge_things import NAME, city
 
+CAMERA: Final = "street"
 ROOT: Final = Path(__file__).resolve().parents[3]
 PATIENCE_S: Final = 240.0
 STALL_S: Final = 20.0
 #: Frames at the end that are not counted: there the server hangs up.
 TAIL_FRAMES: Final = 12
+#: Events after the last whole passage that still count, as found or as false.
+AFTER_S: Final = 3.0
 #: Camera's field for a second, smaller stream; while there is none, ours has no figure with it.
 SUBSTREAM: Final = "substream"
 _PIN: Final = (
@@ -73,6 +79,12 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     began_s: float
     ended_s: float
+    #: pictures that were looked at
+    looks: int
+    #: of the stream that was counted: when each frame had been handed over
+    frame_at_s: list[float]
+    #: times that the stream had been opened by then; some open it again after its end
+    opened: int
 
 
 class Side:
@@ -127,14 +139,20 @@ def served(bench: Bench, file: str) -> Iterator[RtspServer]:
         yield server
 
 
-def count(side: Side, relay: Relay, scene: Scene) -> Counted:
-    """Wait through the scene; SystemExit if the side ends or the stream stands."""
+def count(side: Side, relay: Relay, scene: Scene, looked: Callable[[], int]) -> Counted:
+    """Wait through the scene; SystemExit if the side ends or the stream stands. `looked`: pictures until now."""
     _until(side, relay, scene.begin, PATIENCE_S)
-    first, spent, began_s = len(relay.frame_at_s), usage(side.process.pid).cpu_s, time.time()
+    stream, looks = relay.frame_at_s, looked()
+    first, spent, began_s = len(stream), usage(side.process.pid).cpu_s, time.time()
     _until(side, relay, scene.end - TAIL_FRAMES, STALL_S)
-    last, all_spent, ended_s = len(relay.frame_at_s), usage(side.process.pid).cpu_s, time.time()
+    last, all_spent, ended_s = len(stream), usage(side.process.pid).cpu_s, time.time()
+    if relay.frame_at_s is not stream:
+        raise SystemExit(
+            f"bench: the stream broke off and was opened again; run it anew. The end of {side.log}:\n{side.tail()}"
+        )
     return Counted(cpu_s=all_spent - spent, frames=last - first, wall_s=ended_s - began_s, began_s=began_s,
-                   ended_s=ended_s)  # fmt: skip
+                   ended_s=ended_s, looks=looked() - looks,
+                   frame_at_s=stream, opened=len(relay.streams))  # fmt: skip
 
 
 def _until(side: Side, relay: Relay, frame: int, first_patience_s: float) -> None:
@@ -150,8 +168,8 @@ def _until(side: Side, relay: Relay, frame: int, first_patience_s: float) -> Non
             )
 
 
-def peer(bench: Bench, module: str, python: str, scene: Scene, file: str) -> Run:
-    """A peer over a scene."""
+def peer(bench: Bench, module: str, python: str, scene: Scene, file: str, more: Path | None = None) -> Run:
+    """A peer over a scene; `more` holds packages that its Python lacks."""
     name = f"{module.removeprefix('peer_')}-{scene.scenario}"
     zones = for_peers()
     if file == scene.sub:
@@ -159,6 +177,8 @@ def peer(bench: Bench, module: str, python: str, scene: Scene, file: str) -> Run
     env = {"OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp", "OPENCV_FFMPEG_THREADS": "1",
            "YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_CONFIG_DIR": str(bench.scratch),
            "OMP_NUM_THREADS": "1"}  # fmt: skip
+    if more is not None:
+        env["PYTHONPATH"] = str(more)
     with served(bench, file) as server, Relay(server.port) as relay:
         url = server.url(Path(file).name).replace(f":{server.port}/", f":{relay.port}/")
         command = [
@@ -171,19 +191,19 @@ def peer(bench: Bench, module: str, python: str, scene: Scene, file: str) -> Run
         ]
         side = Side(bench, name, command, env)
         try:
-            counted = count(side, relay, scene)
+            counted = count(side, relay, scene, lambda: sum("looks" in said for _, said in side.lines))
             time.sleep(1.0)  # what it is about to say
         finally:
             side.stop()
         heard = [Heard(kind=f["onset"], at_s=f["at_s"]) for _, f in side.lines if "onset" in f]
-        looks = sum(1 for at_s, f in side.lines if "looks" in f and counted.began_s <= at_s < counted.ended_s)
-        return _run(module.removeprefix("peer_"), scene, counted, float(looks), heard, relay)
+        return _run(module.removeprefix("peer_"), scene, counted, heard)
 
 
 def ours(bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, backend: str) -> tuple[Run, str]:
     """Our worker over a scene, and the detector's backend that it took."""
     with _edge(bench, broker, edge_id, scene, backend, endless=False) as (side, relay, centre):
-        counted = count(side, relay, scene)
+        path = outbox_path(bench.scratch / edge_id)
+        counted = count(side, relay, scene, lambda: _looked(path, centre))
         centre.wait(lambda c: bool(c.statuses), 5.0)
         chosen = centre.statuses[-1].detector.get("backend", backend)
         side.stop()  # the last minute is closed and sent
@@ -191,12 +211,16 @@ def ours(bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, backe
         told = [e for e in centre.events() if e.phase == "onset"]
         heard = [Heard(kind=_KINDS.get(e.rule_id, e.rule_id), at_s=at_s[e.seq]) for e in told]
         minutes = [m for m in centre.messages.values() if isinstance(m, WatchRecord)]
-        watched_s = sum(m.state_s.get("streaming", 0.0) for m in minutes)
-        looks = sum(m.looks for m in minutes) / watched_s * counted.frames / FPS if watched_s else None
-        bench.say(
-            f"{edge_id}: detector ran {sum(m.detector_runs for m in minutes)} times in {watched_s:.0f} s"
-        )
-        return _run("ours", scene, counted, looks, heard, relay), chosen
+        bench.say(f"{edge_id}: the detector ran {sum(m.detector_runs for m in minutes)} times, lead included")
+        return _run("ours", scene, counted, heard), chosen
+
+
+def _looked(path: Path, centre: EdgeCentre) -> int:
+    """Looks of our worker until now: those of the minutes that are told, and of the one that it keeps."""
+    told = [m for m in tuple(centre.messages.values()) if isinstance(m, WatchRecord)]
+    with contextlib.closing(SqliteOutbox(path)) as outbox:
+        kept = [m for m in map(coverage.load, outbox.minutes(CAMERA)) if m is not None]
+    return sum(m.looks for m in told) + sum(m.looks for m in kept)
 
 
 def memory(bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, backend: str, *, warm_s: float,
@@ -249,7 +273,7 @@ def town(edge_id: str, url: str) -> City:
         for kind in RULE
         if RULE[kind].zone
     )
-    street = Camera(camera_id="street", edge_id=edge_id, site_id="hca-1", name=NAME, source=url,
+    street = Camera(camera_id=CAMERA, edge_id=edge_id, site_id="hca-1", name=NAME, source=url,
                     footage="simulated", frame_size_px=SIZE_PX, zones=zones)  # fmt: skip
     return city(street, networks=(f"{HOST}/32",))
 
@@ -266,12 +290,11 @@ def limit(bench: Bench, scene: Scene, backend: str, moving: Sequence[tuple[int, 
     return dict(side.lines[-1][1])
 
 
-def _run(
-    name: str, scene: Scene, counted: Counted, looks: float | None, heard: list[Heard], relay: Relay
-) -> Run:
+def _run(name: str, scene: Scene, counted: Counted, heard: list[Heard]) -> Run:
     truth = between(onsets(scene.passages), scene.begin, scene.end)
-    last_s = relay.frame_at_s[truth[-1].last_frame] + 3.0 if truth else counted.ended_s
+    at_s = counted.frame_at_s
     # what comes after the last whole passage belongs to one that the end cuts off
-    score = matched(truth, [h for h in heard if h.at_s <= last_s], relay.frame_at_s)
+    last_s = at_s[min(truth[-1].last_frame, len(at_s) - 1)] + AFTER_S if truth else counted.ended_s
+    score = matched(truth, [h for h in heard if h.at_s <= last_s], at_s)
     return Run(side=name, scenario=scene.scenario, cpu_s=counted.cpu_s, frames=counted.frames, wall_s=counted.wall_s,
-               looks=looks, score=score, opened=len(relay.streams))  # fmt: skip
+               looks=counted.looks, score=score, opened=counted.opened)  # fmt: skip

@@ -116,6 +116,8 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     false: int
     #: seconds from the truth's onset to the arrival, of those that were found
     delays_s: tuple[float, ...]
+    #: those that nobody told
+    missed: tuple[Onset, ...] = ()
 
 
 def matched(truth: Sequence[Onset], heard: Sequence[Heard], frame_at_s: Sequence[float]) -> Score:
@@ -127,7 +129,7 @@ def matched(truth: Sequence[Onset], heard: Sequence[Heard], frame_at_s: Sequence
         frame_at_s: when each frame of the stream had been handed over, Unix seconds.
     """
     left = sorted(heard, key=lambda h: h.at_s)
-    expected, delays = 0, []
+    expected, delays, missed = 0, [], []
     for onset in truth:
         if onset.onset_frame >= len(frame_at_s):
             continue
@@ -139,7 +141,11 @@ def matched(truth: Sequence[Onset], heard: Sequence[Heard], frame_at_s: Sequence
                 left.remove(event)
                 delays.append(event.at_s - from_s)
                 break
-    return Score(expected=expected, found=len(delays), false=len(left), delays_s=tuple(delays))
+        else:
+            missed.append(onset)
+    return Score(
+        expected=expected, found=len(delays), false=len(left), delays_s=tuple(delays), missed=tuple(missed)
+    )  # fmt: skip
 
 
 def between(truth: Sequence[Onset], begin: int, end: int) -> tuple[Onset, ...]:

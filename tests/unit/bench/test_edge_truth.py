@@ -68,6 +68,7 @@ def test_an_event_counts_from_a_little_before_its_truth_to_a_little_after_the_th
     onset = Onset(kind="person", onset_frame=200, last_frame=300)
     score = truth.matched([onset], [Heard(kind="person", at_s=HANDED_S[200] + late_s)], HANDED_S)
     assert (score.expected, score.found, score.false) == (1, found, 1 - found)
+    assert score.missed == (() if found else (onset,))
     assert score.delays_s == (pytest.approx(late_s),) * found
 
 
