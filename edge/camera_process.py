@@ -102,6 +102,8 @@ class CameraProcess:
         self._ticked, self._due = dict(self._counts), {"beat": 0.0, "minute": 0.0, "episodes": 0.0}
         self._closing: list[coverage.Minute] = []
         self._media_s = 0.0
+        #: boxes of the last look of the detector
+        self._found = 0
 
     def _begin_at_s(self) -> float:
         """Where a file goes on: by the given moment, or after a crash by the noted one; notes it otherwise."""
@@ -162,12 +164,19 @@ class CameraProcess:
             self._reader.wish = Wish(doze=False, seen_s=self._media_s)
             return
         self._media_s = frame.media_s
-        self._gate, run = gate.decide(self._gate, moving_px, frame.media_s)
+        self._gate, run = gate.decide(
+            self._gate, moving_px, frame.media_s, empty=self._empty(), sparse=frame.sparse
+        )
         if run and watchdog.watches(self._health.state):
             self._detect(frame, luma)
         self._before = (luma, small)
         self._reader.wish = Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s)
         self._teller.close_clips(frame.media_s, self._state.episodes)
+
+    def _empty(self) -> bool:
+        """Whether there is nothing that must not be forgotten."""
+        state = self._state
+        return not (self._found or state.tracks or state.episodes or state.restored)
 
     def _changed_state(self, before: CameraState) -> None:
         self._since = datetime.now(UTC)
@@ -186,7 +195,8 @@ class CameraProcess:
         bgr = frame.picture.bgr()
         found = self._detector.detect(bgr)
         self._counts["detector_runs"] += 1
-        self._counts["detections"] += sum(d.score >= self._camera.min_score for d in found)
+        self._found = sum(d.score >= self._camera.min_score for d in found)
+        self._counts["detections"] += self._found
         raw = [Raw(class_name=d.class_name, score=d.score, xyxy=d.xyxy) for d in found]
         before = self._before[0] if self._before else None
         objects = tuple(

@@ -18,12 +18,14 @@ from edge.frames import Luma
 SMALL_WIDTH_PX: Final = 320
 #: Pixels of the small picture that must move together: below it is noise, above it may be a distant person.
 MOVING_PX: Final = 16
-#: However still it is, the detector looks this often.
+#: However still it is, the detector looks this often; where nothing stands that it knows, less often.
 FLOOR_S: Final = 2.0
+EMPTY_FLOOR_S: Final = 6.0
 #: After motion ends the detector goes on looking for so long: what stopped is still there.
 LINGER_S: Final = 1.0
-#: Where nothing has moved for so long, key frames are enough (`edge.decoding`).
-REST_AFTER_S: Final = 3.0
+#: Where nothing has moved for so long, key frames are enough (`edge.decoding`): what comes next wakes the
+#: camera, and nothing is lost. Longer than the detector lingers.
+REST_AFTER_S: Final = 1.2
 #: Looks over which the model of the background learns, and looks a second for which that was chosen.
 HISTORY: Final = 300
 HISTORY_LOOKS_S: Final = 5.0
@@ -37,12 +39,19 @@ class GateState(msgspec.Struct, frozen=True, kw_only=True):
     first_s: float | None = None
 
 
-def decide(state: GateState, moving_px: int, media_s: float) -> tuple[GateState, bool]:
-    """Whether the detector looks now: something moves or moved a moment ago, or the floor is due."""
-    moves = moving_px >= MOVING_PX
+def decide(
+    state: GateState, moving_px: int, media_s: float, *, empty: bool = False, sparse: bool = False
+) -> tuple[GateState, bool]:
+    """Whether the detector looks now: something moves or moved a moment ago, or the floor is due.
+
+    Args:
+        empty: the look before found nothing, and nothing is being followed.
+        sparse: the camera dozes. The next picture may come after the floor, so each is looked at unless empty.
+    """
+    moves, floor_s = moving_px >= MOVING_PX, EMPTY_FLOOR_S if empty else 0.0 if sparse else FLOOR_S
     last_motion_s = media_s if moves else state.last_motion_s
     lingers = last_motion_s is not None and media_s - last_motion_s <= LINGER_S
-    due = state.last_run_s is None or not 0.0 <= media_s - state.last_run_s < FLOOR_S
+    due = state.last_run_s is None or not 0.0 <= media_s - state.last_run_s < floor_s
     run = lingers or due
     return GateState(
         last_run_s=media_s if run else state.last_run_s, last_motion_s=last_motion_s,
