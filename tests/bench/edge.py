@@ -12,7 +12,8 @@ pinned to one core; its cost is the CPU seconds of all its processes a second of
 The last line is one JSON object: `streams_per_core`, `ratio_10pct`, `ratio_busy` (the cheaper peer over
 ours), `ratio_10pct_sub`, `of_limit` (decoding and detecting only what moves, over ours), `event_recall`,
 `onset_to_publish_ms`, `memory_growth_mb_h`, `missed` (aims that are not reached), and `runs`. `starved` names
-runs that the machine had no time for: their figures mean nothing.
+runs that the machine had no time for: their figures mean nothing (a machine that is busy otherwise: `nice -n -19`).
+Scenes are made once, into the user's cache folder, which takes minutes.
 """
 
 import argparse
@@ -123,6 +124,8 @@ def table_of(
         "starved": figures.starved(found),
         "runs": {f"{run.side} {run.scenario}": figures.row(run) for run in found},
         "notes": [
+            "the street is still but for noise and what crosses it: costs are those of a quiet place, false alarms are not measured",
+            "peers run float weights in ONNX Runtime, ours whatever `backend` says, of the same set",
             "onset_to_publish ends when a subscriber at the broker has the event, a moment after the acknowledgement",
         ],
     }  # fmt: skip
