@@ -24,6 +24,21 @@ LOWEST_SCORE: Final = 0.15
 HIGH_SCORE: Final = 0.35
 
 
+#: What is never taken for one another: each kind is followed by itself. A class that stands in none is a vehicle
+#: or machine, which the detector does confuse.
+KINDS: Final = ("person", "fire", "smoke")
+VEHICLE: Final = "vehicle"
+
+
+def kind_of_object(class_name: str) -> str:
+    """The kind by which objects of a class are followed.
+
+    >>> kind_of_object("person"), kind_of_object("excavator") == kind_of_object("truck")
+    ('person', True)
+    """
+    return class_name if class_name in KINDS else VEHICLE
+
+
 class Raw(msgspec.Struct, frozen=True, kw_only=True):
     """A detector's box."""
 
@@ -50,17 +65,23 @@ class Tracker(Protocol):
 
 
 class ByteTracker:
-    """ByteTrack with time stamps, for looks at irregular intervals."""
+    """ByteTrack with time stamps, for looks at irregular intervals; one for each of the KINDS.
+
+    A person who walks in front of a parked car would else take over the car's track, and its silence.
+    """
 
     def __init__(self, looks_per_s: float = 5.0, new_track_score: float = 0.4) -> None:
-        self._tracker = ByteTrackTracker(
-            lost_track_buffer=round(REMEMBER_S * 30),  # the library counts in thirtieths of a second
-            frame_rate=looks_per_s,
-            track_activation_threshold=new_track_score,
-            minimum_consecutive_frames=2,
-            minimum_iou_threshold=0.1,
-            high_conf_det_threshold=min(HIGH_SCORE, new_track_score),
-        )
+        self._kinds = {
+            kind: ByteTrackTracker(
+                lost_track_buffer=round(REMEMBER_S * 30),  # the library counts in thirtieths of a second
+                frame_rate=looks_per_s,
+                track_activation_threshold=new_track_score,
+                minimum_consecutive_frames=2,
+                minimum_iou_threshold=0.1,
+                high_conf_det_threshold=min(HIGH_SCORE, new_track_score),
+            )
+            for kind in (*KINDS, VEHICLE)
+        }
         self._last_s: float | None = None
 
     def update(self, boxes: Sequence[Raw], media_s: float) -> tuple[Tracked, ...]:
@@ -68,17 +89,25 @@ class ByteTracker:
         if self._last_s is not None and media_s <= self._last_s:
             return ()
         self._last_s = media_s
-        kept = [box for box in boxes if box.score >= LOWEST_SCORE]
-        result = self._tracker.update(_detections(kept), timestamp=media_s)
-        indices, ids = result.data.get("index", ()), result.tracker_id
-        if ids is None:
-            return ()
-        return tuple(
-            # the library counts from 0; 0 reads like 'none' in an event
-            Tracked(track_id=int(track_id) + 1, class_name=kept[int(index)].class_name,
-                    score=kept[int(index)].score, xyxy=kept[int(index)].xyxy)
-            for index, track_id in zip(indices, ids, strict=True) if track_id >= 0
-        )  # fmt: skip
+        told: list[Tracked] = []
+        for order, (kind, tracker) in enumerate(self._kinds.items()):
+            kept = [b for b in boxes if b.score >= LOWEST_SCORE and kind_of_object(b.class_name) == kind]
+            result = tracker.update(_detections(kept), timestamp=media_s)
+            for index, own in _followed(result):
+                # The library counts each from 0; 0 reads like 'none' in an event.
+                track_id, box = own * len(self._kinds) + order + 1, kept[index]
+                told.append(
+                    Tracked(track_id=track_id, class_name=box.class_name, score=box.score, xyxy=box.xyxy)
+                )
+        return tuple(told)
+
+
+def _followed(result: sv.Detections) -> list[tuple[int, int]]:
+    """(index of the box, id of its track) where there is one."""
+    if result.tracker_id is None:
+        return []
+    pairs = zip(result.data.get("index", ()), result.tracker_id, strict=True)
+    return [(int(index), int(own)) for index, own in pairs if own >= 0]
 
 
 def _detections(boxes: Sequence[Raw]) -> sv.Detections:

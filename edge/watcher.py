@@ -35,6 +35,9 @@ LOOKED_GAP_S: Final = 3.0
 FORGET_S: Final = 12.0
 #: Weight of the newest look in a track's score.
 SCORE_SHARE: Final = 0.25
+#: Share of the votes for a track's class that each look leaves: a machine that takes over the track of a car
+#: which stood there for an hour is one after some two seconds, not after an hour.
+VOTE_KEPT: Final = 0.93
 #: A look that scores less than this share of its track shows a part of the object: it does not move its place.
 TRUST_SHARE: Final = 0.7
 
@@ -83,7 +86,7 @@ class TrackMemory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of one track."""
 
     track_id: int
-    #: (class, summed score)
+    #: (class, summed score, the older the less)
     votes: tuple[tuple[str, float], ...]
     score: float
     samples: tuple[Sample, ...]
@@ -160,7 +163,7 @@ def _foot(xyxy: Box) -> tuple[float, float]:
 
 def _follow(setup: Setup, track: TrackMemory | None, seen: Seen, look: Look) -> tuple[TrackMemory, Sighting]:
     """The track after this look, and the object as it stands now."""
-    votes = dict(track.votes) if track else {}
+    votes = {name: VOTE_KEPT * votes for name, votes in track.votes} if track else {}
     votes[seen.class_name] = votes.get(seen.class_name, 0.0) + seen.score
     object_class = max(votes, key=lambda name: votes[name])
     score = seen.score if track is None else track.score + SCORE_SHARE * (seen.score - track.score)

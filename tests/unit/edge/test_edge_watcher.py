@@ -301,6 +301,16 @@ def test_a_refused_onset_is_told_at_the_next_look() -> None:
     assert kept[0].dwell_s > 4.8
 
 
+def test_a_machine_that_takes_over_the_track_of_a_parked_car_is_told() -> None:
+    """The car stood there for ten minutes; the excavator that hides it must not inherit its silence."""
+    parked = msgspec.structs.replace(digger(motion=0.0), class_name="car")
+    state, told = drive(lambda _: (parked,), 600.0)
+    assert told == []
+    _, told = drive(lambda _: (digger(),), 12.0, state=state, from_s=600.0)
+    assert [e.phase for e in told][:1] == ["onset"]
+    assert told[0].episode.sighting.object_class == "excavator"
+
+
 def test_the_class_is_the_majority_of_the_track() -> None:
     """A loader for two looks and an excavator for the rest is an excavator."""
 
