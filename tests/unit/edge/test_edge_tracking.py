@@ -12,11 +12,11 @@ def person(x_px: float, score: float = 0.8) -> Raw:
 
 
 def test_who_walks_in_front_of_a_parked_car_is_not_the_car() -> None:
-    """The car is hidden while he stands before it: his track is his own from the first look to the last."""
+    """He is first found where he hides it: his track is his own from the first look to the last."""
     tracker, seen = ByteTracker(), {}
     for k in range(60):
         at_s = 0.2 * k
-        boxes = [CAR] if k < 20 else [person(200 + 8 * (k - 20)), *([CAR] if k < 35 else [])]
+        boxes = [CAR] if k < 20 else [person(450 + 2 * (k - 20)), *([CAR] if k > 40 else [])]
         for one in tracker.update(boxes, at_s):
             seen.setdefault(one.track_id, set()).add(one.class_name)
     assert sorted(map(sorted, seen.values())) == [["car"], ["person"]]
