@@ -49,6 +49,7 @@ from monitor.domain.violations import rules_for
 BEAT_S: Final = 0.5
 SAVE_MINUTE_S: Final = 1.0
 SAVE_EPISODES_S: Final = 5.0
+_BROKEN: Final = frozenset({CameraState.STALLED, CameraState.UNREACHABLE})
 
 log = structlog.get_logger()
 
@@ -167,8 +168,12 @@ class CameraProcess:
         self._gate, run = gate.decide(
             self._gate, moving_px, frame.media_s, empty=self._empty(), sparse=frame.sparse
         )
-        if run and watchdog.watches(self._health.state):
+        # what was kept until the line broke is seen when the word on the line is out already
+        watching = watchdog.watches(self._health.state) or (frame.late and self._health.state in _BROKEN)
+        if run and watching:
             self._detect(frame, luma)
+        elif run:  # nobody looked: the next look that counts is due at once
+            self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
         self._before = (luma, small)
         self._reader.wish = Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s)
         self._teller.close_clips(frame.media_s, self._state.episodes)

@@ -11,11 +11,13 @@ Times are the stream's seconds and the edge's monotonic seconds, passed in; no c
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 import av
 import msgspec
+from av.video.frame import PictureType
 
 #: Between two looks of a dozing camera: below `coverage.LOOK_GAP_S` and below the shortest dwell of the
 #: rules, so that the time counts as watched and no onset is told late.
@@ -25,6 +27,8 @@ LONGEST_GOP_S: Final = 2.3
 GOPS_MEASURED: Final = 8
 #: A stretch with more bytes than this wakes the camera: memory is short on an edge.
 STRETCH_BYTES: Final = 24 * 1024 * 1024
+#: Seconds that two sums of the same times may differ by.
+NEXT_TO_NOTHING_S: Final = 1e-3
 #: The stream's own time may run away from the arrival's by so much; beyond it is a jump.
 DRIFT_S: Final = 1.5
 
@@ -121,6 +125,16 @@ class Dozer:
         self._looked_s = float("-inf")
         self._offset_s: float | None = None
         self.dozing = False
+        #: the last sparse picture's time, and the last late one's: a decoder that was woken gives again,
+        #: some packets later (B-frames), what lies before the first
+        self._shown_s, self._given_s = float("-inf"), float("-inf")
+        self._catches_up = False
+        #: the last key packet's timestamp, and whether such packets make whole pictures by themselves: with
+        #: intra refresh they don't, and looked at alone nothing would be seen
+        self._key_pts: int | None = None
+        self._whole = False
+        #: a stretch had no room
+        self._heavy = False
         #: packets that were put aside undecoded
         self.put_aside = 0
 
@@ -136,17 +150,41 @@ class Dozer:
         key = bool(packet.is_keyframe) and packet.size > 0
         if key:
             self._rhythm = heard(self._rhythm, arrival_s)
-        fit = self._goes_on(stream_s, arrival_s) and packet.size > 0 and may_doze(self._rhythm)
+            self._key_pts = packet.pts if packet.pts is not None else packet.dts
+        goes_on = self._goes_on(stream_s, arrival_s)
+        fit = goes_on and packet.size > 0 and self._whole and not self._heavy and may_doze(self._rhythm)
         if self.dozing and not (wish.doze and fit and self._room(packet, arrival_s, key=key)):
             yield from self._wake(wish.seen_s)
         elif not self.dozing and wish.doze and key and fit:
-            yield from (Decoded(frame=frame) for frame in self._drained())
+            yield from self._live(self._drained(packet))
             self.dozing, self._looked_s = True, float("-inf")
         if self.dozing:
             assert stream_s is not None
-            yield from self._put_aside(_Kept(packet=packet, stream_s=stream_s), arrival_s, key=key)
+            yield from self._put_aside(_Kept(packet=packet, stream_s=stream_s), arrival_s, wish, key=key)
         else:
-            yield from (Decoded(frame=frame) for frame in self._decoder.decode(packet))
+            self._catches_up &= goes_on
+            yield from self._live(self._decoder.decode(packet))
+
+    def rest(self, wish: Wish) -> Iterator[Decoded]:
+        """The line broke: what was put aside and not seen."""
+        if self.dozing:
+            yield from self._wake(wish.seen_s)
+
+    def _live(self, frames: list[Any]) -> Iterator[Decoded]:
+        """Pictures of an awake camera; those that a sparse one has overtaken are late."""
+        for frame in frames:
+            if self._key_pts is not None and frame.pts == self._key_pts:
+                self._whole = frame.pict_type == PictureType.I
+            if self._catches_up and frame.time is not None and float(frame.time) <= self._shown_s:
+                yield from self._late(frame, float(frame.time))
+            else:
+                self._catches_up = False
+                yield Decoded(frame=frame)
+
+    def _late(self, frame: Any, at_s: float) -> Iterator[Decoded]:
+        if at_s >= self._given_s + self._look_every_s - NEXT_TO_NOTHING_S:
+            self._given_s = at_s
+            yield Decoded(frame=frame, late=True)
 
     def _goes_on(self, stream_s: float | None, arrival_s: float) -> bool:
         """Whether the stream's time goes with the arrival's; after a jump it is measured anew."""
@@ -161,40 +199,48 @@ class Dozer:
     def _room(self, packet: Any, arrival_s: float, *, key: bool) -> bool:
         """Whether there is room and time for one more packet before the next look."""
         size = packet.size + sum(kept.packet.size for kept in self._stretch)
-        return size <= STRETCH_BYTES and (key or arrival_s - self._looked_s <= LONGEST_DOZE_S)
+        self._heavy = size > STRETCH_BYTES
+        return not self._heavy and (key or arrival_s - self._looked_s <= LONGEST_DOZE_S)
 
-    def _put_aside(self, kept: _Kept, arrival_s: float, *, key: bool) -> Iterator[Decoded]:
+    def _put_aside(self, kept: _Kept, arrival_s: float, wish: Wish, *, key: bool) -> Iterator[Decoded]:
         if not (key and is_due(self._rhythm, self._looked_s, arrival_s)):
             self._stretch.append(kept)
             self.put_aside += 1
             return
-        self._before, self._stretch, self._looked_s = self._stretch, [kept], arrival_s
         self._decoder.flush_buffers()
-        frames = [*self._decoder.decode(kept.packet), *self._drained()]
-        yield from (Decoded(frame=frame, sparse=True) for frame in frames[-1:])
+        with contextlib.suppress(av.InvalidDataError):
+            if frames := [*self._decoder.decode(kept.packet), *self._drained(kept.packet)]:
+                self._before, self._stretch, self._looked_s = self._stretch, [kept], arrival_s
+                self._shown_s = kept.stream_s if frames[-1].time is None else float(frames[-1].time)
+                yield Decoded(frame=frames[-1], sparse=True)
+                return
+        # it shows nothing by itself: only what leads up to it may
+        self._stretch.append(kept)
+        self._rhythm, self._whole = Rhythm(), False
+        yield from self._wake(wish.seen_s)
 
     def _wake(self, seen_s: float) -> Iterator[Decoded]:
         """Decode what was put aside and not seen."""
         stretch = (
             self._stretch
-            if not self._before or seen_s >= self._stretch[0].stream_s
+            if not self._before or seen_s >= self._stretch[0].stream_s - NEXT_TO_NOTHING_S
             else self._before + self._stretch
         )
         self._before, self._stretch, self.dozing = [], [], False
         self._decoder.flush_buffers()
-        given_s = seen_s
+        self._given_s, self._catches_up = seen_s, True
         for kept in stretch:
             try:
                 frames = self._decoder.decode(kept.packet)
             except av.InvalidDataError:  # the others of the stretch can still be seen
                 continue
             for frame in frames:
-                at_s = kept.stream_s if frame.time is None else float(frame.time)
-                if at_s >= given_s + self._look_every_s - 1e-3:
-                    given_s = at_s
-                    yield Decoded(frame=frame, late=True)
+                yield from self._late(frame, kept.stream_s if frame.time is None else float(frame.time))
 
-    def _drained(self) -> list[Any]:
+    def _drained(self, packet: Any) -> list[Any]:
+        """What the decoder holds; of `packet` only the unit of time, which a drained picture lacks."""
         frames = list(self._decoder.decode(None))
+        for frame in frames:
+            frame.time_base = packet.time_base
         self._decoder.flush_buffers()
         return frames

@@ -20,7 +20,7 @@ import httpx
 import msgspec
 import numpy as np
 
-from edge.decoding import Dozer, Wish
+from edge.decoding import Decoded, Dozer, Wish
 from edge.errors import SourceEnded, SourceError, SourceUnreachable
 from edge.frames import ArrayPicture, Frame, Packet, PacketRing, VideoPicture
 from edge.networks import checked_url, kind_of, redact, secrets_of
@@ -32,6 +32,8 @@ READ_TIMEOUT_S: Final = 6.0
 #: Broken packets in a row after which a stream counts as broken.
 MOST_BROKEN: Final = 150
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+#: Late pictures are given no oftener, else `frames.Slot` would drop the first of them.
+LATE_EVERY_S: Final = 0.2
 #: An image folder plays one picture a second.
 FOLDER_STEP_S: Final = 1.0
 
@@ -145,12 +147,21 @@ class Stream:
             stream.codec_context.thread_count = 1
             self._ring.begin(stream)
             first_s = _seconds(stream.start_time, stream.time_base) if not live else None
-            dozer = Dozer(stream.codec_context, 1.0 / max(0.1, self.camera.looks_per_s)) if live else None
+            dozer = (
+                Dozer(stream.codec_context, max(LATE_EVERY_S, 1.0 / max(0.1, self.camera.looks_per_s)))
+                if live
+                else None
+            )
             pace = None if live else _Pace(self._clocks.monotonic() - self._start_s, self._wait, self._clocks)
             if pace is not None and self._start_s > 0:
                 target_pts = int((self._start_s + (first_s or 0.0)) / stream.time_base)
                 container.seek(target_pts, stream=stream, backward=True)
-            yield from self._decode(container, stream, pace, first_s, dozer)
+            try:
+                yield from self._decode(container, stream, pace, first_s, dozer)
+            except (av.FFmpegError, httpx.HTTPError, OSError):
+                if dozer is not None:  # the line broke: what was kept until then is seen after all
+                    yield from self._framed(dozer.rest(self._seen()))
+                raise
         raise SourceEnded(
             self.camera.camera_id, "played to its end" if not live else "the camera closed the stream"
         )
@@ -192,10 +203,18 @@ class Stream:
 
     def _live(self, packet: Any, dozer: Dozer) -> Iterator[Frame]:
         """A live stream's pictures after one more packet."""
-        wish = self._wish()
         when = packet.dts if packet.dts is not None else packet.pts
-        seen = msgspec.structs.replace(wish, seen_s=wish.seen_s - self.clock.shift_s)
-        for one in dozer.take(packet, _seconds(when, packet.time_base), self._clocks.monotonic(), seen):
+        stream_s = _seconds(when, packet.time_base)
+        yield from self._framed(dozer.take(packet, stream_s, self._clocks.monotonic(), self._seen()))
+        self.put_aside = dozer.put_aside
+
+    def _seen(self) -> Wish:
+        """The watcher's wish, in the stream's own seconds."""
+        wish = self._wish()
+        return msgspec.structs.replace(wish, seen_s=wish.seen_s - self.clock.shift_s)
+
+    def _framed(self, ones: Iterator[Decoded]) -> Iterator[Frame]:
+        for one in ones:
             picture, size_px = VideoPicture(one.frame), (one.frame.width, one.frame.height)
             stream_s = _seconds(one.frame.pts, one.frame.time_base)
             if one.late and stream_s is not None:
@@ -205,7 +224,6 @@ class Stream:
             elif not one.late:
                 frame = self._stamped(picture, size_px, stream_s)
                 yield msgspec.structs.replace(frame, sparse=one.sparse)
-        self.put_aside = dozer.put_aside
 
     def _keep(self, packet: Any) -> None:
         when = packet.pts if packet.pts is not None else packet.dts

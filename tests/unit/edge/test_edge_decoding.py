@@ -18,7 +18,9 @@ from edge.decoding import LONGEST_DOZE_S, Decoded, Dozer, Rhythm, Wish, heard, m
 FPS = 25
 
 
-def film(seconds: float, gop: int, *, b_frames: int = 0, codec: str = "libx264") -> bytes:
+def film(
+    seconds: float, gop: int, *, b_frames: int = 0, codec: str = "libx264", params: str | None = None
+) -> bytes:
     """A film whose picture number n has the brightness n: it says of itself when it was taken."""
     body = io.BytesIO()
     with av.open(body, "w", format="matroska") as out:
@@ -28,7 +30,7 @@ def film(seconds: float, gop: int, *, b_frames: int = 0, codec: str = "libx264")
         stream.codec_context.max_b_frames = b_frames
         stream.codec_context.gop_size = gop
         stream.options = (
-            {"x264-params": f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0"}
+            {"x264-params": params or f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0"}
             if codec == "libx264"
             else {}
         )
