@@ -54,7 +54,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a stream's key frames; monotonic seconds."""
+    """What is known of a stream's key frames; the stream's seconds."""
 
     last_key_s: float | None = None
     #: seconds between the last key frames, newest last
@@ -66,17 +66,18 @@ class Rhythm(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.gaps_s) if len(self.gaps_s) > 1 else None
 
 
-def heard(rhythm: Rhythm, arrival_s: float) -> Rhythm:
-    """The rhythm after another key frame.
+def heard(rhythm: Rhythm, at_s: float) -> Rhythm:
+    """The rhythm after another key frame; time that went back counts as too far apart.
 
     >>> r = heard(heard(heard(Rhythm(), 0.0), 2.0), 4.25)
     >>> r.longest_s
     2.25
     """
     if rhythm.last_key_s is None:
-        return Rhythm(last_key_s=arrival_s)
-    gaps_s = (*rhythm.gaps_s, arrival_s - rhythm.last_key_s)[-GOPS_MEASURED:]
-    return Rhythm(last_key_s=arrival_s, gaps_s=gaps_s)
+        return Rhythm(last_key_s=at_s)
+    gap_s = at_s - rhythm.last_key_s
+    gaps_s = (*rhythm.gaps_s, gap_s if gap_s > 0.0 else float("inf"))[-GOPS_MEASURED:]
+    return Rhythm(last_key_s=at_s, gaps_s=gaps_s)
 
 
 def may_doze(rhythm: Rhythm) -> bool:
@@ -148,8 +149,8 @@ class Dozer:
             av.InvalidDataError: the packet is broken; the next can be taken.
         """
         key = bool(packet.is_keyframe) and packet.size > 0
-        if key:
-            self._rhythm = heard(self._rhythm, arrival_s)
+        if key:  # by the stream's time: a line that holds a packet up does not make them longer
+            self._rhythm = heard(self._rhythm, arrival_s if stream_s is None else stream_s)
             self._key_pts = packet.pts if packet.pts is not None else packet.dts
         goes_on = self._goes_on(stream_s, arrival_s)
         fit = goes_on and packet.size > 0 and self._whole and not self._heavy and may_doze(self._rhythm)

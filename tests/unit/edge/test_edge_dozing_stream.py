@@ -169,3 +169,17 @@ def test_a_stream_too_heavy_to_keep_is_not_tried_again(monkeypatch: pytest.Monke
     came = watched.run({50: Wish(doze=True, seen_s=2.0)})
     assert sum(one.sparse for _, one in came) == 1
     assert len([one for n, one in came if n > 100]) == 500 - 101
+
+
+def test_a_line_that_holds_packets_up_does_not_keep_it_awake() -> None:
+    """Each fifth key frame comes 0.4 s late, as over a mobile link: the camera's key frames lie no further apart."""
+    watched, woken = Watched(film(40, 50)), 0
+    for n, packet in enumerate(watched.packets):
+        at_s = n / FPS
+        held_s = max(0.0, n // 250 * 10 + 0.4 - at_s) if n >= 250 else 0.0
+        wish = Wish(doze=n >= 150, seen_s=at_s)
+        woken += (
+            any(not one.sparse for one in watched.dozer.take(packet, at_s, 100.0 + at_s + held_s, wish))
+            and n >= 150
+        )
+    assert woken == 0
