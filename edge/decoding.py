@@ -31,6 +31,8 @@ STRETCH_BYTES: Final = 24 * 1024 * 1024
 NEXT_TO_NOTHING_S: Final = 1e-3
 #: The stream's own time may run away from the arrival's by so much; beyond it is a jump.
 DRIFT_S: Final = 1.5
+#: After a jump it is not trusted for so long: a stream whose time keeps running away does not doze at all.
+CALM_S: Final = 30.0
 
 
 class Decoder(Protocol):
@@ -125,6 +127,7 @@ class Dozer:
         self._before: list[_Kept] = []
         self._looked_s = float("-inf")
         self._offset_s: float | None = None
+        self._jumped_s = float("-inf")
         self.dozing = False
         #: the last sparse picture's time, and the last late one's: a decoder that was woken gives again,
         #: some packets later (B-frames), what lies before the first
@@ -193,9 +196,10 @@ class Dozer:
             return False
         offset_s = stream_s - arrival_s
         if self._offset_s is None or abs(offset_s - self._offset_s) > DRIFT_S:
-            jumped, self._offset_s = self._offset_s is not None, offset_s
-            return not jumped
-        return True
+            if self._offset_s is not None:
+                self._jumped_s = arrival_s
+            self._offset_s = offset_s
+        return arrival_s - self._jumped_s >= CALM_S
 
     def _room(self, packet: Any, arrival_s: float, *, key: bool) -> bool:
         """Whether there is room and time for one more packet before the next look."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -34,6 +35,8 @@ MOST_BROKEN: Final = 150
 PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 #: Late pictures are given no oftener, else `frames.Slot` would drop the first of them.
 LATE_EVERY_S: Final = 0.2
+#: Unit of the times that are given to a stream without any (RTP's own for video).
+TICKS_PER_S: Final = 90_000
 #: An image folder plays one picture a second.
 FOLDER_STEP_S: Final = 1.0
 
@@ -88,6 +91,8 @@ class Stream:
         self.camera, self.clock = camera, clock
         self._access, self._ring, self._wait = access, ring, wait
         self._start_s, self._wish = start_s, wish
+        #: the source gives no times of its own; and the last one that was given for it
+        self._timeless, self._dated = False, 0
         #: packets of a dozing camera that arrived and were not decoded
         self.put_aside = 0
         self._clocks = clocks or Clocks()
@@ -146,6 +151,7 @@ class Stream:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
             self._ring.begin(stream)
+            self._timeless = container_format == "mpjpeg"
             first_s = _seconds(stream.start_time, stream.time_base) if not live else None
             dozer = (
                 Dozer(stream.codec_context, max(LATE_EVERY_S, 1.0 / max(0.1, self.camera.looks_per_s)))
@@ -171,6 +177,8 @@ class Stream:
     ) -> Iterator[Frame]:
         broken, seen_packet = 0, False
         for packet in container.demux(stream):
+            if self._timeless and packet.size:
+                self._date(packet)
             if not seen_packet and packet.pts is not None:
                 seen_packet = True
                 at_s = _seconds(packet.pts, packet.time_base)
@@ -200,6 +208,12 @@ class Stream:
                 if pace is not None and not pace.wait_for(file_s):
                     return
                 yield self._stamped(VideoPicture(frame), (frame.width, frame.height), stream_s)
+
+    def _date(self, packet: Any) -> None:
+        """The time of arrival: a motion JPEG has none, and FFmpeg numbers its pictures as if there were 25 a second."""
+        self._dated = max(self._dated + 1, round(self._clocks.monotonic() * TICKS_PER_S))
+        packet.pts = packet.dts = self._dated
+        packet.time_base = Fraction(1, TICKS_PER_S)
 
     def _live(self, packet: Any, dozer: Dozer) -> Iterator[Frame]:
         """A live stream's pictures after one more packet."""

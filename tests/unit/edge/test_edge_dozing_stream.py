@@ -8,9 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 import av
+import cv2
+import numpy as np
 import pytest
 
 from edge.decoding import Dozer, Wish
+from edge.errors import SourceEnded
 from edge.frames import Frame, PacketRing
 from edge.sources import Access, Clocks, Stream
 from edge.stream_clock import StreamClock
@@ -113,9 +116,7 @@ def test_what_was_kept_is_seen_when_the_line_breaks(looks_per_s: float) -> None:
     )  # fmt: skip
     frames: list[Frame] = []
     with pytest.raises(ConnectionResetError):
-        frames += iter_all(
-            stream._video(Torn(whole[: round(len(whole) * 0.87)]), live=True, options={}), frames
-        )
+        iter_all(stream._video(Torn(whole[: round(len(whole) * 0.87)]), live=True, options={}), frames)
     last_s = ring.at_s
     assert last_s % 2 > 0.5, "it breaks between two looks"
     assert [f for f in frames if f.sparse]
@@ -125,10 +126,10 @@ def test_what_was_kept_is_seen_when_the_line_breaks(looks_per_s: float) -> None:
     assert all(0.15 < b - a < 0.25 for a, b in pairwise(late))
 
 
-def iter_all(some: Iterator[Frame], into: list[Frame]) -> list[Frame]:
+def iter_all(some: Iterator[Frame], into: list[Frame]) -> None:
+    """What came until it ended stays in `into`."""
     for one in some:
         into.append(one)
-    return []
 
 
 X264_REFRESH = "keyint=50:min-keyint=50:intra-refresh=1:bframes=0:scenecut=0"
@@ -183,3 +184,51 @@ def test_a_line_that_holds_packets_up_does_not_keep_it_awake() -> None:
             and n >= 150
         )
     assert woken == 0
+
+
+class Mjpeg:
+    """A motion JPEG over HTTP with ten pictures a second."""
+
+    def __init__(self, pictures: int) -> None:
+        self.now_s, self._left = BEGAN_S, pictures
+        self._part = b""
+
+    def read(self, size: int) -> bytes:
+        if not self._part and self._left:
+            self.now_s, self._left = self.now_s + 0.1, self._left - 1
+            jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self._part = head.encode() + jpeg + b"\r\n"
+        taken, self._part = self._part[:size], self._part[size:]
+        return taken
+
+
+def test_a_motion_jpegs_seconds_are_those_of_the_clock_on_the_wall() -> None:
+    """FFmpeg dates its pictures as if there were 25 a second: at ten, a dwell of 20 s would take 50."""
+    body, ring = Mjpeg(400), PacketRing()
+    camera = Camera(camera_id="c", edge_id="e", site_id="s", name="n", source="http://h/1")  # type: ignore[arg-type]
+    clocks = Clocks(monotonic=lambda: body.now_s, utc=lambda: ZERO + timedelta(seconds=body.now_s))
+    stream = Stream(
+        camera, Access(networks=()), ring, clock=StreamClock(), wait=lambda _: False, clocks=clocks,
+        wish=lambda: Wish(doze=True, seen_s=body.now_s),
+    )  # fmt: skip
+    taken: list[Frame] = []
+    with pytest.raises(SourceEnded):
+        iter_all(stream._video(body, live=True, options={}, container_format="mpjpeg"), taken)
+    first, last = taken[1], taken[-1]
+    assert last.media_s - first.media_s == pytest.approx(40.0, abs=3.0)
+    assert sum(frame.sparse for frame in taken) > 8, "and it dozes"
+    packets = ring.cut(last.media_s - 10, last.media_s)[0]
+    assert 9 < packets[-1].media_s - packets[0].media_s < 12
+    assert 95 < len(packets) < 120
+
+
+def test_a_stream_whose_time_runs_away_does_not_doze() -> None:
+    """Its stretches would be decoded after all, each two seconds, and every look would come late."""
+    watched = Watched(film(40, 1, codec="mjpeg"))
+    came = [
+        one
+        for n, packet in enumerate(watched.packets)
+        for one in watched.dozer.take(packet, n / FPS, 100.0 + n / 10, Wish(doze=n > 60, seen_s=n / FPS))
+    ]
+    assert not any(one.sparse or one.late for one in came)
