@@ -49,6 +49,8 @@ from monitor.domain.violations import rules_for
 BEAT_S: Final = 0.5
 SAVE_MINUTE_S: Final = 1.0
 SAVE_EPISODES_S: Final = 5.0
+#: Late frames may take so long: below `watcher.GRACE_S`, after which a dwell would begin anew.
+CATCH_UP_S: Final = 2.0
 _BROKEN: Final = frozenset({CameraState.STALLED, CameraState.UNREACHABLE})
 
 log = structlog.get_logger()
@@ -141,6 +143,8 @@ class CameraProcess:
             behind = frame is None or self._reader.slot.behind  # late frames are not waited for
             next_s = now_s if behind else max(next_s + interval_s, now_s)
             self._look(frame, now_s)
+            if behind:  # where looks are dear, what is late must not cost what is happening now
+                self._reader.slot.thin(most_late(time.monotonic() - now_s))
             self._tick(now_s - last_s, now_s)
             last_s = now_s
         self._finish()
@@ -297,6 +301,15 @@ class CameraProcess:
 def without_alarm(info: ModelInfo) -> tuple[str, ...]:
     """Classes that the model finds, that are shown, and that raise no alarm."""
     return () if info.shipped is None else tuple(name for name in info.classes if name not in info.shipped)
+
+
+def most_late(look_s: float) -> int:
+    """How many late frames can be looked at in CATCH_UP_S, at `look_s` each.
+
+    >>> most_late(0.06), most_late(0.4), most_late(3.0)
+    (33, 5, 2)
+    """
+    return max(2, round(CATCH_UP_S / max(look_s, 0.001)))
 
 
 def _planes(frame: Frame | None) -> tuple[Luma, Luma] | tuple[None, None]:

@@ -203,6 +203,15 @@ class Slot:
                 self.dropped += 1
             self._changed.notify_all()
 
+    def thin(self, most: int) -> None:
+        """Keep at most so many late frames, evenly spread, the last among them: it is who woke the camera."""
+        with self._changed:
+            if (waiting := len(self._late)) <= most:
+                return
+            kept = {waiting - 1 - k * waiting // most for k in range(most)}
+            self._late = deque(frame for i, frame in enumerate(self._late) if i in kept)
+            self.dropped += waiting - len(self._late)
+
     def count(self, frames: int) -> None:
         """Frames arrived that nobody decodes now."""
         with self._changed:
