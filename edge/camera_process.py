@@ -121,7 +121,9 @@ class CameraProcess:
             began = msgspec.json.decode(noted, type=Began) if noted else None
         at_s = start_s(began, camera.source, now, duration_s(camera.source), loop=camera.loop)
         if at_s is None:
-            self._outbox.set_note(key, msgspec.json.encode(Began(source=camera.source, at=now)).decode())
+            # On a full disk a restart begins the file anew, which is better than not to watch at all.
+            with contextlib.suppress(OutboxRefused):
+                self._outbox.set_note(key, msgspec.json.encode(Began(source=camera.source, at=now)).decode())
             return 0.0
         return at_s
 
@@ -293,7 +295,7 @@ class CameraProcess:
             for minute in self._closing:
                 self._close(minute)
         self._save_episodes()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OutboxRefused, OSError):
             self._outbox.set_note(f"began:{self._camera.camera_id}", None)
         self._outbox.close()
 
