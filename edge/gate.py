@@ -1,7 +1,8 @@
 """The motion gate: whether this look goes to the detector.
 
 Works on the brightness plane made small. Decides by moving blobs (MOG2) with a floor: what stands still is
-looked at every two seconds too, so that it is not forgotten. Leaves what moves to the detector.
+looked at every two seconds too, so that it is not forgotten; where nothing stands, every six. Leaves what moves
+to the detector.
 """
 
 from __future__ import annotations
