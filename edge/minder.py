@@ -6,13 +6,13 @@ outbox, so that no place is told from a void survey in between.
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 import structlog
 
 from edge import pace, registration, watchdog
+from edge.errors import OutboxRefused
 from edge.frames import Frame, Luma
 from edge.reader import LinkStatus
 from monitor.domain.assets import Camera
@@ -31,7 +31,7 @@ class Notes(Protocol):
         ...
 
     def set_note(self, key: str, value: str | None) -> None:
-        """Keep it; sqlite3.Error if the disk does not take it."""
+        """Keep it; OutboxRefused if the disk does not take it."""
         ...
 
 
@@ -87,7 +87,7 @@ class Minder:
             return
         try:
             self._notes.set_note(self._key, note)
-        except sqlite3.Error as exc:  # a full disk: the scene is learned again after a restart
+        except OutboxRefused as exc:  # a full disk: the scene is learned again after a restart
             log.error("scene_note_refused", camera=self._camera_id, error=str(exc))
 
     def _compare_clocks(self, frame: Frame, now_s: float, camera_utc: datetime | None) -> None:

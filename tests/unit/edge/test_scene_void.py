@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 
 import cv2
@@ -10,6 +9,7 @@ import msgspec
 import numpy as np
 
 from edge import watcher
+from edge.errors import OutboxRefused
 from edge.frames import ArrayPicture, Frame
 from edge.minder import Minder
 from edge.reader import LinkStatus
@@ -93,7 +93,7 @@ class Notes:
 
     def set_note(self, key: str, value: str | None) -> None:
         if self.full:
-            raise sqlite3.OperationalError("database or disk is full")
+            raise OutboxRefused("a note could not be kept: database or disk is full")
         self.kept[key] = value
 
 
