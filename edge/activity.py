@@ -19,6 +19,10 @@ Box = tuple[float, float, float, float]
 
 #: Seconds of the track that are looked back on, and the least that an answer needs.
 WINDOW_S: Final = 4.0
+#: An answer needs so many looks. A dozing camera gives one in two seconds or so: then the last three count,
+#: as far back as this.
+LEAST_LOOKS: Final = 3
+SPARSE_WINDOW_S: Final = 9.0
 LEAST_S: Final = 1.5
 #: Passing: the body goes faster than this over the ground, or, without ground, this share of its height a second.
 PASSING_M_S: Final = 0.5
@@ -46,6 +50,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     box_motion: float | None
 
 
+def recent(samples: tuple[Sample, ...], now_s: float) -> tuple[Sample, ...]:
+    """The looks that an answer at `now_s` rests on: those of the window, or the last few if it holds fewer."""
+    dense = tuple(s for s in samples if s.media_s >= now_s - WINDOW_S)
+    if len(dense) >= LEAST_LOOKS:
+        return dense
+    return tuple(s for s in samples[-LEAST_LOOKS:] if s.media_s >= now_s - SPARSE_WINDOW_S)
+
+
 def judge(samples: tuple[Sample, ...], before: Activity = "passing") -> Activity:
     """What the object does over the window that ends with the last sample (oldest first).
 
@@ -53,8 +65,8 @@ def judge(samples: tuple[Sample, ...], before: Activity = "passing") -> Activity
     """
     if not samples:
         return "passing"
-    window = tuple(s for s in samples if s.media_s >= samples[-1].media_s - WINDOW_S)
-    if window[-1].media_s - window[0].media_s < LEAST_S or len(window) < 3:
+    window = recent(samples, samples[-1].media_s)
+    if window[-1].media_s - window[0].media_s < LEAST_S or len(window) < LEAST_LOOKS:
         return "passing" if before == "passing" else before
     if _passes(window):
         return "passing"

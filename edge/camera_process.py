@@ -101,7 +101,7 @@ class CameraProcess:
         self._since = datetime.now(UTC)
         self._before: tuple[Luma, Luma] | None = None  # (full, small) of the look before
         self._seen_ranges: tuple[tuple[str, float, float], ...] | None = None
-        self._counts = {"frames": 0, "looks": 0, "detector_runs": 0, "detections": 0}
+        self._counts = {"frames": 0, "looks": 0, "detector_runs": 0, "detections": 0, "kept": 0}
         self._ticked, self._due = dict(self._counts), {"beat": 0.0, "minute": 0.0, "episodes": 0.0}
         self._closing: list[coverage.Minute] = []
         self._media_s = 0.0
@@ -229,7 +229,7 @@ class CameraProcess:
 
     def _tick(self, dt_s: float, now_s: float) -> None:
         """Keep the ledger, the saved states and the sign of life up to date."""
-        self._counts["frames"] = self._reader.slot.arrived
+        self._counts["frames"], self._counts["kept"] = self._reader.slot.arrived, self._reader.slot.kept
         delta = {key: self._counts[key] - self._ticked[key] for key in self._counts}
         self._ticked = dict(self._counts)
         self._minute, closed = coverage.advance(

@@ -1,7 +1,8 @@
 """The coverage ledger of one camera: how many seconds of each minute were truly watched.
 
-Pure tally. Watched means: decoded, state streaming, and looked at least every few seconds; time is credited
-only when the next look confirms it. A running minute is saved about once a second, so that after a kill it
+Pure tally. Watched means: state streaming, and decoded and looked at every few seconds, or kept for the next look
+of a dozing camera (a worker that is killed in between has credited up to 2.6 s that nobody looked at); time is
+credited only when the next look or packet confirms it. A running minute is saved about once a second, so that after a kill it
 goes on, and the dead time counts as unwatched. What the centre never hears of, it writes as unwatched.
 """
 
@@ -52,6 +53,8 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
     looks: int = 0
     detector_runs: int = 0
     detections: int = 0
+    #: packets of a dozing camera that were kept for its next look
+    kept: int = 0
 
 
 def start(camera_id: str, now: datetime) -> Minute:
@@ -98,7 +101,7 @@ def advance(minute: Minute, tick: Tick) -> tuple[Minute, tuple[Minute, ...]]:
     into_s = (tick.now - current).total_seconds()
     old_s = max(0.0, min(tick.dt_s - into_s, MINUTE_S - minute.at_s))
     # a look in this tick came at its end, in the new minute
-    still = msgspec.structs.replace(tick, frames=0, looks=0, detector_runs=0, detections=0)
+    still = msgspec.structs.replace(tick, frames=0, looks=0, detector_runs=0, detections=0, kept=0)
     closed = finish(_add(minute, still, old_s, MINUTE_S))
     fresh = Minute(camera_id=minute.camera_id, minute=current, from_s=0.0, at_s=0.0)
     return _add(fresh, tick, min(tick.dt_s, into_s), into_s), (closed,)
@@ -110,7 +113,7 @@ def _add(minute: Minute, tick: Tick, dt_s: float, at_s: float) -> Minute:
     longest_s = minute.longest_blind_s
     if tick.state is not CameraState.STREAMING:
         blind_s, pending_s = blind_s + pending_s, 0.0
-    elif tick.looks:
+    elif tick.looks or tick.kept:  # what is kept is looked at if anything moves in it
         if pending_s <= LOOK_GAP_S:
             watched_s += pending_s
         else:

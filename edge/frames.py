@@ -184,6 +184,8 @@ class Slot:
         self._late: deque[Frame] = deque()
         #: frames that arrived; those that were replaced before anybody took them
         self.arrived = 0
+        #: frames that a dozing camera's next look may want
+        self.kept = 0
         self.dropped = 0
 
     def put(self, frame: Frame) -> None:
@@ -213,9 +215,10 @@ class Slot:
             self.dropped += waiting - len(self._late)
 
     def count(self, frames: int) -> None:
-        """Frames arrived that nobody decodes now."""
+        """Frames arrived that nobody decodes now; they are kept for the next look."""
         with self._changed:
             self.arrived += frames
+            self.kept += frames
 
     @property
     def behind(self) -> bool:

@@ -93,8 +93,8 @@ class Reader(threading.Thread):
         """One opening; seconds to wait before the next (negative: the backoff), or None if that was all."""
         camera_id = self.camera.camera_id
         stream = Stream(self.camera, self._access, self.ring, clock=self._clock, wait=self._halt.wait,
-                        start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish)  # fmt: skip
-        put_aside = 0
+                        start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish,
+                        kept=self.slot.count)  # fmt: skip
         try:
             for frame in stream.frames():
                 if self.status.link != "open":
@@ -104,8 +104,6 @@ class Reader(threading.Thread):
                     self.slot.put_late(frame)
                 else:
                     self.slot.put(frame)
-                self.slot.count(stream.put_aside - put_aside)
-                put_aside = stream.put_aside
                 if self._halt.is_set():
                     return None
         except SourceBlocked as exc:

@@ -80,6 +80,7 @@ class Stream:
         start_s: float = 0.0,
         clocks: Clocks | None = None,
         wish: Callable[[], Wish] = Wish,
+        kept: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -87,14 +88,14 @@ class Stream:
             wait: waits that many seconds; True if the worker is to stop.
             start_s: where in a file to begin.
             wish: whether the watcher lets a live camera doze; in seconds of `media_s`.
+            kept: told how many packets of a dozing camera arrived and were not decoded.
         """
         self.camera, self.clock = camera, clock
         self._access, self._ring, self._wait = access, ring, wait
         self._start_s, self._wish = start_s, wish
         #: the source gives no times of its own; and the last one that was given for it
         self._timeless, self._dated = False, 0
-        #: packets of a dozing camera that arrived and were not decoded
-        self.put_aside = 0
+        self._kept, self._put_aside = kept, 0
         self._clocks = clocks or Clocks()
         self._secrets = secrets_of(access.credentials.get(camera.credential or ""))
 
@@ -220,7 +221,9 @@ class Stream:
         when = packet.dts if packet.dts is not None else packet.pts
         stream_s = _seconds(when, packet.time_base)
         yield from self._framed(dozer.take(packet, stream_s, self._clocks.monotonic(), self._seen()))
-        self.put_aside = dozer.put_aside
+        if dozer.put_aside != self._put_aside:
+            self._kept(dozer.put_aside - self._put_aside)
+            self._put_aside = dozer.put_aside
 
     def _seen(self) -> Wish:
         """The watcher's wish, in the stream's own seconds."""

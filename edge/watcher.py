@@ -169,8 +169,7 @@ def _follow(setup: Setup, track: TrackMemory | None, seen: Seen, look: Look) -> 
     score = seen.score if track is None else track.score + SCORE_SHARE * (seen.score - track.score)
     ground = _ground_m(setup, seen.xyxy, object_class, look)
     sample = Sample(media_s=look.media_s, xyxy=seen.xyxy, ground_m=ground, box_motion=seen.box_motion)
-    recent = [s for s in (track.samples if track else ()) if s.media_s > look.media_s - activity.WINDOW_S]
-    samples = (*recent, sample)
+    samples = activity.recent((*(track.samples if track else ()), sample), look.media_s)
     doing = activity.judge(samples, track.activity if track else "passing")
     sighting = _sighting(
         setup, track, seen, look, samples=samples, object_class=object_class, score=score, doing=doing

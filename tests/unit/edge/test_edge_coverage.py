@@ -151,3 +151,24 @@ def test_watched_seconds_are_never_more_than_there_were(ticks: list[tuple[float,
         assert r.watched_s <= r.state_s.get("streaming", 0.0) + 0.01
         assert r.longest_blind_s <= r.span_s
     assert sum(r.watched_s for r in records) <= total_s + 0.01
+
+
+def test_a_dozing_camera_is_watched_as_long_as_its_packets_are_kept() -> None:
+    """One look in two seconds: the minute that ends between two of them is watched in full; one whose packets stop is not."""
+    ledger = Ledger()
+
+    def doze(seconds: float, kept: int) -> None:
+        for k in range(round(seconds / 0.2)):
+            ledger.now += timedelta(seconds=0.2)
+            tick = Tick(now=ledger.now, dt_s=0.2, state=GOOD, looks=int(k % 10 == 5), kept=kept)
+            ledger.minute, closed = coverage.advance(ledger.minute, tick)
+            ledger.closed.extend(closed)
+
+    doze(120.0, kept=5)
+    assert [r.watched_s for r in ledger.records()] == pytest.approx([60.0, 60.0])
+    assert [r.looks for r in ledger.records()] == [30, 30]
+    for _ in range(round(60.0 / 0.2)):  # neither looks nor packets, and nobody has noticed yet
+        ledger.now += timedelta(seconds=0.2)
+        ledger.minute, closed = coverage.advance(ledger.minute, Tick(now=ledger.now, dt_s=0.2, state=GOOD))
+        ledger.closed.extend(closed)
+    assert ledger.records()[-1].watched_s == pytest.approx(0.0, abs=0.3)

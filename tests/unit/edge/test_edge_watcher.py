@@ -301,6 +301,14 @@ def test_a_refused_onset_is_told_at_the_next_look() -> None:
     assert kept[0].dwell_s > 4.8
 
 
+@pytest.mark.parametrize("every_s", [2.0, 2.2, 2.6])
+def test_a_dozing_camera_tells_of_a_machine_that_stands_there(every_s: float) -> None:
+    """It was there before the camera fell asleep, and stands within 5 m: 20 seconds later it is told, not never."""
+    _, told = drive(lambda _: (digger(motion=0.0),), 40.0, per_s=1 / every_s)
+    assert [e.phase for e in told][:1] == ["onset"]
+    assert 20.0 <= told[0].dwell_s <= 20.0 + 4 * every_s
+
+
 def test_a_machine_that_takes_over_the_track_of_a_parked_car_is_told() -> None:
     """The car stood there for ten minutes; the excavator that hides it must not inherit its silence."""
     parked = msgspec.structs.replace(digger(motion=0.0), class_name="car")
