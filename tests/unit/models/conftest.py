@@ -8,6 +8,6 @@ from importlib.util import find_spec
 
 collect_ignore = []
 if not (find_spec("torch") and find_spec("ultralytics")):
-    collect_ignore += ["test_training_loss.py", "test_parity_ultralytics.py"]
+    collect_ignore += ["test_training_loss.py", "test_training_revive.py", "test_parity_ultralytics.py"]
 if not find_spec("nncf"):
     collect_ignore += ["test_quantize_run.py"]
