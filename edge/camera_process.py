@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -39,8 +40,8 @@ from edge.reader import Reader
 from edge.rules import Place
 from edge.sources import Access
 from edge.telling import Shot, Teller
-from edge.tracking import ByteTracker, Raw
-from models.detector import Detector, ModelInfo
+from edge.tracking import ByteTracker, Raw, Tracker
+from models.detector import Detection, Detector, ModelInfo
 from models.registry import load
 from monitor.domain.events import CameraState, ModelRef
 from monitor.domain.geometry import Centreline
@@ -97,7 +98,6 @@ class CameraProcess:
         self._tracker = ByteTracker(self._camera.looks_per_s, self._camera.min_score)
         self._meter, self._gate = gate.MotionMeter(), gate.GateState()
         self._minder = Minder(job.camera, self._outbox, time.monotonic())
-        self._health = self._minder.health
         self._since = datetime.now(UTC)
         self._before: tuple[Luma, Luma] | None = None  # (full, small) of the look before
         self._seen_ranges: tuple[tuple[str, float, float], ...] | None = None
@@ -156,11 +156,11 @@ class CameraProcess:
         if frame is not None and frame.media_s < self._media_s:
             return  # a dozing camera's picture that late ones have overtaken
         luma, small = _planes(frame)
-        before_state = self._health.state
-        self._health = self._minder.look(
+        before_state = self._minder.health.state
+        self._minder.look(
             frame, now_s, self._reader.status, small=small, before=self._before[1] if self._before else None
         )
-        if self._health.state is not before_state:
+        if self._minder.health.state is not before_state:
             self._changed_state(before_state)
         if frame is None or luma is None or small is None:
             return
@@ -175,7 +175,9 @@ class CameraProcess:
             self._gate, moving_px, frame.media_s, empty=self._empty(), sparse=frame.sparse
         )
         # what was kept until the line broke is seen when the word on the line is out already
-        watching = watchdog.watches(self._health.state) or (frame.late and self._health.state in _BROKEN)
+        watching = watchdog.watches(self._minder.health.state) or (
+            frame.late and self._minder.health.state in _BROKEN
+        )
         if run and watching:
             self._detect(frame, luma)
         elif run:  # nobody looked: the next look that counts is due at once
@@ -192,12 +194,12 @@ class CameraProcess:
     def _changed_state(self, before: CameraState) -> None:
         self._since = datetime.now(UTC)
         self._due["beat"] = 0.0
-        log.info("camera_state", camera=self._camera.camera_id, state=str(self._health.state), was=str(before),
-                 reason=self._health.reason)  # fmt: skip
+        log.info("camera_state", camera=self._camera.camera_id, state=str(self._minder.health.state), was=str(before),
+                 reason=self._minder.health.reason)  # fmt: skip
         if self._minder.void != self._setup.void:  # moved, or registered again
             self._setup = msgspec.structs.replace(self._setup, void=self._minder.void)
             self._seen_ranges = None if self._minder.void is None else ()
-        if self._health.state is CameraState.ENDED:
+        if self._minder.health.state is CameraState.ENDED:
             self._state, told = watcher.close(self._state, datetime.now(UTC), _new_id)
             for emission in told:
                 self._teller.tell(emission, Shot(bgr=lambda: _no_picture()))
@@ -208,15 +210,9 @@ class CameraProcess:
         self._counts["detector_runs"] += 1
         self._found = sum(d.score >= self._camera.min_score for d in found)
         self._counts["detections"] += self._found
-        raw = [Raw(class_name=d.class_name, score=d.score, xyxy=d.xyxy) for d in found]
-        before = self._before[0] if self._before else None
-        objects = tuple(
-            watcher.Seen(
-                track_id=t.track_id, class_name=t.class_name, score=t.score, xyxy=t.xyxy,
-                box_motion=None if before is None else box_motion(luma, before, t.xyxy),
-            )
-            for t in self._tracker.update(raw, frame.media_s)
-        )  # fmt: skip
+        objects = followed(
+            self._tracker, found, frame.media_s, luma=luma, before=self._before[0] if self._before else None
+        )
         look = watcher.Look(media_s=frame.media_s, captured_at=frame.captured_at, frame_size_px=frame.size_px,
                             objects=objects)  # fmt: skip
         state_before = self._state
@@ -233,7 +229,8 @@ class CameraProcess:
         delta = {key: self._counts[key] - self._ticked[key] for key in self._counts}
         self._ticked = dict(self._counts)
         self._minute, closed = coverage.advance(
-            self._minute, coverage.Tick(now=datetime.now(UTC), dt_s=dt_s, state=self._health.state, **delta)
+            self._minute,
+            coverage.Tick(now=datetime.now(UTC), dt_s=dt_s, state=self._minder.health.state, **delta),
         )
         self._closing.extend(closed)
         if self._closing or now_s >= self._due["minute"]:
@@ -278,8 +275,8 @@ class CameraProcess:
     def _beat(self) -> None:
         info = self._detector.info
         beat = Beat(
-            camera_id=self._camera.camera_id, state=self._health.state, since=self._since,
-            reason=self._health.reason, frames=self._counts["frames"], looks=self._counts["looks"],
+            camera_id=self._camera.camera_id, state=self._minder.health.state, since=self._since,
+            reason=self._minder.health.reason, frames=self._counts["frames"], looks=self._counts["looks"],
             dropped=self._reader.slot.dropped,
             detector={"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend,
                       "trained_on": info.trained_on, "no_alarm": ", ".join(without_alarm(info))},
@@ -298,6 +295,20 @@ class CameraProcess:
         with contextlib.suppress(OutboxRefused, OSError):
             self._outbox.set_note(f"began:{self._camera.camera_id}", None)
         self._outbox.close()
+
+
+def followed(
+    tracker: Tracker, found: Sequence[Detection], media_s: float, *, luma: Luma, before: Luma | None
+) -> tuple[watcher.Seen, ...]:
+    """What a look's boxes are of, and how much moves in each since the look `before`; full pictures (H, W)."""
+    raw = [Raw(class_name=d.class_name, score=d.score, xyxy=d.xyxy) for d in found]
+    return tuple(
+        watcher.Seen(
+            track_id=t.track_id, class_name=t.class_name, score=t.score, xyxy=t.xyxy,
+            box_motion=None if before is None else box_motion(luma, before, t.xyxy),
+        )
+        for t in tracker.update(raw, media_s)
+    )  # fmt: skip
 
 
 def without_alarm(info: ModelInfo) -> tuple[str, ...]:

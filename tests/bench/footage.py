@@ -29,8 +29,8 @@ import msgspec
 import numpy as np
 
 from edge import gate, watcher
-from edge.activity import box_motion
-from edge.tracking import ByteTracker, Raw
+from edge.camera_process import followed
+from edge.tracking import ByteTracker
 from models.detector import Detector
 from models.eval.events.rates import poisson_interval
 from models.eval.events.truth import SHARED_CLIPS, Clip, read_truth
@@ -126,14 +126,7 @@ def watched(clip: Clip, path: Path, detector: Detector) -> Film:
         moves.append(moving_px >= gate.MOVING_PX)
         state, run = gate.decide(state, moving_px, media_s)
         if run:
-            raw = [Raw(class_name=d.class_name, score=d.score, xyxy=d.xyxy) for d in detector.detect(bgr)]
-            objects = tuple(
-                watcher.Seen(
-                    track_id=t.track_id, class_name=t.class_name, score=t.score, xyxy=t.xyxy,
-                    box_motion=None if before is None else box_motion(luma, before, t.xyxy),
-                )
-                for t in tracker.update(raw, media_s)
-            )  # fmt: skip
+            objects = followed(tracker, detector.detect(bgr), media_s, luma=luma, before=before)
             look = watcher.Look(
                 media_s=media_s, captured_at=NOON + timedelta(seconds=media_s), objects=objects,
                 frame_size_px=(bgr.shape[1], bgr.shape[0]),
