@@ -16,8 +16,10 @@ from edge import annotate, episodes
 from edge.episodes import Emission, Episode
 from edge.errors import EvidenceRefused, OutboxRefused
 from edge.evidence import POST_S, PRE_S, EvidenceStore, Kept
+from edge.evidence_queue import PendingEvidence
 from edge.frames import Bgr, PacketRing
-from edge.outbox import LossCounter, Outbox, PendingEvidence, SavedEpisode
+from edge.losses import LossCounter
+from edge.outbox import Outbox, SavedEpisode
 from edge.watcher import Setup
 from monitor.domain.events import ModelRef, Position, RiskEvent
 

@@ -18,7 +18,8 @@ import httpx
 import structlog
 
 from edge.errors import OutboxRefused, OutboxUnusable
-from edge.outbox import LONGEST_WAIT_S, PendingEvidence, SqliteOutbox
+from edge.evidence_queue import LONGEST_WAIT_S, PendingEvidence
+from edge.outbox import SqliteOutbox
 from monitor.domain.events import LossRecord
 
 CHUNK_BYTES: Final = 64 * 1024
@@ -91,7 +92,7 @@ class Uploader(threading.Thread):
 
     def _one(self, outbox: SqliteOutbox) -> bool:
         """Try one item that is due; whether there was one."""
-        items = outbox.due_evidence(self._now())
+        items = outbox.evidence.due(self._now())
         if not items:
             return False
         item = items[0]
@@ -99,13 +100,13 @@ class Uploader(threading.Thread):
         if outcome == "stored":
             # in this order: a kill in between leaves a file that nobody names and that the next start sweeps;
             # the other way round the entry would name a file that is gone, and be told as lost
-            outbox.evidence_done(item.ref.sha256)
+            outbox.evidence.done(item.ref.sha256)
             (self._folder / item.name).unlink(missing_ok=True)
             log.info("evidence_stored", sha256=item.ref.sha256, kind=item.ref.kind, bytes=item.ref.bytes)
         elif outcome == "damaged":
             self._give_up(outbox, item)
         else:
-            outbox.evidence_later(item.ref.sha256, self._now() + later_s(outcome, item.attempts))
+            outbox.evidence.later(item.ref.sha256, self._now() + later_s(outcome, item.attempts))
         if outcome != self._said and outcome not in ("stored", "not_announced"):
             log.warning("evidence_waits", reason=outcome, sha256=item.ref.sha256)
         self._said = outcome
@@ -163,9 +164,9 @@ class Uploader(threading.Thread):
                     sha256=item.ref.sha256, event_id=item.event_id, from_at=at, to_at=datetime.fromtimestamp(self._now(), UTC))
             )  # fmt: skip
         except OutboxRefused:
-            outbox.evidence_later(item.ref.sha256, self._now() + LONGEST_WAIT_S)
+            outbox.evidence.later(item.ref.sha256, self._now() + LONGEST_WAIT_S)
             return
-        outbox.evidence_lost(item.ref.sha256)
+        outbox.evidence.lost(item.ref.sha256)
         (self._folder / item.name).unlink(missing_ok=True)
 
 

@@ -160,7 +160,7 @@ class Worker:
         path = outbox_path(settings.data_dir)
         self._outbox = SqliteOutbox(path)
         store = EvidenceStore(evidence_dir(settings.data_dir))
-        store.sweep(self._outbox.evidence_names())
+        store.sweep(self._outbox.evidence.names())
         self._supervisor = Supervisor(jobs)
         self._publisher = Publisher(
             edge_id,

@@ -10,9 +10,40 @@ import msgspec
 from uuid_utils import uuid7
 
 from edge.errors import OutboxRefused
-from edge.outbox import LONGEST_WAIT_S, Make, PendingEvidence, Row, SavedEpisode, Summary, to_row
+from edge.evidence_queue import LONGEST_WAIT_S, PendingEvidence
+from edge.outbox import Make, Row, SavedEpisode, Summary, to_row
 from monitor.domain.events import Kind, Receipt
 from monitor.domain.numbers import Stored
+
+
+class MemoryEvidenceQueue:
+    """What waits for its upload, in a dict."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, tuple[PendingEvidence, float]] = {}
+        self.stored = 0
+
+    def add(self, item: PendingEvidence) -> bool:
+        """Whether it is new."""
+        new = item.ref.sha256 not in self.items
+        if new:
+            self.items[item.ref.sha256] = (item, 0.0)
+        return new
+
+    def due(self, now: float, limit: int = 1) -> tuple[PendingEvidence, ...]:
+        due = [item for item, at in self.items.values() if at <= now or at > now + LONGEST_WAIT_S]
+        return tuple(sorted(due, key=lambda i: (i.ref.kind == "clip", i.announced_at)))[:limit]
+
+    def later(self, sha256: str, next_try_at: float) -> None:
+        item, _ = self.items[sha256]
+        self.items[sha256] = (msgspec.structs.replace(item, attempts=item.attempts + 1), next_try_at)
+
+    def done(self, sha256: str) -> None:
+        if self.items.pop(sha256, None) is not None:
+            self.stored += 1
+
+    def lost(self, sha256: str) -> None:
+        self.items.pop(sha256, None)
 
 
 class MemoryOutbox:
@@ -26,8 +57,7 @@ class MemoryOutbox:
         self._counts: Counter[str] = Counter()
         self._episodes: dict[tuple[str, str], bytes] = {}
         self._minutes: dict[tuple[str, datetime], bytes] = {}
-        self._evidence: dict[str, tuple[PendingEvidence, float]] = {}
-        self._stored = 0
+        self.evidence = MemoryEvidenceQueue()
         self._through = 0
 
     @property
@@ -50,8 +80,7 @@ class MemoryOutbox:
         self._counts[row.kind.value] += 1
         self.save_episodes(episodes)
         for item in evidence:
-            if item.ref.sha256 not in self._evidence:
-                self._evidence[item.ref.sha256] = (item, 0.0)
+            if self.evidence.add(item):
                 self._counts[f"evidence:{item.ref.kind}"] += 1
         if close_minute is not None:
             self._minutes.pop(close_minute, None)
@@ -91,21 +120,6 @@ class MemoryOutbox:
         self._through = max(self._through, receipt.stored_through)
         return len(covered)
 
-    def due_evidence(self, now: float, limit: int = 1) -> tuple[PendingEvidence, ...]:
-        due = [item for item, at in self._evidence.values() if at <= now or at > now + LONGEST_WAIT_S]
-        return tuple(sorted(due, key=lambda i: (i.ref.kind == "clip", i.announced_at)))[:limit]
-
-    def evidence_later(self, sha256: str, next_try_at: float) -> None:
-        item, _ = self._evidence[sha256]
-        self._evidence[sha256] = (msgspec.structs.replace(item, attempts=item.attempts + 1), next_try_at)
-
-    def evidence_done(self, sha256: str) -> None:
-        if self._evidence.pop(sha256, None) is not None:
-            self._stored += 1
-
-    def evidence_lost(self, sha256: str) -> None:
-        self._evidence.pop(sha256, None)
-
     def summary(self) -> Summary:
         return Summary(
             epoch=self._epoch,
@@ -114,8 +128,8 @@ class MemoryOutbox:
             evidence_announced={
                 k.removeprefix("evidence:"): n for k, n in self._counts.items() if k.startswith("evidence:")
             },
-            evidence_stored=self._stored,
+            evidence_stored=self.evidence.stored,
             unreceipted=len(self.rows),
-            evidence_pending=len(self._evidence),
+            evidence_pending=len(self.evidence.items),
             stored_through=self._through,
         )

@@ -21,14 +21,16 @@ import httpx
 import msgspec
 import structlog
 
-from edge import outbox as edge_outbox
+from edge import evidence_queue as edge_queue
 from edge import publisher as edge_publisher
 from edge import uploader as edge_uploader
 from edge.errors import EvidenceRefused, OutboxRefused, OutboxUnusable
 from edge.evidence import EvidenceStore
+from edge.evidence_queue import PendingEvidence
 from edge.job import evidence_dir, outbox_path
+from edge.losses import LossCounter
 from edge.orphans import ORPHAN, die_with_parent
-from edge.outbox import LossCounter, Make, PendingEvidence, SavedEpisode, SqliteOutbox
+from edge.outbox import Make, SavedEpisode, SqliteOutbox
 from edge.publisher import MqttAccess
 from edge.uploader import Uploader
 from monitor.domain.events import Numbered, RiskEvent, WatchRecord
@@ -50,7 +52,7 @@ SHORTER: Final[tuple[tuple[Any, str, float], ...]] = (
     (edge_uploader, "UNUSABLE_S", 0.05),
     (edge_publisher, "UNUSABLE_S", 0.05),
     (edge_uploader, "LONGEST_WAIT_S", 2.0),
-    (edge_outbox, "LONGEST_WAIT_S", 2.0),
+    (edge_queue, "LONGEST_WAIT_S", 2.0),
 )
 #: A minute of this run.
 MINUTE_S: Final = 0.25
@@ -133,7 +135,7 @@ def worker(job: Job, life: int) -> None:
 
     try:
         own, store = open_outbox(), EvidenceStore(evidence_dir(job.data_dir))
-        store.sweep(own.evidence_names())
+        store.sweep(own.evidence.names())
     except (OutboxUnusable, OSError) as exc:  # a full disk: the worker ends, and is started again
         structlog.get_logger().error("worker_ended", error=str(exc))
         sys.exit(UNUSABLE)

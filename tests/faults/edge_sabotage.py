@@ -5,15 +5,14 @@ Each breaks one promise: nothing durable is lost, nothing is told twice, no numb
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import paho.mqtt.client as mqtt
 
-from edge.errors import OutboxRefused
-from edge.outbox import Make, PendingEvidence, Row, SavedEpisode, SqliteOutbox, to_row
+from edge.evidence_queue import PendingEvidence
+from edge.outbox import Make, Row, SavedEpisode, SqliteOutbox, to_row
 from edge.publisher import Publisher
 from monitor.domain.events import Receipt
 
@@ -74,20 +73,12 @@ class _EpisodeLater(SqliteOutbox):
 class _NumberFirst(SqliteOutbox):
     def append(self, make: Make, *, episodes: Sequence[SavedEpisode] = (), evidence: Sequence[PendingEvidence] = (),
                close_minute: tuple[str, datetime] | None = None) -> Row:  # fmt: skip
-        try:
-            with self._writing(self._db):
-                seq = int(self._meta("last_seq")) + 1
-                self._db.execute("UPDATE meta SET value = ? WHERE key = 'last_seq'", (str(seq),))
-            row = to_row(make(self.epoch, seq), seq)
-            with self._writing(self._db):
-                self._db.execute("INSERT INTO numbered VALUES (?, ?, ?, ?, ?, ?)",
-                                 (seq, row.kind.value, row.topic, row.payload, row.sha256, row.onset))  # fmt: skip
-                self._count(row.kind.value)
-                self._write_episodes(episodes)
-                self._write_evidence(evidence)
-                if close_minute is not None:
-                    self._db.execute("DELETE FROM watch_open WHERE camera_id = ? AND minute = ?",
-                                     (close_minute[0], close_minute[1].isoformat()))  # fmt: skip
-        except sqlite3.Error as exc:
-            raise OutboxRefused(str(exc)) from exc
+        def take() -> int:
+            seq = int(self.file.meta("last_seq")) + 1
+            self.file.set_meta("last_seq", seq)
+            return seq
+
+        seq = self.file.write("no number was taken", take)
+        row = to_row(make(self.epoch, seq), seq)
+        self.file.write("nothing was kept", lambda: self._keep(row, episodes, evidence, close_minute))
         return row

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from edge.evidence import EvidenceStore
-from edge.outbox import PendingEvidence, SqliteOutbox
+from edge.evidence_queue import PendingEvidence
+from edge.outbox import SqliteOutbox
 from edge.publisher import MqttAccess, Publisher
 from edge.uploader import Uploader
 from monitor.domain.events import EvidenceRef, sha256_hex
@@ -282,8 +283,8 @@ def test_files_that_no_event_names_are_swept_and_named_ones_stay(tmp_path: Path)
     item = announce(outbox, store, b"named")
     store.keep_jpeg(b"orphan", "snapshot_clean")
     (store.folder / "x.part").write_bytes(b"half")
-    assert store.sweep(outbox.evidence_names()) == 0
-    assert store.sweep(outbox.evidence_names(), now=time.time() + 1000) == 2
+    assert store.sweep(outbox.evidence.names()) == 0
+    assert store.sweep(outbox.evidence.names(), now=time.time() + 1000) == 2
     assert [p.name for p in store.folder.iterdir()] == [item.name]
 
 

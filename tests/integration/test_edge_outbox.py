@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.errors import OutboxRefused, OutboxUnusable
-from edge.outbox import LossCounter, Outbox, PendingEvidence, SavedEpisode, SqliteOutbox
+from edge.evidence_queue import PendingEvidence
+from edge.losses import LossCounter
+from edge.outbox import Outbox, SavedEpisode, SqliteOutbox
 from monitor.domain.events import EvidenceRef, LossRecord, Receipt, decode_numbered, sha256_hex
 from tests.doubles.edge_things import NOON, event
 from tests.doubles.outbox import MemoryOutbox
@@ -126,12 +128,12 @@ def test_evidence_waits_until_it_is_done_snapshots_first(outbox: Outbox) -> None
     """Snapshots go before clips; a try that failed waits for its time; the same bytes are announced once."""
     put(outbox, evidence=[item("clip", "clip", 1.0), item("a", "snapshot_clean", 2.0)])
     put(outbox, evidence=[item("a", "snapshot_clean", 3.0)])
-    assert [i.ref.sha256 for i in outbox.due_evidence(10.0, 5)] == ["a", "clip"]
-    outbox.evidence_later("a", 20.0)
-    assert [i.ref.sha256 for i in outbox.due_evidence(10.0, 5)] == ["clip"]
-    assert outbox.due_evidence(20.0)[0].attempts == 1
-    outbox.evidence_done("a")
-    outbox.evidence_lost("clip")
+    assert [i.ref.sha256 for i in outbox.evidence.due(10.0, 5)] == ["a", "clip"]
+    outbox.evidence.later("a", 20.0)
+    assert [i.ref.sha256 for i in outbox.evidence.due(10.0, 5)] == ["clip"]
+    assert outbox.evidence.due(20.0)[0].attempts == 1
+    outbox.evidence.done("a")
+    outbox.evidence.lost("clip")
     summary = outbox.summary()
     assert summary.evidence_announced == {"clip": 1, "snapshot_clean": 1}
     assert (summary.evidence_stored, summary.evidence_pending) == (1, 0)
@@ -199,9 +201,9 @@ def test_what_a_full_disk_refused_is_told_once_it_can_be(tmp_path: Path) -> None
     "step",
     [
         lambda o: o.apply_receipt(receipt(o, 1)),
-        lambda o: o.evidence_later("a", 1.0),
-        lambda o: o.evidence_done("a"),
-        lambda o: o.evidence_lost("a"),
+        lambda o: o.evidence.later("a", 1.0),
+        lambda o: o.evidence.done("a"),
+        lambda o: o.evidence.lost("a"),
         lambda o: o.set_note("k", "v"),
         lambda o: o.save_minute("c", NOON, b"1"),
     ],
@@ -283,3 +285,22 @@ def test_kill_9_of_several_writers_leaves_no_gap_and_no_duplicate(tmp_path: Path
         numbers = [int(e.rsplit("-", 1)[1]) for e in events.values() if e.rsplit("-", 1)[0] == me]
         assert outbox.episodes(me) == (str(max(numbers)).encode(),), "episode and message are one transaction"
     assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_an_outbox_of_an_older_version_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Made by the version before this file was split: numbers, backlog, evidence, episodes and notes are all there."""
+    path = tmp_path / "o.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "data" / "outbox-2026-11.sql").read_text(encoding="utf-8"))
+    old.close()
+    outbox = SqliteOutbox(path)
+    assert outbox.epoch == "01a22b7a-bfb1-73e6-95fa-cf764212ebf1"
+    assert [row.seq for row in outbox.unreceipted(10)] == [4, 3, 5, 6]
+    assert [i.name for i in outbox.evidence.due(600.0, 5)] == [f"{'a' * 64}.jpg", f"{'b' * 64}.mp4"]
+    assert (outbox.episodes("c"), outbox.minutes("c")) == ((b'{"running":1}',), (b"minute",))
+    assert outbox.note("began:c") == "noted"
+    assert put(outbox, evidence=[item("c" * 64, "clip")]) == 7
+    assert outbox.apply_receipt(receipt(outbox, 7)) == 5
+    outbox.evidence.done("b" * 64)
+    summary = outbox.summary()
+    assert (summary.evidence_announced, summary.evidence_pending) == ({"clip": 2, "snapshot_clean": 1}, 2)

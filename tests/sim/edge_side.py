@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from edge import watcher
+from edge.evidence_queue import PendingEvidence
 from edge.ground import ground_of
-from edge.outbox import PendingEvidence
 from edge.rules import Place
 from edge.uploader import Outcome, later_s
 from monitor.domain.assets import Camera, City
@@ -212,12 +212,12 @@ class SimEdge:
         if not self.alive:
             return
         now = self.utc().timestamp()
-        for item in self.outbox.due_evidence(now):
+        for item in self.outbox.evidence.due(now):
             outcome = self._upload(item)
             if outcome == "stored":
-                self.outbox.evidence_done(item.ref.sha256)
+                self.outbox.evidence.done(item.ref.sha256)
             else:
-                self.outbox.evidence_later(item.ref.sha256, now + later_s(outcome, item.attempts))
+                self.outbox.evidence.later(item.ref.sha256, now + later_s(outcome, item.attempts))
         if self.outbox.summary().evidence_pending:
             self._uploading = True
             self._agenda.after(UPLOAD_S, self._upload_round)

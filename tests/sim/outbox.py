@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
-from edge.outbox import Make, PendingEvidence, Row, SavedEpisode
+from edge.evidence_queue import PendingEvidence
+from edge.outbox import Make, Row, SavedEpisode
 from monitor.domain.events import RiskEvent
 from tests.doubles.outbox import MemoryOutbox
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from psycopg import OperationalError
 
-from edge.outbox import PendingEvidence
+from edge.evidence_queue import PendingEvidence
 from edge.uploader import Outcome
 from tests.sim import invariants, scene
 from tests.sim.broker import Broker
