@@ -25,7 +25,7 @@ from uuid_utils import uuid7
 from edge import coverage, episodes, gate, watchdog, watcher
 from edge.activity import box_motion
 from edge.decoding import Wish
-from edge.errors import CalibrationVoid, OutboxRefused
+from edge.errors import OutboxRefused
 from edge.evidence import EvidenceStore
 from edge.frames import Frame, Luma
 from edge.ground import Ground, ground_of
@@ -45,6 +45,7 @@ from models.detector import Detection, Detector, ModelInfo
 from models.registry import load
 from monitor.domain.events import CameraState, ModelRef
 from monitor.domain.geometry import Centreline
+from monitor.domain.ground.errors import CalibrationVoid
 from monitor.domain.violations import rules_for
 
 BEAT_S: Final = 0.5

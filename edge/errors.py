@@ -44,9 +44,5 @@ class SourceEnded(SourceError):
     """A file or folder was played to its end. Final for this run."""
 
 
-class CalibrationVoid(EdgeError):
-    """A camera's ground points do not give a ground plane. Final; says why and what to do."""
-
-
 class EvidenceRefused(EdgeError):
     """Evidence could not be written durably, usually because the disk is full. Retryable."""

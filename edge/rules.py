@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 from shapely.geometry import Point, Polygon
 
-from edge.ground import GroundFix
 from models.footprint import FOOTPRINTS
 from monitor.domain.assets import Camera, Hca, PictureZone, Pipeline
 from monitor.domain.events import NoFix
 from monitor.domain.geometry import Centreline, LocalFrame, probability_within
+from monitor.domain.ground.fix import GroundFix
 from monitor.domain.levels import HcaGrade
 from monitor.domain.risk import Facts, Risk, grade
 from monitor.domain.violations import Activity, Rule

@@ -18,10 +18,11 @@ import numpy as np
 from edge import activity, episodes
 from edge.activity import Sample
 from edge.episodes import Emission, Episode, Judged, Moment
-from edge.ground import Ground, GroundFix
+from edge.ground import Ground
 from edge.rules import Match, Place, Sighting, beside, graded, ignored, is_night, matches
 from monitor.domain.assets import Camera
 from monitor.domain.events import NoFix
+from monitor.domain.ground.fix import GroundFix
 from monitor.domain.violations import Activity, Rule, rules_for
 
 Box = tuple[float, float, float, float]

@@ -28,6 +28,7 @@ from monitor.domain.assets import (
     Hca,
     Lens,
     LonLat,
+    Mast,
     Member,
     PictureZone,
     Pipeline,
@@ -108,13 +109,17 @@ def weights_of(risk: RiskSection | None) -> Weights:
 
 
 def calibration_version(camera: CameraSection) -> str:
-    """Names a survey by what it says: the same points give the same version, 'none' without points."""
-    if not camera.ground_points:
+    """Names a survey or a mast by what it says: the same points give the same version, 'none' without either."""
+    if camera.mast is not None:
+        survey = camera.model_dump(include={"mast", "frame_size_px", "position"})
+    elif camera.ground_points:
+        survey = camera.model_dump(include={"ground_points", "frame_size_px", "survey_sigma_m"})
+    else:
         return "none"
-    survey = camera.model_dump(include={"ground_points", "frame_size_px", "survey_sigma_m"})
     if camera.lens is not None:
         survey["lens"] = camera.lens.model_dump()
-    return "survey-" + hashlib.sha256(json.dumps(survey, sort_keys=True).encode()).hexdigest()[:12]
+    kind = "survey" if camera.mast is None else "mast"
+    return f"{kind}-" + hashlib.sha256(json.dumps(survey, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _pair(point: list[float]) -> LonLat:
@@ -134,6 +139,7 @@ def _camera(camera: CameraSection, around: Surroundings) -> Camera:
         ground_points=tuple(
             GroundPoint(pixel=_pair(g.pixel), lonlat=_pair(g.lonlat)) for g in camera.ground_points
         ),
+        mast=None if camera.mast is None else Mast(**camera.mast.model_dump()),
         calibration_version=calibration_version(camera), survey_sigma_m=camera.survey_sigma_m,
         lens=None if camera.lens is None else Lens(**camera.lens.model_dump()),
         zones=tuple(_zone(zone) for zone in camera.zones),

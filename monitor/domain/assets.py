@@ -64,6 +64,29 @@ class Lens(Asset, frozen=True, kw_only=True):
     cy: float | None = None
 
 
+class Mast(Asset, frozen=True, kw_only=True):
+    """Where a camera looks to, in place of surveyed points: over level ground, from the camera's `position`.
+
+    The sigmas are 1-sigma errors. As shipped they are what one person reaches with a tape, the inclinometer and
+    compass of a phone and a position read off a map.
+    """
+
+    height_m: float
+    #: of the optical axis: clockwise from true north, and below the horizon
+    pan_deg: float
+    tilt_deg: float
+    #: clockwise as seen from behind the camera
+    roll_deg: float = 0.0
+    #: between the middle of the picture's left border and of its right one
+    hfov_deg: float
+    height_sigma_m: float = 0.2
+    pan_sigma_deg: float = 3.0
+    tilt_sigma_deg: float = 0.5
+    roll_sigma_deg: float = 0.5
+    hfov_sigma_deg: float = 2.0
+    position_sigma_m: float = 2.0
+
+
 class PictureZone(Asset, frozen=True, kw_only=True):
     """A polygon drawn in the picture, for rules that need no distance."""
 
@@ -89,6 +112,8 @@ class Camera(Asset, frozen=True, kw_only=True):
     position: LonLat | None = None
     frame_size_px: tuple[int, int] | None = None
     ground_points: tuple[GroundPoint, ...] = ()
+    #: in place of ground points
+    mast: Mast | None = None
     calibration_version: str = "none"
     #: 1-sigma error of the survey itself
     survey_sigma_m: float = 0.1

@@ -28,10 +28,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.errors import CalibrationVoid
-from edge.ground import FOOT_SIGMA_PX, FOOT_SIGMA_SHARE, Ground, GroundFix, radius_68_m
+from edge.ground import FOOT_SIGMA_PX, FOOT_SIGMA_SHARE, Ground
 from monitor.domain.assets import Camera, GroundPoint, Lens
 from monitor.domain.geometry import LocalFrame
+from monitor.domain.ground.errors import CalibrationVoid
+from monitor.domain.ground.fix import GroundFix, radius_68_m
 from tests.doubles.lens_camera import SIZE_PX, Array, LensCamera, a_camera, seen_places, survey
 
 COUNTS = tuple(range(4, 13))

@@ -1,7 +1,7 @@
 """A camera with a real lens over level ground, drawn by OpenCV: the truth for the ground projection.
 
 Its lens is OpenCV's own (Brown-Conrady, `cv2.projectPoints`) with two radial coefficients and an axis that
-does not meet the picture's middle: not the model that `edge.homography` estimates, so that the proof shows
+does not meet the picture's middle: not the model that `monitor.domain.ground.homography` estimates, so that the proof shows
 what a model costs that is not quite the lens.
 """
 

@@ -6,13 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from edge.lens import Distortion
 from hcawatch.config.checks.lines import lonlat_faults
 from hcawatch.config.checks.look import Look
 from hcawatch.config.faults import Fault
 from hcawatch.config.schema import CameraSection, GroundPointSection
-from monitor.domain.assets import Lens
+from monitor.domain.assets import Lens, Mast
 from monitor.domain.geometry import Centreline, LocalFrame
+from monitor.domain.ground.errors import CalibrationVoid
+from monitor.domain.ground.lens import Distortion
+from monitor.domain.ground.mast import MastPlane
 
 MIN_GROUND_POINTS: Final = 4
 FAR_M: Final = 1000.0
@@ -28,13 +30,14 @@ def check(look: Look) -> Iterator[Fault]:
         path = ("cameras", index)
         if camera.position is not None:
             yield from lonlat_faults(look, camera.position, (*path, "position"))
-        needs_frame = [key for key in ("ground_points", "zones", "lens") if getattr(camera, key)]
+        needs_frame = [key for key in ("ground_points", "mast", "zones", "lens") if getattr(camera, key)]
         if needs_frame and camera.frame_size_px is None and look.ok(*path, "frame_size_px"):
             yield look.fault("frame_size_missing", *path, needs_frame[0])
         if needs_frame in ([], ["lens"]) and look.ok(*path, "ground_points") and look.ok(*path, "zones"):
             yield look.fault("camera_blind", *path)
         yield from _lens(look, index, camera)
         yield from _ground_points(look, index, camera)
+        yield from _mast(look, index, camera)
         for n in range(len(camera.zones)):
             yield from _zone(look, index, camera, n)
         yield from _far_from_site(look, index, camera)
@@ -51,6 +54,24 @@ def _lens(look: Look, index: int, camera: CameraSection) -> Iterator[Fault]:
     corners = [(0.0, 0.0), (float(width), 0.0), (0.0, float(height)), (float(width), float(height))]
     if not np.isfinite(lens.ideal(np.array(corners))[0]).all():
         yield look.fault("lens_folds", "cameras", index, "lens")
+
+
+def _mast(look: Look, index: int, camera: CameraSection) -> Iterator[Fault]:
+    path = ("cameras", index, "mast")
+    if camera.mast is None or not look.ok(*path):
+        return
+    if camera.ground_points:
+        yield look.fault("mast_and_points", *path)
+    if camera.position is None and look.ok("cameras", index, "position"):
+        yield look.fault("mast_without_position", *path)
+    if camera.frame_size_px is None or camera.ground_points:
+        return
+    size_px = camera.frame_size_px[0], camera.frame_size_px[1]
+    lens = None if camera.lens is None else Lens(**camera.lens.model_dump())
+    try:
+        MastPlane(Mast(**camera.mast.model_dump()), size_px, lens)
+    except CalibrationVoid:
+        yield look.fault("mast_sees_no_ground", *path)
 
 
 def _ground_points(look: Look, index: int, camera: CameraSection) -> Iterator[Fault]:

@@ -56,6 +56,15 @@ PLACES: dict[str, T] = {
         "Check k1, k2 and f_px: f_px is in pixels of frame_size_px, and wide lenses need their k2.",
         "按此镜头参数，画面角落无法对应到任何方向，该处目标没有地面定位",
         "请检查 k1、k2 和 f_px：f_px 以 frame_size_px 的像素为单位，广角镜头需要填写 k2。", "warning"),
+    "mast_and_points": T(
+        "a mast and ground points both say where the picture's ground is", "Keep one: ground points are the more exact.",
+        "mast 和 ground_points 都在说明画面地面的位置", "请只保留一种：地面控制点更精确。"),
+    "mast_without_position": T(
+        "a mast without the camera's position is nowhere", "Add `position: [longitude, latitude]` to the camera.",
+        "只有 mast 而没有摄像机位置，无法定位", "请为摄像机添加 `position: [经度, 纬度]`。"),
+    "mast_sees_no_ground": T(
+        "a camera that looks to there shows no ground whose distance its errors leave certain", "Check tilt_deg (below the horizon), roll_deg and hfov_deg.",
+        "按此朝向，画面中没有距离可确定的地面", "请检查 tilt_deg（水平线以下的俯角）、roll_deg 和 hfov_deg。"),
     "ground_point_far": T(
         "the ground point is {distance} m from the camera", "Within 1000 m a position can be trusted; correct the point or the camera's position.",
         "控制点距摄像机 {distance} m", "1000 m 以内的定位才可信；请更正控制点或摄像机位置。"),
@@ -69,9 +78,9 @@ PLACES: dict[str, T] = {
         "摄像机距高后果区“{site}” {distance} m", "请更正其位置或 site。", "warning"),
     "camera_blind": T(
         "the camera has neither ground points nor zones, so no violation can be decided from its picture",
-        "Give at least 4 ground_points (for distances) or a zone drawn in the picture.",
+        "Give at least 4 ground_points or a mast (for distances), or a zone drawn in the picture.",
         "摄像机既没有地面控制点也没有区域，无法据其画面判定违规",
-        "请填写至少 4 个 ground_points（用于距离），或在画面中绘制区域。", "warning"),
+        "请填写至少 4 个 ground_points 或 mast（用于距离），或在画面中绘制区域。", "warning"),
     "polygon_short": T(
         "a zone needs at least 3 corners, found {found}", "Give its corners in order as [x, y] pixels.",
         "区域至少需要 3 个顶点，现有 {found} 个", "请按顺序填写顶点像素 [x, y]。"),

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edge.errors import CalibrationVoid
-from edge.ground import Ground, GroundFix, radius_68_m
+from edge.ground import Ground
 from models.footprint import FOOTPRINTS
 from monitor.domain.assets import GroundPoint
 from monitor.domain.events import NoFix
 from monitor.domain.geometry import Centreline
+from monitor.domain.ground.errors import CalibrationVoid
+from monitor.domain.ground.fix import GroundFix, radius_68_m
 from tests.doubles.edge_things import FRAME, Pinhole, pipeline
 
 CAMERAS = st.builds(

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from edge.errors import CalibrationVoid
-from edge.ground import Ground, GroundFix
-from edge.homography import HORIZON_W
-from edge.lens import Brown, Distortion
+from edge.ground import Ground
 from monitor.domain.assets import Camera, GroundPoint, Lens
 from monitor.domain.events import NoFix
 from monitor.domain.geometry import Centreline
+from monitor.domain.ground.errors import CalibrationVoid
+from monitor.domain.ground.fix import GroundFix
+from monitor.domain.ground.homography import HORIZON_W, Homography
+from monitor.domain.ground.lens import Brown, Distortion
 from tests.doubles.edge_things import FRAME, NAME, pipeline
 from tests.doubles.lens_camera import SIZE_PX, Array, LensCamera, a_camera, seen_places, survey
 
@@ -208,8 +209,9 @@ def test_a_fix_is_below_the_horizon_with_a_true_covariance(
     xx, xy, yy = fix.cov_m2
     assert xx > 0
     assert xx * yy - xy * xy > 0
+    assert isinstance(ground.plane, Homography)
     assert ground.plane.scale_w(*at_px) > HORIZON_W
-    assert ground.plane.pixel(fix.east_m, fix.north_m) == pytest.approx(tuple(at_px), abs=0.05)
+    assert ground.plane.pixels(np.array([[fix.east_m, fix.north_m]]))[0] == pytest.approx(at_px, abs=0.05)
 
 
 def test_the_seen_range_follows_the_lens() -> None:

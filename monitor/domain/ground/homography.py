@@ -14,9 +14,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import CalibrationVoid
-from edge.lens import CALIBRATED, Distortion
+from shapely import contains_xy, prepare
+from shapely.geometry import MultiPoint
+from shapely.geometry.base import BaseGeometry
+
 from monitor.domain.assets import Lens
+from monitor.domain.events import NoFix
+from monitor.domain.ground.errors import CalibrationVoid, Refusal
+from monitor.domain.ground.lens import CALIBRATED, Distortion
 
 Array = NDArray[np.float64]
 
@@ -24,6 +29,9 @@ Array = NDArray[np.float64]
 CLICK_SIGMA_PX: Final = 1.0
 #: Scale w (1 at the middle of the surveyed points) below which a pixel counts as at the horizon.
 HORIZON_W: Final = 0.02
+#: How far out, in deviations of a normal one, a survey's sum of squares is one that chance hardly gives.
+ONE_IN_A_HUNDRED: Final = 2.326
+ONE_IN_TEN_THOUSAND: Final = 3.719
 _ROUNDS: Final = 40
 #: Where the search begins, as steps of 1 sigma from what is assumed of a1: straight lines bend either way.
 _STARTS: Final = (0.0, -2.0, 1.0)
@@ -35,6 +43,9 @@ BEYOND_LENS: Final = (
     "the lens, as given, shows nothing at one of the surveyed pixels; check k1, k2 and f_px, "
     "which belong to frame_size_px"
 )
+#: The surveyed hull is enlarged by this share of its size (square root of its area) in the picture.
+HULL_MARGIN: Final = 0.25
+LEAST_POINTS: Final = 4
 #: Points spread less than this across than along count as lying on one line.
 LEAST_SPREAD: Final = 0.02
 
@@ -61,14 +72,15 @@ class Homography:
         Raises:
             CalibrationVoid: the points don't determine a plane that the camera sees from one side.
         """
-        if len(pixels) < 4:
-            raise CalibrationVoid(f"a ground plane needs at least 4 surveyed points, there are {len(pixels)}")
-        _check_spread(pixels)
-        _check_spread(ground_m)
+        if len(pixels) < LEAST_POINTS:
+            few = f"a ground plane needs at least {LEAST_POINTS} surveyed points, there are {len(pixels)}"
+            raise CalibrationVoid(few, Refusal.TOO_FEW)
+        _check_spread(pixels, Refusal.ONE_LINE_PICTURE)
+        _check_spread(ground_m, Refusal.ONE_LINE_GROUND)
         self._lens, self._assumed, self._doubt = Distortion.of(frame_size_px, lens)
         straight, _, _ = self._lens.ideal(pixels)
         if not np.isfinite(straight).all():
-            raise CalibrationVoid(BEYOND_LENS)
+            raise CalibrationVoid(BEYOND_LENS, Refusal.BEYOND_LENS)
         self._to_unit, self._unit_px = _normaliser(straight)
         self._ground_scale = max(float(np.ptp(ground_m, axis=0).max()), 1e-6)
         self._ground_middle = ground_m.mean(axis=0)
@@ -77,12 +89,14 @@ class Homography:
         self._h, self._lens, self._cov = self._fit(pixels, target, sigma)
         self._check(pixels)
         self._inverse = np.linalg.inv(self._h)
+        self.area = area_of(pixels)
+        prepare(self.area)
 
     def _check(self, pixels: Array) -> None:
         w = self._unit(self._lens, pixels)[0] @ self._h[2, :2] + self._h[2, 2]
         good = np.isfinite(self._h).all() and np.isfinite(self._cov).all() and np.isfinite(w).all()
         if not good or (w <= HORIZON_W).any() or abs(np.linalg.det(self._h)) < 1e-9:
-            raise CalibrationVoid(SWAPPED)
+            raise CalibrationVoid(SWAPPED, Refusal.NO_PLANE)
 
     def _unit(self, lens: Distortion, pixels: Array) -> tuple[Array, Array, Array]:
         """Normalised pixels (n, 2) without distortion, derivatives by pixel (n, 2, 2), a1 and a2 (n, 2, 2)."""
@@ -107,11 +121,11 @@ class Homography:
             if best is not None and best[0] < _likely_cost(len(pixels)):
                 break
         if best is None:
-            raise CalibrationVoid(SWAPPED)
+            raise CalibrationVoid(SWAPPED, Refusal.NO_PLANE)
         cost, params, cov = best
-        if cost > _likely_cost(
-            len(pixels)
-        ):  # worse clicks, or ground that isn't flat: the error is what it shows
+        self.cost, self.free = cost, max(2 * len(pixels) - 8, 0)
+        if cost > _likely_cost(len(pixels)):
+            # worse clicks, or ground that isn't flat: the error is what it shows
             cov = cov * cost / max(2 * len(pixels) - 8, 1)
         return np.append(params[:8], 1.0).reshape(3, 3), self._lens.with_coefficients(params[8:]), cov
 
@@ -166,6 +180,11 @@ class Homography:
         cost = float((off[:, None, :] @ weight @ off[:, :, None]).sum() + lens_off @ lens_off)
         return cost, normal, pull, weight
 
+    @property
+    def contradicts(self) -> bool:
+        """The points fit worse than clicks and survey, as stated, would let one survey in ten thousand."""
+        return self.free > 0 and self.cost > _likely_cost(self.free // 2 + 4, ONE_IN_TEN_THOUSAND)
+
     def scale_w(self, x_px: float, y_px: float) -> float:
         """Positive below the horizon, 0 on it; 1 at the middle of the points; NaN where the lens has no way."""
         unit, _, _ = self._unit(self._lens, np.array([[x_px, y_px]]))
@@ -188,25 +207,38 @@ class Homography:
         length = float(np.hypot(*step))
         return np.asarray(step / length if length > 0 else np.zeros(2))
 
-    def pixel(self, east_m: float, north_m: float) -> tuple[float, float] | None:
-        """The pixel of a ground point; None if it lies behind the camera or outside what the lens shows."""
-        target = (np.array([east_m, north_m]) - self._ground_middle) / self._ground_scale
-        x, y, w = self._inverse @ np.append(target, 1.0)
-        # w of the inverse is 1 / w of the way there, up to the determinant's sign
-        if w == 0 or (self._h[2] @ np.array([x / w, y / w, 1.0])) <= HORIZON_W:
-            return None
-        straight = np.array([[x / w, y / w]]) * self._unit_px + self._to_unit
-        x_px, y_px = self._lens.picture(straight)[0]
-        return (float(x_px), float(y_px)) if np.isfinite(x_px) else None
+    def pixels(self, ground_m: Array) -> Array:
+        """Pixels (n, 2) of ground points (n, 2); NaN for those behind the camera or outside what the lens shows."""
+        target = (ground_m - self._ground_middle) / self._ground_scale
+        back = np.column_stack([target, np.ones(len(target))]) @ self._inverse.T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unit = back[:, :2] / back[:, 2:]
+            # whether there is ground is asked on the way there: up to its sign, w of the inverse is only 1 / w
+            ahead = unit @ self._h[2, :2] + self._h[2, 2] > HORIZON_W
+        straight = np.where(ahead[:, None], unit, np.nan) * self._unit_px + self._to_unit
+        return self._lens.picture(straight)
+
+    def refusal(self, x_px: float, y_px: float) -> NoFix | None:
+        """Why that pixel has no place on the ground, or None if it has."""
+        w = self.scale_w(x_px, y_px)
+        if np.isnan(w):
+            return NoFix.BEYOND_LENS
+        if w <= HORIZON_W:
+            return NoFix.ABOVE_HORIZON
+        return None if contains_xy(self.area, x_px, y_px) else NoFix.OUTSIDE_SURVEY
+
+    def trusted(self, pixels: Array) -> NDArray[np.bool_]:
+        """(n,) whether pixels that show ground lie where the survey speaks of it."""
+        return np.asarray(contains_xy(self.area, pixels[:, 0], pixels[:, 1]))
 
 
-def _likely_cost(points: int) -> float:
+def _likely_cost(points: int, deviations: float = ONE_IN_A_HUNDRED) -> float:
     """Sum of squared residuals, each by its sigma, that one fit in a hundred exceeds, if the errors are as stated.
 
     Chi-squared with two equations a point and two for the lens, less ten parameters; Wilson and Hilferty (1931).
     """
     free = max(2 * points - 8, 1)
-    return free * float(1 - 2 / (9 * free) + 2.326 * np.sqrt(2 / (9 * free))) ** 3
+    return free * float(1 - 2 / (9 * free) + deviations * np.sqrt(2 / (9 * free))) ** 3
 
 
 def _normaliser(points: Array) -> tuple[Array, float]:
@@ -215,13 +247,19 @@ def _normaliser(points: Array) -> tuple[Array, float]:
     return middle, spread
 
 
-def _check_spread(points: Array) -> None:
+def area_of(pixels: Array) -> BaseGeometry:
+    """Where in the picture a survey is trusted: between its points (n, 2), and a margin around."""
+    hull = MultiPoint(pixels).convex_hull
+    return hull.buffer(HULL_MARGIN * np.sqrt(hull.area))
+
+
+def _check_spread(points: Array, line: Refusal) -> None:
     """CalibrationVoid if the points are (nearly) one point or lie on one line."""
     _, spread, _ = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)
     if spread[0] < 1e-6:
-        raise CalibrationVoid("all surveyed points are the same pixel or place")
+        raise CalibrationVoid("all surveyed points are the same pixel or place", Refusal.SAME)
     if spread[1] < LEAST_SPREAD * spread[0]:
-        raise CalibrationVoid("the surveyed points lie on one line; survey points around the area")
+        raise CalibrationVoid("the surveyed points lie on one line; survey points around the area", line)
 
 
 def _dlt(unit: Array, target: Array) -> Array:

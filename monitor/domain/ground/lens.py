@@ -3,7 +3,7 @@
 Two layers, both radial about the optical axis. A lens that was calibrated is Brown-Conrady's, in OpenCV's
 meaning of k1 and k2 (Brown 1966; `cv2.projectPoints`). What is not known of a lens is a division model
 (Fitzgibbon, Simultaneous linear estimation of multiple view geometry and lens distortion, 2001) with two
-coefficients, which `edge.homography` estimates with the ground plane; it needs no focal length and has a
+coefficients, which `homography` estimates with the ground plane; it needs no focal length and has a
 closed form where it is used most, from the picture to the ground.
 
     ideal = axis + (pixel - axis) * brown(r) / (1 + a1 r² + a2 r⁴),  r = |pixel - axis| / half the picture's diagonal
@@ -96,10 +96,14 @@ class Distortion:
         axis_px = x_px if lens.cx is None else lens.cx, y_px if lens.cy is None else lens.cy
         return cls(axis_px, half_diagonal_px, CALIBRATED[0], lens), *CALIBRATED
 
+    @property
+    def axis_px(self) -> tuple[float, float]:
+        """Where the optical axis meets the picture."""
+        return float(self._axis[0]), float(self._axis[1])
+
     def with_coefficients(self, coefficients: Array) -> Distortion:
         """The same lens with other a1 and a2."""
-        axis = float(self._axis[0]), float(self._axis[1])
-        return Distortion(axis, self._radius_px, coefficients, self._lens, self._brown)
+        return Distortion(self.axis_px, self._radius_px, coefficients, self._lens, self._brown)
 
     def _radial(self, r: Array) -> tuple[Array, Array, Array]:
         """Ideal radius for radii as seen, its derivative by the radius and by a1, a2 (…, 2)."""
