@@ -13,13 +13,12 @@ import numpy as np
 from models.footprint import FOOTPRINTS
 from monitor.domain.assets import Camera
 from monitor.domain.events import NoFix
-from monitor.domain.ground.fix import CameraGround, GroundFix
+from monitor.domain.ground.fix import FOOT_SIGMA_PX, CameraGround, GroundFix
 from monitor.domain.ground.lens import Array
 
 Box = tuple[float, float, float, float]
 
-#: 1-sigma error of a box's bottom edge: a constant, and a share of the box's height.
-FOOT_SIGMA_PX: Final = 2.0
+#: 1-sigma error of a box's bottom edge: a constant, and this share of the box's height.
 FOOT_SIGMA_SHARE: Final = 0.02
 #: A box cut off by the side of the picture: how far its middle may be off, as a share of its height.
 CUT_SIGMA_SHARE: Final = 0.35

@@ -121,17 +121,38 @@ class LensSection(Section):
 
 
 class MastSection(Section):
-    height_m: float = Field(gt=0.5, le=500, description="of the lens above the ground that it looks at, which has to be level")
+    height_m: float = Field(
+        gt=0.5, le=500, description="of the lens above the ground that it looks at, which has to be level"
+    )
     pan_deg: float = Field(ge=-360, le=360, description="where it looks to, clockwise from true north")
     tilt_deg: float = Field(ge=0, le=90, description="of the optical axis below the horizon")
-    roll_deg: float = Field(default=0.0, ge=-45, le=45, description="clockwise as seen from behind the camera")
-    hfov_deg: float = Field(ge=2, le=150, description="angle of view from the left border of the picture to the right one")
-    height_sigma_m: float = Field(default=0.2, gt=0, le=50, description="1-sigma error; as shipped by tape or laser")
-    pan_sigma_deg: float = Field(default=3.0, gt=0, le=30, description="1-sigma error; as shipped by a phone's compass")
-    tilt_sigma_deg: float = Field(default=0.5, gt=0, le=30, description="1-sigma error; as shipped by a phone's inclinometer")
-    roll_sigma_deg: float = Field(default=0.5, gt=0, le=30, description="1-sigma error; as shipped by a phone's inclinometer")
-    hfov_sigma_deg: float = Field(default=2.0, gt=0, le=30, description="1-sigma error; as shipped off a data sheet")
-    position_sigma_m: float = Field(default=2.0, gt=0, le=100, description="1-sigma error of each coordinate of position; as shipped off a map")
+    roll_deg: float = Field(
+        default=0.0, ge=-45, le=45, description="clockwise as seen from behind the camera"
+    )
+    hfov_deg: float = Field(
+        ge=2, le=150, description="angle of view from the left border of the picture to the right one"
+    )
+    height_sigma_m: float = Field(
+        default=0.2, gt=0, le=50, description="1-sigma error; as shipped by tape or laser"
+    )
+    pan_sigma_deg: float = Field(
+        default=3.0, gt=0, le=30, description="1-sigma error; as shipped by a phone's compass"
+    )
+    tilt_sigma_deg: float = Field(
+        default=0.5, gt=0, le=30, description="1-sigma error; as shipped by a phone's inclinometer"
+    )
+    roll_sigma_deg: float = Field(
+        default=0.5, gt=0, le=30, description="1-sigma error; as shipped by a phone's inclinometer"
+    )
+    hfov_sigma_deg: float = Field(
+        default=2.0, gt=0, le=30, description="1-sigma error; as shipped off a data sheet"
+    )
+    position_sigma_m: float = Field(
+        default=2.0,
+        gt=0,
+        le=100,
+        description="1-sigma error of each coordinate of position; as shipped off a map",
+    )
 
 
 class ZoneSection(Section):
@@ -164,7 +185,8 @@ class CameraSection(Section):
         default=[], max_length=1000, description="surveyed points: at least 4, or none"
     )
     mast: MastSection | None = Field(
-        default=None, description="height and direction over level ground, in place of ground points; needs position"
+        default=None,
+        description="height and direction over level ground, in place of ground points; needs position",
     )
     survey_sigma_m: float = Field(default=0.1, gt=0, le=100, description="1-sigma error of the survey")
     lens: LensSection | None = Field(

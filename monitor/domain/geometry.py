@@ -98,6 +98,17 @@ class Centreline(msgspec.Struct, frozen=True):
                 return lon1 + share * (lon2 - lon1), lat1 + share * (lat2 - lat1)
         return self.vertices[-1]
 
+    def beside(self, chainage_m: float, offset_m: float) -> LonLat:
+        """The point `offset_m` to the right (negative: left) of the line at a chainage; where `locate` finds it."""
+        first, last = self.chainages_m[0], self.chainages_m[-1]
+        wanted = max(first, min(last, chainage_m))
+        i = next(i for i in range(len(self.vertices) - 1) if wanted <= self.chainages_m[i + 1])
+        at = self.at(wanted)
+        frame = LocalFrame(at)
+        (ax, ay), (bx, by) = frame.to_en_m(self.vertices[i]), frame.to_en_m(self.vertices[i + 1])
+        length = math.hypot(bx - ax, by - ay) or 1.0
+        return frame.to_lonlat(((by - ay) / length * offset_m, -(bx - ax) / length * offset_m))
+
     def between(self, from_m: float, to_m: float) -> tuple[LonLat, ...]:
         """The part of the line between two chainages, end points included."""
         inner = [v for v, c in zip(self.vertices, self.chainages_m, strict=True) if from_m < c < to_m]

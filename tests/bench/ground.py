@@ -13,7 +13,12 @@ of errors inside the stated radius; 0.68 is honest, more is cautious) are of all
 `no_fix_share` says how many got none (not between the surveyed points or near them). `projection` leaves
 the detector out: exact feet, and the plane's own stated error. The same, `with_lens`: a calibrated lens in
 the configuration. `peer` is cv2.findHomography on the same clicks, asked for the same boxes as we answered;
-it states no error. Brackets are 95 % intervals from 500 drawings of the cameras with replacement.
+it states no error.
+
+`mast` has no surveyed point: a pan-tilt-height model, each of its values off by the error that the configuration
+takes for granted (`monitor.domain.assets.Mast`: tape, a phone's inclinometer and compass, a position off a map).
+`mast_instruments` is the same by somebody with a level, a GNSS receiver, a bearing to a landmark and a calibrated
+lens. They are no part of the aims: what they reach is what they reach. Brackets are 95 % intervals from 500 drawings of the cameras with replacement.
 """
 
 import argparse
@@ -28,16 +33,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge.ground import FOOT_SIGMA_PX, FOOT_SIGMA_SHARE, Ground
-from monitor.domain.assets import Camera, GroundPoint, Lens
+from edge.ground import FOOT_SIGMA_SHARE, Ground
+from monitor.domain.assets import Camera, GroundPoint, Lens, Mast
 from monitor.domain.geometry import LocalFrame
 from monitor.domain.ground.errors import CalibrationVoid
-from monitor.domain.ground.fix import GroundFix, radius_68_m
+from monitor.domain.ground.fix import FOOT_SIGMA_PX, GroundFix, radius_68_m
 from tests.doubles.lens_camera import SIZE_PX, Array, LensCamera, a_camera, seen_places, survey
 
 COUNTS = tuple(range(4, 13))
 CAMERAS, QUICK_CAMERAS = 60, 12
 PEOPLE = 20
+#: 1-sigma errors of a mast measured with instruments; those of a phone are the shipped ones
+INSTRUMENTS = {"height_sigma_m": 0.05, "pan_sigma_deg": 0.3, "tilt_sigma_deg": 0.1, "roll_sigma_deg": 0.1,
+               "hfov_sigma_deg": 0.5, "position_sigma_m": 0.1}  # fmt: skip
 SURVEY_SIGMA_M, CLICK_SIGMA_PX = 0.1, 1.0
 PERSON_M, PERSON_WIDTH = 1.75, 0.4
 FRAME = LocalFrame((121.5, 31.2))
@@ -75,6 +83,7 @@ def main() -> int:
         rng = np.random.default_rng(points)
         for number in range(cameras):
             void += not watch(sides, points * 1000 + number, points, rng)
+            watch_masts(sides, points * 1000 + number)
         if not given.json:
             print(f"{points} points: {cameras} cameras drawn", file=sys.stderr)
     found = figures(sides, void / (len(COUNTS) * cameras)) | {"cameras": len(COUNTS) * cameras, "aims": AIMS}
@@ -123,6 +132,46 @@ def watch(sides: Sides, number: int, points: int, rng: np.random.Generator) -> b
         if sides["ours"][-1].error_m is not None:
             sides["peer"].append(replace(blank, error_m=math.dist(theirs, truth)))
     return True
+
+
+def watch_masts(sides: Sides, number: int) -> None:
+    """The same question to two masts that somebody measured."""
+    rng = np.random.default_rng((7, number))
+    camera = a_camera(rng)
+    people = seen_places(camera, rng, PEOPLE)
+    feet = camera.pixels(people)
+    heads = camera.pixels(np.column_stack([people, np.full(len(people), PERSON_M)]))
+    off = rng.normal(0.0, 1.0, feet.shape)
+    for side, sigmas, lens in (("mast", {}, None), ("mast_instruments", INSTRUMENTS, lens_of(camera))):
+        try:
+            ground = Ground(on_mast(camera, rng, sigmas, lens))
+        except CalibrationVoid:
+            continue
+        for truth, foot, head, error in zip(people, feet, heads, off, strict=True):
+            height_px = foot[1] - head[1] if np.isfinite(head[1]) else foot[1]
+            asked = foot + error * (FOOT_SIGMA_PX + FOOT_SIGMA_SHARE * height_px)
+            if camera.in_picture(asked[None])[0]:
+                error_m, stated_m = located(ground, asked, height_px, truth)
+                sides[side].append(Answer(camera=number, points=0, lens=bend_of(camera), distance_m=math.hypot(*truth),
+                                          error_m=error_m, stated_m=stated_m))  # fmt: skip
+
+
+def on_mast(
+    camera: LensCamera, rng: np.random.Generator, sigmas: dict[str, float], lens: Lens | None
+) -> Camera:
+    """The camera as somebody measured it: every value off by its own 1-sigma error."""
+    said = Mast(height_m=camera.height_m, pan_deg=camera.azimuth_deg, tilt_deg=camera.tilt_deg,
+                roll_deg=camera.roll_deg, hfov_deg=camera.hfov_deg, **sigmas)  # fmt: skip
+    values = {
+        name: getattr(said, name) + rng.normal(0.0, getattr(said, f"{name.rpartition('_')[0]}_sigma_{unit}"))
+        for name in ("height_m", "pan_deg", "tilt_deg", "roll_deg", "hfov_deg")
+        for unit in (name.rpartition("_")[2],)
+    }
+    east_m, north_m = rng.normal(0.0, said.position_sigma_m, 2)
+    position = FRAME.to_lonlat((float(east_m), float(north_m)))
+    mast = Mast(**{**sigmas, **values})
+    return Camera(camera_id="c", edge_id="e", site_id="s", name={}, source="drawn", frame_size_px=SIZE_PX,
+                  lens=lens, position=position, mast=mast)  # fmt: skip
 
 
 def configured(clicked: Array, measured: Array, lens: Lens | None = None) -> Camera:
@@ -183,14 +232,23 @@ def figures(sides: Sides, void_share: float) -> dict[str, Any]:
         "survey_refused_share": round(void_share, 4),
         "by_points": grouped(ours, lambda answer: str(answer.points)),
         "by_lens": grouped(ours, lambda answer: answer.lens),
-        "by_distance_m": grouped(ours, lambda a: "0-25" if a.distance_m < 25 else "25-50" if a.distance_m < 50 else "50-100"),
+        "by_distance_m": grouped(ours, distance_of),
         "projection": summary(sides["projection"], interval=True)
         | {"by_points": grouped(sides["projection"], lambda answer: str(answer.points))},
         "with_lens": summary(sides["with_lens"])
         | {"by_points": grouped(sides["with_lens"], lambda answer: str(answer.points))},
+        **{
+            side: summary(sides[side], interval=True) | {"by_distance_m": grouped(sides[side], distance_of)}
+            for side in ("mast", "mast_instruments")
+        },
         "peer": {"name": f"cv2.findHomography {cv2.__version__}", **summary(sides["peer"])}
         | {"by_points": grouped(sides["peer"], lambda answer: str(answer.points))},
     }  # fmt: skip
+
+
+def distance_of(answer: Answer) -> str:
+    """A group by distance from the camera."""
+    return "0-25" if answer.distance_m < 25 else "25-50" if answer.distance_m < 50 else "50-100"
 
 
 def grouped(answers: list[Answer], key: Callable[[Answer], str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcawatch.config.checks.picture import leaves_a_line
+from monitor.domain.ground.survey import leaves_a_line
 
 Array = NDArray[np.float64]
 

@@ -15,11 +15,10 @@ from monitor.domain.geometry import Centreline, LocalFrame
 from monitor.domain.ground.errors import CalibrationVoid
 from monitor.domain.ground.lens import Distortion
 from monitor.domain.ground.mast import MastPlane
+from monitor.domain.ground.survey import flatness, leaves_a_line
 
 MIN_GROUND_POINTS: Final = 4
 FAR_M: Final = 1000.0
-#: points within this share of their extent lie on one line
-FLAT: Final = 0.01
 
 Point = tuple[float, float]
 
@@ -126,24 +125,6 @@ def _collinear(look: Look, points: list[GroundPointSection], *path: str | int) -
         yield look.fault("ground_points_collinear", *path, where="on the ground", where_zh="在地面上")
 
 
-def leaves_a_line(points: Sequence[Point]) -> bool:
-    """Whether all points, or all but one, lie on one line: then no unique plane fits them."""
-    return any(_flatness([*points[:n], *points[n + 1 :]]) < FLAT for n in range(len(points)))
-
-
-def _flatness(points: Sequence[Point]) -> float:
-    """Spread across the best line over spread along it, 0 for a line, 1 for a disc."""
-    n = len(points)
-    mx, my = sum(p[0] for p in points) / n, sum(p[1] for p in points) / n
-    xx = sum((p[0] - mx) ** 2 for p in points)
-    yy = sum((p[1] - my) ** 2 for p in points)
-    xy = sum((p[0] - mx) * (p[1] - my) for p in points)
-    middle, radius = (xx + yy) / 2, math.hypot((xx - yy) / 2, xy)
-    if middle + radius <= 0:
-        return 0.0
-    return math.sqrt(max(0.0, middle - radius) / (middle + radius))
-
-
 def _zone(look: Look, index: int, camera: CameraSection, n: int) -> Iterator[Fault]:
     path = ("cameras", index, "zones", n, "polygon_px")
     corners = [(corner[0], corner[1]) for corner in camera.zones[n].polygon_px]
@@ -151,7 +132,7 @@ def _zone(look: Look, index: int, camera: CameraSection, n: int) -> Iterator[Fau
         yield from _outside(look, camera, list(corner), "polygon_outside_frame", *path, m)
     if len(corners) < 3:
         yield look.fault("polygon_short", *path, found=len(corners))
-    elif _flatness(corners) == 0.0 or (abs(_area(corners)) < 1e-9 and len(corners) == 3):
+    elif flatness(corners) == 0.0 or (abs(_area(corners)) < 1e-9 and len(corners) == 3):
         yield look.fault("polygon_flat", *path)
     elif crosses_itself(corners):
         yield look.fault("polygon_crossing", *path)

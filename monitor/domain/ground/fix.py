@@ -22,6 +22,8 @@ from monitor.domain.ground.homography import Homography
 from monitor.domain.ground.lens import Array
 from monitor.domain.ground.mast import MastPlane
 
+#: 1-sigma error of the pixel at which something stands, as far as it does not depend on its size.
+FOOT_SIGMA_PX: Final = 2.0
 #: Centreline is sampled this finely when asking which part of it is seen, and no further than this.
 SEEN_STEP_M: Final = 1.0
 SEEN_WITHIN_M: Final = 1000.0

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
 from shapely import contains_xy, prepare
 from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry

@@ -58,28 +58,29 @@ class MastPlane:
         axis_x, axis_y = lens.axis_px
         rim, _, _ = lens.ideal(np.array([[0.0, axis_y], [float(size_px[0]), axis_y]]))
         focal_px = float(rim[1, 0] - rim[0, 0]) / 2 / math.tan(math.radians(hfov_deg) / 2)
-        to_ray = np.array([[1 / focal_px, 0, -axis_x / focal_px], [0, 1 / focal_px, -axis_y / focal_px], [0, 0, 1.0]])
+        to_ray = np.array(
+            [[1 / focal_px, 0, -axis_x / focal_px], [0, 1 / focal_px, -axis_y / focal_px], [0, 0, 1.0]]
+        )
         rays = rotation(pan_deg, tilt_deg, roll_deg).T @ to_ray
         falls = -rays[2]
         return np.stack([height_m * rays[0] + east_m * falls, height_m * rays[1] + north_m * falls, falls])  # fmt: skip
 
-    def _seen(self, x_px: float, y_px: float) -> Array:
-        """Homogeneous ground (19, 3) of a pixel: as given, then with each value more and less by its sigma."""
-        ideal = np.concatenate([lens.ideal(np.array([[x_px, y_px]]))[0] for lens in self._lenses])
-        rays = np.column_stack([ideal, np.ones(len(ideal))])[self._lens_of]
-        return np.asarray((self._views @ rays[:, :, None])[:, :, 0])
+    def _seen(self, pixels: Array) -> Array:
+        """Homogeneous ground (19, n, 3) of pixels (n, 2): as given, then each value more and less by its sigma."""
+        ideal = np.stack([lens.ideal(pixels)[0] for lens in self._lenses])
+        rays = np.concatenate([ideal, np.ones((*ideal.shape[:2], 1))], axis=2)[self._lens_of]
+        return np.asarray(rays @ self._views.transpose(0, 2, 1))
 
     def refusal(self, x_px: float, y_px: float) -> NoFix | None:
         """Why that pixel has no place on the ground, or None if it has."""
-        falls = self._seen(x_px, y_px)[:, 2]
-        if not np.isfinite(falls).all():
-            return NoFix.BEYOND_LENS
-        sigma = float(np.hypot.reduce((falls[1:10] - falls[10:]) / 2))
-        return None if falls[0] > max(_TINY, HORIZON_SIGMAS * sigma) else NoFix.ABOVE_HORIZON
+        pixel = np.array([[x_px, y_px]])
+        if self.trusted(pixel)[0]:
+            return None
+        return NoFix.ABOVE_HORIZON if np.isfinite(self._seen(pixel)).all() else NoFix.BEYOND_LENS
 
     def ground(self, x_px: float, y_px: float, pixel_cov: Array) -> tuple[Array, Array]:
         """Ground point (2,) in metres and its covariance (2, 2) in m², for a pixel with covariance in px²."""
-        seen = self._seen(x_px, y_px)
+        seen = self._seen(np.array([[x_px, y_px]]))[:, 0]
         places = seen[:, :2] / seen[:, 2:]
         by_value = (places[1:10] - places[10:]) / 2  # each already times its sigma
         _, by_pixel, _ = self._lenses[0].ideal(np.array([[x_px, y_px]]))
@@ -102,7 +103,10 @@ class MastPlane:
 
     def trusted(self, pixels: Array) -> NDArray[np.bool_]:
         """(n,) whether pixels have a place."""
-        return np.array([self.refusal(float(x), float(y)) is None for x, y in pixels], dtype=np.bool_)
+        falls = self._seen(pixels)[:, :, 2]
+        sigma = np.sqrt((((falls[1:10] - falls[10:]) / 2) ** 2).sum(axis=0))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(falls[0] > np.maximum(_TINY, HORIZON_SIGMAS * sigma))
 
 
 def rotation(pan_deg: float, tilt_deg: float, roll_deg: float) -> Array:
