@@ -106,6 +106,11 @@ REASONS: dict[str, Text] = {
     "recalled": _t("recalled", "已召回"),
     "went_dark": _t("did not answer", "未响应"),
     "dismissed": _t("alert dismissed", "告警已排除"),
+    # why an edge had to throw something away
+    "damaged_or_missing": _t("damaged on the edge's disk, or gone", "边缘设备磁盘上的文件损坏或丢失"),
+    "disk_share": _t("more waited than its share of the edge's disk holds", "待传证据超出边缘设备磁盘配额"),
+    "disk_full": _t("the edge's disk was full", "边缘设备磁盘已满"),
+    "outbox_full": _t("the edge's disk was full to the last", "边缘设备磁盘完全写满"),
     # outcomes
     "rectified": _t("confirmed and rectified", "属实，已整改"),
     "referred": _t("referred to enforcement", "移送执法"),

@@ -46,3 +46,15 @@ class SourceEnded(SourceError):
 
 class EvidenceRefused(EdgeError):
     """Evidence could not be written durably, usually because the disk is full. Retryable."""
+
+
+class PartHopeless(EdgeError):
+    """A thread without which nothing reaches the centre dies again and again. The worker ends, to be started anew."""
+
+    def __init__(self, part: str, fault: str) -> None:
+        super().__init__(f"the {part} died again and again: {fault}")
+        self.part, self.fault = part, fault
+
+
+class NetworkThreadGone(EdgeError):
+    """The MQTT client's own thread died: its connection moves nothing any more. The publisher is made anew."""

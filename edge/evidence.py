@@ -18,6 +18,7 @@ import av
 
 from edge.errors import EvidenceRefused
 from edge.frames import Packet, PacketRing
+from edge.shedding import floor_bytes
 from monitor.domain.events import EvidenceRef, sha256_hex
 
 PRE_S: Final = 5.0
@@ -86,6 +87,10 @@ class EvidenceStore:
         return EvidenceRef(sha256=digest, kind="clip", bytes=size, content_type=content_type), digest + suffix
 
     def _part(self, stem: str, suffix: str = "") -> Path:
+        """Where a file is written first; EvidenceRefused if it would take the room that messages need."""
+        disk = os.statvfs(self.folder)
+        if disk.f_bavail * disk.f_frsize < floor_bytes(disk.f_blocks * disk.f_frsize):
+            raise EvidenceRefused("the disk is nearly full: what is left is for numbered messages")
         return self.folder / f"{stem}-{os.getpid()}-{time.monotonic_ns()}.part{suffix}"
 
     def _settle(self, part: Path, name: str) -> None:

@@ -1,27 +1,13 @@
-"""Structured logs on standard error, the same in the worker and in each camera's process."""
+"""Logs of the worker and of each camera's process: as all others' (`monitor.logs`), once in a process."""
 
 from __future__ import annotations
 
-import logging
-import sys
-
 import structlog
+
+from monitor.logs import set_up_logs
 
 
 def configure() -> None:
-    """Set structlog up once; whoever configured it before is left alone."""
-    if structlog.is_configured():
-        return
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "event", "camera"], bool_as_flag=False
-            ),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    """Set them up, unless whoever started this process has."""
+    if not structlog.is_configured():
+        set_up_logs()

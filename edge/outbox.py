@@ -94,6 +94,10 @@ class Outbox(Protocol):
         """Number and keep one message with all that belongs to it; OutboxRefused if nothing was kept."""
         ...
 
+    def give_up(self, sha256: str, make: Make) -> Row | None:
+        """Number the record that this evidence is given up, and forget it; None if it has left meanwhile."""
+        ...
+
     def save_episodes(self, episodes: Sequence[SavedEpisode]) -> None:
         """Save states that changed without a message."""
         ...
@@ -152,13 +156,34 @@ class SqliteOutbox:
         """Number and keep one message with all that belongs to it; OutboxRefused if nothing was kept."""
 
         def number() -> Row:
-            seq = int(self.file.meta("last_seq")) + 1
-            row = to_row(make(self.epoch, seq), seq)
-            self.file.set_meta("last_seq", seq)
+            row = self._number(make)
             self._keep(row, episodes, evidence, close_minute)
             return row
 
         return self.file.write("nothing was numbered", number)
+
+    def give_up(self, sha256: str, make: Make) -> Row | None:
+        """Number the record that this evidence is given up, and forget it; None if it has left meanwhile.
+
+        One transaction: a kill leaves neither a second record nor evidence that is named and told as lost.
+        OutboxRefused if nothing was numbered: then it is still named.
+        """
+
+        def number() -> Row | None:
+            if not self.evidence.remove(sha256):
+                return None
+            row = self._number(make)
+            self._keep(row, (), (), None)
+            return row
+
+        return self.file.write("no loss was numbered", number)
+
+    def _number(self, make: Make) -> Row:
+        """The message under the next number, inside a transaction."""
+        seq = int(self.file.meta("last_seq")) + 1
+        row = to_row(make(self.epoch, seq), seq)
+        self.file.set_meta("last_seq", seq)
+        return row
 
     def _keep(
         self,
@@ -199,10 +224,12 @@ class SqliteOutbox:
 
     def save_minute(self, camera_id: str, minute: datetime, state: bytes) -> None:
         """Save a camera's running minute without a sync."""
-        with self.file.or_refused("the running minute could not be saved"):
-            self._quick.execute(
-                "INSERT OR REPLACE INTO watch_open VALUES (?, ?, ?)", (camera_id, minute.isoformat(), state)
-            )
+        row = (camera_id, minute.isoformat(), state)
+        self.file.write(
+            "the running minute could not be saved",
+            lambda: self._quick.execute("INSERT OR REPLACE INTO watch_open VALUES (?, ?, ?)", row),
+            synced=False,
+        )
 
     def minutes(self, camera_id: str) -> tuple[bytes, ...]:
         """Minutes of a camera that were saved and not closed, oldest first."""
@@ -266,9 +293,8 @@ class SqliteOutbox:
         return self.file.changes()
 
     def summary(self) -> Summary:
-        """Highest number, counts by kind, and what still waits."""
-        self._db.execute("BEGIN")
-        try:
+        """Highest number, counts by kind, and what still waits; OutboxRefused if the disk can't be read."""
+        with self.file.or_refused("it could not be summed up"), self.file.reading():
             counts = {str(k): int(n) for k, n in self._db.execute("SELECT kind, count FROM counts")}
             (waiting,) = self._db.execute("SELECT count(*) FROM numbered").fetchone()
             (pending,) = self._db.execute("SELECT count(*) FROM evidence").fetchone()
@@ -284,8 +310,6 @@ class SqliteOutbox:
                 evidence_pending=int(pending),
                 stored_through=int(self.file.meta("stored_through")),
             )
-        finally:
-            self._db.execute("COMMIT")
 
     def close(self) -> None:
         """Close the file."""

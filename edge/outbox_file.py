@@ -1,7 +1,8 @@
 """The one file that outbox and evidence queue share: SQLite with WAL and full sync.
 
 Holds the schema and what a transaction is; says a full or failing disk as one error that callers wait out.
-What stands in the tables is the matter of `edge.outbox` and `edge.evidence_queue`.
+What stands in the tables is the matter of `edge.outbox` and `edge.evidence_queue`. When the disk is full
+a piece of the reserve that lies beside the file is given back, and the transaction is tried again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final, TypeVar
 from uuid_utils import uuid7
 
 from edge.errors import OutboxRefused, OutboxUnusable
+from edge.reserve import PIECE_BYTES, Reserve
 
 _SCHEMA: Final = (
     """CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID""",
@@ -36,6 +38,12 @@ _SCHEMA: Final = (
       name TEXT NOT NULL, event_id TEXT NOT NULL, camera_id TEXT NOT NULL, announced_at REAL NOT NULL,
       attempts INTEGER NOT NULL DEFAULT 0, next_try_at REAL NOT NULL DEFAULT 0) WITHOUT ROWID""",
 )
+#: columns that came later, by table; with a default, so that an older version still writes
+_LATER: Final = {"evidence": ("episode_id TEXT NOT NULL DEFAULT ''", "level TEXT NOT NULL DEFAULT ''")}
+#: what SQLite answers on a full disk: no room for a page, or for the memory that its processes share
+_FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+#: of a piece of the reserve: as much again goes to the log
+_CLAIM_BYTES: Final = PIECE_BYTES // 2 - 32 * 1024
 
 #: how long a writer waits for another process's transaction, seconds
 _BUSY_S: Final = 20.0
@@ -52,14 +60,14 @@ class OutboxFile:
         Raises:
             OutboxUnusable: the file can't be made, opened, or is not an outbox.
         """
-        self.path = path
+        self.path, self._reserve = path, Reserve(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             #: syncs each transaction: what it says is kept survives a power cut
-            self.db = self._connect("FULL")
+            self.db = self._with_reserve(lambda: self._connect("FULL"))
             #: for what may cost its last second in a power cut
-            self.quick = self._connect("NORMAL")
-            self._prepare()
+            self.quick = self._with_reserve(lambda: self._connect("NORMAL"))
+            self._with_reserve(self._prepare)
         except (OSError, sqlite3.Error) as exc:
             raise OutboxUnusable(
                 f"the outbox {path} can't be used: {exc}. Check that the folder is writable and not full; "
@@ -71,12 +79,19 @@ class OutboxFile:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {synchronous}")
         db.execute("PRAGMA wal_autocheckpoint = 400")
+        # what is forgotten need not be overwritten: that costs writes, and room on a full disk
+        db.execute("PRAGMA secure_delete = OFF")
         return db
 
     def _prepare(self) -> None:
         with _transaction(self.db):
             for statement in _SCHEMA:
                 self.db.execute(statement)
+            for table, columns in _LATER.items():
+                there = {row[1] for row in self.db.execute(f"PRAGMA table_info({table})")}
+                for column in columns:
+                    if column.split()[0] not in there:
+                        self.db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
             self.db.execute("INSERT OR IGNORE INTO meta VALUES ('epoch', ?)", (str(uuid7()),))
             self.db.execute("INSERT OR IGNORE INTO meta VALUES ('last_seq', '0'), ('stored_through', '0'),"
                             " ('evidence_stored', '0')")  # fmt: skip
@@ -91,10 +106,46 @@ class OutboxFile:
             step: writes through `db`, or through `quick` if not `synced`.
 
         Raises:
-            OutboxRefused: nothing was written, usually because the disk is full.
+            OutboxRefused: nothing was written, usually because the disk is full and the reserve is used up.
         """
-        with self.or_refused(refused), _transaction(self.db if synced else self.quick):
-            return step()
+
+        def once() -> _Result:
+            with _transaction(self.db if synced else self.quick):
+                return step()
+
+        with self.or_refused(refused):
+            return self._with_reserve(once)
+
+    def _with_reserve(self, step: Callable[[], _Result]) -> _Result:
+        """Do it; on a full disk again in the room that the log's pages leave, then in that of the reserve."""
+        for room in (self._checkpoint, self._claim, self._claim):
+            try:
+                return step()
+            except sqlite3.Error as exc:
+                if exc.sqlite_errorcode not in _FULL or not room():
+                    raise
+        return step()
+
+    def _checkpoint(self) -> bool:
+        """Move what the log holds into the file, as far as there is room, so that the log begins anew."""
+        with contextlib.suppress(sqlite3.Error, AttributeError):  # there may be no connection yet
+            self.db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return True
+
+    def _claim(self) -> bool:
+        """Turn a piece of the reserve into free pages of the file and of its log; False if none is left.
+
+        At once: whoever filled the disk may still be writing, and would take what is only free.
+        """
+        if not self._reserve.give_back():
+            return False
+        with contextlib.suppress(sqlite3.Error, AttributeError):  # the step itself may still find room
+            with _transaction(self.db):
+                self.db.execute("INSERT OR REPLACE INTO meta VALUES ('claim', zeroblob(?))", (_CLAIM_BYTES,))
+            self._checkpoint()
+            with _transaction(self.db):
+                self.db.execute("DELETE FROM meta WHERE key = 'claim'")
+        return self._checkpoint()
 
     @contextlib.contextmanager
     def or_refused(self, what: str) -> Iterator[None]:
@@ -103,6 +154,16 @@ class OutboxFile:
             yield
         except sqlite3.Error as exc:
             raise OutboxRefused(f"{what} in {self.path}: {exc}") from exc
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Several questions, one answer: nothing changes in between."""
+        self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                self.db.execute("COMMIT")
 
     def meta(self, key: str) -> str:
         """A value that is always there."""

@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as MqttProperties
 
-from edge.errors import OutboxRefused, OutboxUnusable
+from edge.errors import NetworkThreadGone, OutboxRefused, OutboxUnusable
 from edge.outbox import Row, SqliteOutbox
 from monitor.domain.events import Properties, Receipt, topic
 
@@ -182,18 +182,22 @@ class Publisher(threading.Thread):
         self._client.connect_async(self._access.host, self._access.port, keepalive=KEEPALIVE_S, clean_start=False,
                                    properties=connect_props)  # fmt: skip
         self._client.loop_start()
+        network = next(t for t in threading.enumerate() if t.name.endswith(f"hcawatch-edge-{self._edge_id}"))
         seen = -1
         try:
             while not self._ended.is_set():
                 woken = self._wake.wait(POLL_S)
                 self._wake.clear()
+                if not network.is_alive():
+                    raise NetworkThreadGone(network.name)
                 try:
                     seen = self._round(outbox, seen, woken=woken)
                 except OutboxRefused as exc:  # the disk may get well again: this thread never ends of it
                     self._tell_trouble(exc)
                     self._ended.wait(UNUSABLE_S)
-        finally:
             self._say_goodbye(outbox)
+        finally:  # after a fault without a goodbye: whoever takes our place takes over the connection
+            self._client.loop_stop()
             outbox.close()
 
     def _opened(self) -> SqliteOutbox | None:
@@ -335,7 +339,6 @@ class Publisher(threading.Thread):
             except (RuntimeError, ValueError):
                 log.warning("goodbye_unsaid")
             self._client.disconnect()
-        self._client.loop_stop()
 
     def _send_rest(self, outbox: SqliteOutbox, deadline_s: float) -> None:
         while self._monotonic() < deadline_s:

@@ -61,17 +61,18 @@ class Teller:
         self._outbox, self._store, self._ring, self._model = outbox, store, ring, model
         self._new_id, self._now = new_id, now
         self._losses = LossCounter(outbox, edge_id, now)
+        self._unpictured = LossCounter(outbox, edge_id, now, what="evidence", reason="disk_full")
         self._clips: dict[str, _Clip] = {}
         self._refused: set[tuple[str, int | None]] = set()
 
     def tell(self, emission: Emission, shot: Shot) -> bool:
         """One event with its evidence; False if the outbox refused it (the caller undoes the state)."""
         episode = emission.episode
-        kept = self._snapshots(emission, shot) if emission.wants_snapshot else ()
-        if emission.phase == "end":
-            kept = (*kept, *self._clip_of(self._clips.get(episode.episode_id)))
-        if not self._append(emission, kept, time_uncertain=shot.time_uncertain):
+        pictures = self._snapshots(emission, shot) if emission.wants_snapshot else ()
+        clip = self._clip_of(self._clips.get(episode.episode_id)) if emission.phase == "end" else ()
+        if not self._append(emission, (*(pictures or ()), *(clip or ())), time_uncertain=shot.time_uncertain):
             return False
+        self._count_refused(pictures, clip)
         if emission.phase == "onset":
             self._clips[episode.episode_id] = _Clip(
                 episode=episode, from_s=emission.media_s - PRE_S, to_s=emission.media_s + POST_S)  # fmt: skip
@@ -81,13 +82,14 @@ class Teller:
 
     def close_clips(self, media_s: float, running: tuple[Episode, ...]) -> None:
         """Write the clips whose last second has come, each named by an update of its episode."""
-        self._losses.settle()
+        self._settle()
         current = {e.episode_id: e for e in running}
         for episode_id, clip in list(self._clips.items()):
             if media_s < clip.to_s:
                 continue
             del self._clips[episode_id]
             kept = self._clip_of(clip)
+            self._count_refused(kept)
             if kept:
                 emission = Emission(
                     phase="update", reason="clip_closed", event_id=self._new_id(),
@@ -95,17 +97,25 @@ class Teller:
                 )  # fmt: skip
                 self._append(emission, kept, time_uncertain=False)
 
-    def _clip_of(self, clip: _Clip | None) -> tuple[Kept, ...]:
+    def _count_refused(self, *refused: tuple[Kept, ...] | None) -> None:
+        """Once its event is told: a look that is told again must not count again."""
+        for kept in refused:
+            if kept is None:
+                self._unpictured.refuse()
+
+    def _clip_of(self, clip: _Clip | None) -> tuple[Kept, ...] | None:
+        """The clip, if there is one; None if the disk refused it."""
         if clip is None:
             return ()
         try:
             kept = self._store.keep_clip(self._ring, clip.from_s, clip.to_s)
         except EvidenceRefused as exc:
             log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
-            return ()
+            return None
         return (kept,) if kept is not None else ()
 
-    def _snapshots(self, emission: Emission, shot: Shot) -> tuple[Kept, ...]:
+    def _snapshots(self, emission: Emission, shot: Shot) -> tuple[Kept, ...] | None:
+        """Both pictures; None if the disk refused them."""
         bgr = shot.bgr()
         try:
             annotated = annotate.draw(bgr, emission.episode.sighting.xyxy, self._label(emission))
@@ -115,7 +125,7 @@ class Teller:
             )
         except EvidenceRefused as exc:  # the event itself matters more than its picture
             log.error("snapshot_refused", camera=self._setup.camera.camera_id, error=str(exc))
-            return ()
+            return None
 
     def _label(self, emission: Emission) -> annotate.Label:
         camera, hca, sighting = self._setup.camera, self._setup.place.hca, emission.episode.sighting
@@ -135,7 +145,8 @@ class Teller:
                              state=None if emission.phase == "end" else episodes.dump(episode))  # fmt: skip
         pending = tuple(
             PendingEvidence(ref=ref, name=name, event_id=emission.event_id, camera_id=camera_id,
-                            announced_at=announced_at) for ref, name in kept
+                            episode_id=episode.episode_id, level=episode.worst.level, announced_at=announced_at)
+            for ref, name in kept
         )  # fmt: skip
         if emission.reason == "clip_closed":
             saved_all: tuple[SavedEpisode, ...] = ()
@@ -156,10 +167,15 @@ class Teller:
                 log.error("event_refused", camera=camera_id, error=str(exc), refused=self._losses.refused)
             return False
         self._refused.discard(key)
-        self._losses.settle()
+        self._settle()
         log.info("event_numbered", camera=camera_id, seq=row.seq, phase=emission.phase, reason=emission.reason,
                  violation=episode.worst.match.violation, level=str(episode.worst.level))  # fmt: skip
         return True
+
+    def _settle(self) -> None:
+        """Say what was refused, as soon as there is room for it."""
+        self._losses.settle()
+        self._unpictured.settle()
 
 
 def event_of(

@@ -10,7 +10,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,8 +18,8 @@ import structlog
 
 from edge.errors import OutboxRefused, OutboxUnusable
 from edge.evidence_queue import LONGEST_WAIT_S, PendingEvidence
+from edge.losses import given_up
 from edge.outbox import SqliteOutbox
-from monitor.domain.events import LossRecord
 
 CHUNK_BYTES: Final = 64 * 1024
 #: Bytes a second at most, so that a weak uplink keeps room for events.
@@ -67,6 +66,8 @@ class Uploader(threading.Thread):
         self._edge_id, self._client, self._folder, self._open_outbox = edge_id, client, folder, open_outbox
         self._busy, self._now, self._halt = busy, now, threading.Event()
         self._said: str | None = None
+        #: SHA-256 of what is being uploaded
+        self.sending: str | None = None
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End after the chunk that is on its way."""
@@ -96,7 +97,11 @@ class Uploader(threading.Thread):
         if not items:
             return False
         item = items[0]
-        outcome = self.upload(item)
+        self.sending = item.ref.sha256
+        try:
+            outcome = self.upload(item)
+        finally:
+            self.sending = None
         if outcome == "stored":
             # in this order: a kill in between leaves a file that nobody names and that the next start sweeps;
             # the other way round the entry would name a file that is gone, and be told as lost
@@ -155,18 +160,14 @@ class Uploader(threading.Thread):
                         break
 
     def _give_up(self, outbox: SqliteOutbox, item: PendingEvidence) -> None:
-        at = datetime.fromtimestamp(item.announced_at, UTC)
         log.error("evidence_damaged", sha256=item.ref.sha256, name=item.name)
+        make = given_up(self._edge_id, item.ref.sha256, item.event_id, "damaged_or_missing",
+                        announced_at=item.announced_at, now=self._now())  # fmt: skip
         try:
-            outbox.append(
-                lambda epoch, seq: LossRecord(
-                    edge_id=self._edge_id, epoch=epoch, seq=seq, what="evidence", count=1, reason="damaged_or_missing",
-                    sha256=item.ref.sha256, event_id=item.event_id, from_at=at, to_at=datetime.fromtimestamp(self._now(), UTC))
-            )  # fmt: skip
+            outbox.give_up(item.ref.sha256, make)
         except OutboxRefused:
             outbox.evidence.later(item.ref.sha256, self._now() + LONGEST_WAIT_S)
             return
-        outbox.evidence.lost(item.ref.sha256)
         (self._folder / item.name).unlink(missing_ok=True)
 
 

@@ -6,6 +6,7 @@ are closed and the outbox is left as it is: what was numbered is there at the ne
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import signal
@@ -21,11 +22,13 @@ import msgspec
 import structlog
 
 from edge.backend import backend_for
-from edge.errors import AlreadyRunning
+from edge.errors import AlreadyRunning, OutboxRefused, PartHopeless
 from edge.evidence import EvidenceStore
 from edge.job import CameraJob, config_version, evidence_dir, outbox_path
+from edge.keeper import Keeper
 from edge.logs import configure
 from edge.outbox import SqliteOutbox
+from edge.parts import Part
 from edge.publisher import MqttAccess, Publisher
 from edge.supervisor import Supervisor
 from edge.uploader import TIMEOUT_S, Uploader
@@ -67,6 +70,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     config_version: str | None = None
     #: files play as if they had been live since then (Unix seconds)
     files_live_since_s: float | None = None
+    #: share of the data folder's disk that evidence may use while it waits (0..1)
+    disk_share: float = 0.5
 
     def __repr__(self) -> str:
         return f"EdgeSettings(data_dir={str(self.data_dir)!r}, mqtt={self.mqtt_host}:{self.mqtt_port}, <secrets hidden>)"
@@ -74,6 +79,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
     """Watch all cameras of this edge until told to stop; the exit status.
+
+    1 if nothing can reach the centre any more, so that the service manager starts it anew.
 
     Raises:
         KeyError: the city has no such edge.
@@ -95,6 +102,9 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
         backend = backend_for(settings.backend, settings.weights_dir, settings.providers, settings.data_dir)
         jobs = tuple(msgspec.structs.replace(job, backend=backend) for job in jobs)
         Worker(edge_id, jobs, settings, city).run(stop)
+    except PartHopeless as exc:
+        log.critical("edge_hopeless", edge=edge_id, error=str(exc))
+        return 1
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -162,41 +172,48 @@ class Worker:
         store = EvidenceStore(evidence_dir(settings.data_dir))
         store.sweep(self._outbox.evidence.names())
         self._supervisor = Supervisor(jobs)
-        self._publisher = Publisher(
-            edge_id,
-            MqttAccess(
-                host=settings.mqtt_host, port=settings.mqtt_port, user=settings.mqtt_user,
-                password=settings.mqtt_password,
-                tls_ca=Path(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
-            ),
-            lambda: SqliteOutbox(path),
+        access = MqttAccess(
+            host=settings.mqtt_host, port=settings.mqtt_port, user=settings.mqtt_user, password=settings.mqtt_password,
+            tls_ca=Path(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
         )  # fmt: skip
-        self._uploader = Uploader(
-            edge_id,
-            httpx.Client(base_url=settings.centre_url, timeout=TIMEOUT_S, trust_env=False,
-                         headers={"Authorization": f"Bearer {settings.edge_token}"}),
-            store.folder, lambda: SqliteOutbox(path), busy=lambda: self._publisher.busy,
-        )  # fmt: skip
+
+        def opened() -> SqliteOutbox:
+            return SqliteOutbox(path)
+
+        def client() -> httpx.Client:
+            return httpx.Client(base_url=settings.centre_url, timeout=TIMEOUT_S, trust_env=False,
+                                headers={"Authorization": f"Bearer {settings.edge_token}"})  # fmt: skip
+
+        self._publisher = Part("publisher", lambda: Publisher(edge_id, access, opened), vital=True)
+        self._uploader = Part("uploader", lambda: Uploader(
+            edge_id, client(), store.folder, opened, busy=lambda: self._publisher.current.busy))  # fmt: skip
+        self._keeper = Part("keeper", lambda: Keeper(
+            edge_id, store, path, opened, cameras=len(jobs), share=settings.disk_share,
+            sending=lambda: self._uploader.current.sending))  # fmt: skip
+        self._parts = (self._publisher, self._uploader, self._keeper)
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop: care for the cameras, tell the status."""
         log.info("edge_started", edge=self._edge_id, epoch=self._outbox.epoch, version=self._version)
         self._supervisor.poll(0.0)  # children first: they are made before there are threads
-        self._publisher.start()
-        self._uploader.start()
+        for part in self._parts:
+            part.start()
         next_status_s = 0.0
         try:
             while not stop.is_set():
                 changed = self._supervisor.poll(POLL_S)
+                for part in self._parts:
+                    changed = part.care() or changed
                 if changed or time.monotonic() >= next_status_s:
                     next_status_s = time.monotonic() + STATUS_S
-                    self._publisher.status(encode(self.status()))
+                    self._tell_status()
         finally:
             self._supervisor.stop()
             self._drain()
-            self._uploader.stop()
-            self._publisher.status(encode(self.status()))
-            self._publisher.stop()
+            self._uploader.current.stop()
+            self._keeper.current.stop()
+            self._tell_status()
+            self._publisher.current.stop()
             self._outbox.close()
             log.info("edge_stopped", edge=self._edge_id)
 
@@ -204,10 +221,19 @@ class Worker:
         """Let the last words and their evidence arrive if the centre is there; what doesn't waits on disk."""
         deadline_s = time.monotonic() + DRAIN_S
         while time.monotonic() < deadline_s:
-            summary = self._outbox.summary()
-            if summary.unreceipted == 0 and summary.evidence_pending == 0:
-                return
+            with contextlib.suppress(OutboxRefused):
+                summary = self._outbox.summary()
+                if summary.unreceipted == 0 and summary.evidence_pending == 0:
+                    return
             time.sleep(0.05)
+
+    def _tell_status(self) -> None:
+        try:
+            self._publisher.current.status(encode(self.status()))
+        except (
+            OutboxRefused
+        ) as exc:  # a full or failing disk may not even be read; the next status may be told
+            log.error("status_not_told", error=str(exc))
 
     def status(self) -> EdgeStatus:
         """How things are."""
@@ -217,6 +243,8 @@ class Worker:
             version=self._version, config_version=self._config_version, queue_depth=summary.unreceipted,
             last_seq=summary.last_seq, evidence_pending=summary.evidence_pending,
             detector=self._supervisor.detector(), cameras=self._supervisor.statuses(),
+            troubles=tuple(part.trouble for part in self._parts if part.trouble),
+            disk={} if (disk := self._keeper.current.disk) is None else msgspec.structs.asdict(disk),
         )  # fmt: skip
 
 

@@ -21,13 +21,13 @@ from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker
 from hcawatch.config import LoadedConfig, versions
-from hcawatch.logs import set_up_logs
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
 from monitor.audit.note import Signer
 from monitor.ingest.mqtt import MqttSettings
 from monitor.ingest.postgres_store import PostgresIngestStore
 from monitor.ingest.worker import IngestWorker
+from monitor.logs import set_up_logs
 from monitor.store.migrate import migrate
 from monitor.store.pool import Pool, make_pool
 from monitor.web.app import WebDeps, create_app

@@ -6,8 +6,8 @@ from pathlib import Path
 from edge.worker import EdgeSettings
 from edge.worker import run as run_worker
 from hcawatch.config import LoadedConfig
-from hcawatch.logs import set_up_logs
 from hcawatch.runtime import Runtime, from_environment
+from monitor.logs import set_up_logs
 
 
 def run(loaded: LoadedConfig, edge_id: str, runtime_file: Path | None) -> int:
@@ -29,5 +29,6 @@ def run(loaded: LoadedConfig, edge_id: str, runtime_file: Path | None) -> int:
             credentials=runtime.credentials, config_version=loaded.version,
             files_live_since_s=runtime.files_live_since_s,
             backend=detector.backend, providers=detector.providers,
+            disk_share=loaded.settings.disk_shares[edge_id],
         ),
     )  # fmt: skip

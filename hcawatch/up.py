@@ -11,11 +11,11 @@ import threading
 import time
 from pathlib import Path
 
-from hcawatch.logs import set_up_logs
 from hcawatch.runtime import MqttAccess
 from hcawatch.stack import Say, Stack
 from hcawatch.texts import text
 from monitor.domain.assets import City
+from monitor.logs import set_up_logs
 
 _LATEST_RESTART_S = 60.0
 

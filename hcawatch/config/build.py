@@ -85,6 +85,7 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         detectors={
             e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
         },
+        disk_shares={e.id: e.disk_share for e in document.edges},
         permits=tuple(
             Permit(
                 number=p.number, violation=p.violation, pipeline_id=p.pipeline, from_m=p.from_m, to_m=p.to_m,

@@ -101,6 +101,11 @@ class EdgeSection(Section):
         default=[], max_length=2,
         description="for onnxruntime on an NVIDIA GPU: what to run it on, best first; the CPU takes over if it fails",
     )  # fmt: skip
+    disk_share: float = Field(
+        default=0.5, ge=0.01, le=0.9,
+        description="share of the data folder's disk that pictures and clips may use while the centre can't be reached; "
+        "then the least needed go first. Events are never thrown away: their room is kept beside it",
+    )  # fmt: skip
 
 
 class GroundPointSection(Section):

@@ -62,3 +62,5 @@ class Settings:
     permits: tuple[Permit, ...]
     #: by edge id
     detectors: Mapping[str, DetectorSettings]
+    #: share of an edge's disk that waiting evidence may use, by edge id
+    disk_shares: Mapping[str, float]

@@ -27,12 +27,12 @@ from hcawatch.demo.footage import FootageUnavailable, fetch_clip
 from hcawatch.demo.proof import prove
 from hcawatch.demo.rtsp import RtspServer
 from hcawatch.demo.setting import EDGE, FIELD, DemoSetting, base_city_file, write_setting
-from hcawatch.logs import set_up_logs
 from hcawatch.stack import Stack
 from hcawatch.texts import text
 from hcawatch.up import stop_event
 from monitor.child import FolderInUse, FolderLock
 from monitor.grafana.dashboards import write_dashboards
+from monitor.logs import set_up_logs
 from monitor.store.pool import make_pool
 
 #: the run without a person ends by then, whatever happened

@@ -199,6 +199,10 @@ class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="h
     evidence_pending: int
     detector: dict[str, str]
     cameras: dict[str, CameraStatus]
+    #: what is wrong with the worker itself, for people: a part that died and was started again
+    troubles: tuple[str, ...] = ()
+    #: the data folder's disk in bytes: total, free, evidence (that waits), reserve, reserve_wanted
+    disk: dict[str, int] = {}
 
 
 def topic(

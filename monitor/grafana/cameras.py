@@ -27,7 +27,7 @@ CAMERAS = Board(
             title=Words("Edges", "边缘节点"),
             about=Words("Alive or gone, and what waits there.", "在线情况与待传内容。"),
             columns=columns(edge_id=_X, online=_B, updated_at=_T, queue_depth=_N, evidence_pending=_N, version=_X,
-                            config_version=_X),
+                            config_version=_X, disk_free_mb=_N, troubles=_X),
         ),
         Panel(
             query="watched_share", kind=Kind.LINES, width=12,

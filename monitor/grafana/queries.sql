@@ -141,7 +141,9 @@ GROUP BY minute ORDER BY minute
 -- Each edge: alive or gone, and what its last status said.
 SELECT edge_id, online, updated_at, (status->>'queue_depth')::bigint AS queue_depth,
        (status->>'evidence_pending')::bigint AS evidence_pending, status->>'version' AS version,
-       status->>'config_version' AS config_version
+       status->>'config_version' AS config_version,
+       (status->'disk'->>'free')::bigint / 1000000 AS disk_free_mb,
+       (SELECT string_agg(trouble, '; ') FROM jsonb_array_elements_text(status->'troubles') AS trouble) AS troubles
 FROM edge_state ORDER BY online, edge_id
 
 -- receipts --

@@ -4,6 +4,7 @@ Pure functions over the alert module's views. Which steps exist is the lifecycle
 narrowed to what the table would really let this person do, so that no button leads to a refusal.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from monitor.web.texts import Texts
 
 #: nearer than this, left and right mean nothing
 ON_LINE_M = 0.05
+#: what an edge threw away, as alerts.health says it
+_LOSS = re.compile(r"(?P<what>evidence|refused): (?P<count>\d+) \((?P<reason>\w+)\)")
 
 _ORDER = (
     Step.VERIFY, Step.DISPATCH, Step.ACCEPT, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE,
@@ -96,6 +99,8 @@ def reason_detail(reason: Reason, t: Texts, title: str) -> str:
             return t.lasting(float(reason.detail))
         except ValueError:
             return reason.detail
+    if reason.key == "loss" and (loss := _LOSS.fullmatch(reason.detail)):
+        return t(f"loss.{loss['what']}", count=loss["count"], why=t(f"why.{loss['reason']}"))
     keyed = f"{reason.key}.{reason.detail}"
     return t(keyed) if t.has(keyed) else reason.detail
 

@@ -42,9 +42,6 @@ class MemoryEvidenceQueue:
         if self.items.pop(sha256, None) is not None:
             self.stored += 1
 
-    def lost(self, sha256: str) -> None:
-        self.items.pop(sha256, None)
-
 
 class MemoryOutbox:
     """Numbers messages and keeps them in a dict. `full = True` makes it refuse, as a full disk does."""
@@ -84,6 +81,15 @@ class MemoryOutbox:
                 self._counts[f"evidence:{item.ref.kind}"] += 1
         if close_minute is not None:
             self._minutes.pop(close_minute, None)
+        return row
+
+    def give_up(self, sha256: str, make: Make) -> Row | None:
+        if self.full:
+            raise OutboxRefused("no loss was numbered in memory: full")
+        if sha256 not in self.evidence.items:
+            return None
+        row = self.append(make)
+        del self.evidence.items[sha256]
         return row
 
     def save_episodes(self, episodes: Sequence[SavedEpisode]) -> None:

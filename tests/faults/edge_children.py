@@ -1,6 +1,6 @@
-"""The edge's processes in a fault run: one plays a camera and numbers, one publishes and uploads.
+"""The edge's processes in a fault run: one plays a camera and numbers, one publishes, uploads and keeps the disk.
 
-Outbox, loss counter, evidence store, publisher and uploader are the real ones; only waits are shorter, so
+Outbox, loss counter, evidence store, publisher, uploader and keeper are the real ones; only waits are shorter, so
 that what takes minutes beside a pipeline takes a second here. Both die by SIGKILL at any moment.
 """
 
@@ -22,12 +22,14 @@ import msgspec
 import structlog
 
 from edge import evidence_queue as edge_queue
+from edge import keeper as edge_keeper
 from edge import publisher as edge_publisher
 from edge import uploader as edge_uploader
 from edge.errors import EvidenceRefused, OutboxRefused, OutboxUnusable
 from edge.evidence import EvidenceStore
 from edge.evidence_queue import PendingEvidence
 from edge.job import evidence_dir, outbox_path
+from edge.keeper import Keeper
 from edge.losses import LossCounter
 from edge.orphans import ORPHAN, die_with_parent
 from edge.outbox import Make, SavedEpisode, SqliteOutbox
@@ -53,6 +55,7 @@ SHORTER: Final[tuple[tuple[Any, str, float], ...]] = (
     (edge_publisher, "UNUSABLE_S", 0.05),
     (edge_uploader, "LONGEST_WAIT_S", 2.0),
     (edge_queue, "LONGEST_WAIT_S", 2.0),
+    (edge_keeper, "ROUND_S", 0.05),
 )
 #: A minute of this run.
 MINUTE_S: Final = 0.25
@@ -61,6 +64,8 @@ BURST: Final = (1, 8)
 LOOK_S: Final = (0.005, 0.03)
 END_SHARE: Final = 0.08
 PICTURE_BYTES: Final = (200, 6000)
+#: of a disk of 16 MB: so little that a backlog of pictures is shed now and then
+DISK_SHARE: Final = 0.03
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,8 +153,13 @@ def worker(job: Job, life: int) -> None:
         job.edge_id, httpx.Client(base_url=job.centre_url, timeout=5.0, trust_env=False, headers={"Authorization": "Bearer t"}),
         store.folder, open_outbox, busy=lambda: publisher.busy, now=lambda: time.time() + switches.clock_off_s,
     )  # fmt: skip
+    keeper = Keeper(
+        job.edge_id, store, outbox_path(job.data_dir), open_outbox, cameras=1, share=DISK_SHARE,
+        sending=lambda: uploader.sending, now=lambda: time.time() + switches.clock_off_s,
+    )  # fmt: skip
     publisher.start()
     uploader.start()
+    keeper.start()
     while not stop.wait(0.005):
         _end_without(job.run_pid)
         if life or publisher.connected:
@@ -158,6 +168,7 @@ def worker(job: Job, life: int) -> None:
             for outbox in list(opened):
                 _arm(outbox, steps)
     uploader.stop()
+    keeper.stop()
     publisher.stop()
 
 

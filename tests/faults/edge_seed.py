@@ -29,7 +29,7 @@ from tests.faults.edge_disk import Disk
 from tests.faults.edge_plan import Fault, FaultKind, Plan
 from tests.faults.edge_processes import Child, Process
 from tests.faults.edge_shared import WORKER, Switches, read_journals
-from tests.faults.edge_truth import Verdict, judge
+from tests.faults.edge_truth import Verdict, judge, shed
 
 EDGE: Final = "edge-1"
 #: when all is mended something more must have arrived each time that so long is over
@@ -58,6 +58,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     #: seconds from the mending to the last receipt
     rest_s: float
+    #: pieces of evidence that went because the disk was full
+    shed: int = 0
 
 
 class Run:
@@ -277,13 +279,16 @@ class Run:
         self._struck[FaultKind.CAMERA_CUT.value] += sum(line.what == "cut" for line in lines)
         evidence = {sha for line in lines for sha in line.evidence}
         produced = Counter(line.kind for line in lines if line.what in ("durable", "told"))
+        gone = shed(self._centre.book)  # told by the worker, which keeps no journal
+        received = Counter(self._centre.kinds)
+        received["loss"] -= len(gone)
         return Outcome(
             seed=self._plan.seed, whole=self.whole,
             verdict=judge(lives, self._centre.book, last_seq={epoch: int(last_seq)},
                           evidence_stored=self._evidence.stored, other=(*self._other, *self._centre.unreadable)),
             struck={kind: n for kind, n in sorted(self._struck.items()) if n},
             produced={**produced, "evidence": len(evidence)},
-            received={**self._centre.kinds, "evidence": len(self._evidence.stored)},
+            received={**received, "evidence": len(self._evidence.stored)}, shed=len(gone),
             came_again=self._centre.came_again, refused=sum(line.what == "refused" for line in lines),
             wall_s=round(wall_s, 2), rest_s=round(rest_s, 2),
         )  # fmt: skip

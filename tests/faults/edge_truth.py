@@ -1,6 +1,7 @@
 """What a fault run finds: the children's journals against the centre's book. Pure.
 
-lost                   journalled as durable, and the centre never got it (an event, a minute, a loss, evidence)
+lost                   journalled as durable, and the centre never got it (an event, a minute, a loss; evidence
+                       of which no loss record says that it was shed)
 duplicates             two messages under one number, or one thing told under two numbers
 numbered_but_missing   a number that was given out and that no message came with
 untold                 refused by a full disk in a life that ended in order, and no loss record counts it
@@ -9,13 +10,18 @@ untold                 refused by a full disk in a life that ended in order, and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, get_args
 
 import msgspec
 
-from monitor.domain.events import RiskEvent
+from edge.shedding import LossReason
+from monitor.domain.events import LossRecord, RiskEvent
 from tests.faults.edge_book import Entry, name_of
 from tests.faults.edge_shared import Line
+
+#: reasons of an edge that makes room as it should
+SHED: Final = frozenset(get_args(LossReason))
 
 Book = Mapping[tuple[str, int], Sequence[Entry]]
 
@@ -48,7 +54,7 @@ def judge(
     lines = [line for life in lives for line in life]
     durable = [line for line in lines if line.what in ("durable", "told")]
     return Verdict(
-        lost=(*_lost_messages(durable, book), *_lost_evidence(durable, evidence_stored)),
+        lost=(*_lost_messages(durable, book), *_lost_evidence(durable, {*evidence_stored, *shed(book)})),
         duplicates=_duplicates(book),
         numbered_but_missing=_missing(durable, book, last_seq),
         untold=sum(_untold(life) for life in lives),
@@ -62,6 +68,18 @@ def _lost_messages(durable: Sequence[Line], book: Book) -> list[str]:
         for line in durable
         if all(entry.sha256 != line.sha256 for entry in book.get((line.epoch, line.seq), ()))
     ]
+
+
+def shed(book: Book) -> set[str]:
+    """SHA-256 of evidence that went because the disk was full, as numbered records say."""
+    return {m.sha256 for m in _evidence_losses(book) if m.sha256 is not None and m.reason in SHED}
+
+
+def _evidence_losses(book: Book) -> Iterator[LossRecord]:
+    for entries in book.values():
+        for entry in entries:
+            if isinstance(entry.message, LossRecord) and entry.message.what == "evidence":
+                yield entry.message
 
 
 def _lost_evidence(durable: Sequence[Line], stored: Collection[str]) -> list[str]:
@@ -110,10 +128,9 @@ def _untold(life: Sequence[Line]) -> int:
 
 
 def _false_losses(book: Book) -> list[str]:
-    """Evidence that was said to be lost: no fault of a run damages any."""
+    """Evidence that was said to be damaged: no fault of a run damages any."""
     return [
-        f"evidence {entry.message.sha256} was told as lost: {entry.message.reason}"
-        for entries in book.values()
-        for entry in entries
-        if getattr(entry.message, "what", "") == "evidence"
+        f"evidence {message.sha256} was told as lost: {message.reason}"
+        for message in _evidence_losses(book)
+        if message.reason not in SHED
     ]

@@ -120,7 +120,7 @@ def _cameras(conn: psycopg.Connection) -> None:
 def _edges(conn: psycopg.Connection) -> None:
     conn.execute(
         """INSERT INTO edge_state VALUES ('edge-1', true, '{"queue_depth": 4, "evidence_pending": 2, "version": "0.1.0",
-               "config_version": "v"}', %s), ('edge-2', false, NULL, %s)""", (NOW, NOW)
+               "config_version": "v", "disk": {"free": 5000000000}, "troubles": ["uploader died once: OSError"]}', %s), ('edge-2', false, NULL, %s)""", (NOW, NOW)
     )  # fmt: skip
     conn.execute(
         "INSERT INTO edge_receipt VALUES ('edge-1', 'e', 100, '[[103, 110], [112, 112]]', 115, %s)", (NOW,)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from edge.errors import OutboxRefused, OutboxUnusable
 from edge.evidence_queue import PendingEvidence
-from edge.losses import LossCounter
+from edge.losses import LossCounter, given_up
 from edge.outbox import Outbox, SavedEpisode, SqliteOutbox
 from monitor.domain.events import EvidenceRef, LossRecord, Receipt, decode_numbered, sha256_hex
 from tests.doubles.edge_things import NOON, event
@@ -133,7 +133,10 @@ def test_evidence_waits_until_it_is_done_snapshots_first(outbox: Outbox) -> None
     assert [i.ref.sha256 for i in outbox.evidence.due(10.0, 5)] == ["clip"]
     assert outbox.evidence.due(20.0)[0].attempts == 1
     outbox.evidence.done("a")
-    outbox.evidence.lost("clip")
+    row = outbox.give_up("clip", given_up("edge-1", "clip", "e", "damaged", announced_at=1.0, now=2.0))
+    assert row is not None
+    assert (row.seq, row.kind) == (3, "loss")
+    assert outbox.give_up("a", given_up("edge-1", "a", "e", "damaged", announced_at=1.0, now=2.0)) is None
     summary = outbox.summary()
     assert summary.evidence_announced == {"clip": 1, "snapshot_clean": 1}
     assert (summary.evidence_stored, summary.evidence_pending) == (1, 0)
@@ -203,7 +206,7 @@ def test_what_a_full_disk_refused_is_told_once_it_can_be(tmp_path: Path) -> None
         lambda o: o.apply_receipt(receipt(o, 1)),
         lambda o: o.evidence.later("a", 1.0),
         lambda o: o.evidence.done("a"),
-        lambda o: o.evidence.lost("a"),
+        lambda o: o.give_up("a", given_up("edge-1", "a", "e", "damaged", announced_at=1.0, now=2.0)),
         lambda o: o.set_note("k", "v"),
         lambda o: o.save_minute("c", NOON, b"1"),
     ],

@@ -14,7 +14,9 @@ from alerts.steps import Outcome
 from alerts.values import Confirmation
 from monitor.domain.events import CameraState
 from monitor.domain.levels import Level
+from monitor.domain.risk import Reason
 from monitor.domain.roles import Role
+from monitor.web.showing import reason_detail
 from monitor.web.texts import CATALOGUES, Texts, choose
 
 WEB = Path(monitor.web.__file__).parent
@@ -143,3 +145,14 @@ def test_language_is_the_readers(cookie: str | None, accept: str, language: str)
 def test_a_key_without_text_is_shown_as_words() -> None:
     """A reason that another part invents does not take the page away."""
     assert Texts("en")("why.struck_by_a_meteor") == "struck by a meteor"
+
+
+def test_what_an_edge_threw_away_is_said_in_both_languages() -> None:
+    """The alert's detail is a sentence with its reason; one of another version is shown as it is."""
+    loss = Reason(key="loss", points=0, detail="evidence: 3 (disk_share)")
+    assert (
+        reason_detail(loss, Texts("en"), "")
+        == "3 × picture or clip: more waited than its share of the edge's disk holds"
+    )
+    assert reason_detail(loss, Texts("zh"), "") == "3个图片或视频：待传证据超出边缘设备磁盘配额"
+    assert reason_detail(Reason(key="loss", points=0, detail="x: y"), Texts("zh"), "") == "x: y"
