@@ -20,6 +20,8 @@ LOOK_GAP_S: Final = 3.0
 #: When a minute ends between two looks, so much is credited without waiting for the next.
 TAIL_S: Final = 1.0
 MINUTE_S: Final = 60.0
+#: A clock that was set back by more than this had been wrong: minutes are told by it as it is now.
+SET_BACK: Final = timedelta(minutes=10)
 
 
 class Minute(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +74,8 @@ def resume(saved: tuple[Minute, ...], camera_id: str, now: datetime) -> tuple[tu
     """
     current = _floor(now)
     over = tuple(finish(_dead(m, MINUTE_S)) for m in saved if m.minute < current)
-    same = [m for m in saved if m.minute >= current]
+    over += tuple(finish(m) for m in saved if _far_ahead(m, current))
+    same = [m for m in saved if m.minute >= current and not _far_ahead(m, current)]
     if not same:
         return over, start(camera_id, now)
     into_s = min(MINUTE_S, max(same[-1].at_s, (now - same[-1].minute).total_seconds()))
@@ -91,8 +94,10 @@ def _dead(minute: Minute, until_s: float) -> Minute:
 
 
 def advance(minute: Minute, tick: Tick) -> tuple[Minute, tuple[Minute, ...]]:
-    """The minute after a tick, and those that it closed. A clock set back stays in the running minute."""
+    """The minute after a tick, and those that it closed. A clock set back a little stays in the running minute."""
     current = _floor(tick.now)
+    if _far_ahead(minute, current):  # it was wrong before, and it is right now: else nothing is told for days
+        return start(minute.camera_id, tick.now), (finish(minute),)
     if current < minute.minute:  # set back: this time belongs to a minute that was told already, not to ours
         return minute, ()
     if current == minute.minute:
@@ -169,6 +174,10 @@ def record(
         state_s={state: round(s, 3) for state, s in minute.state_s.items()}, seen=seen,
         calibration_version=calibration_version, config_version=config_version,
     )  # fmt: skip
+
+
+def _far_ahead(minute: Minute, current: datetime) -> bool:
+    return minute.minute - current > SET_BACK
 
 
 def _floor(at: datetime) -> datetime:

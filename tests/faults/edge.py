@@ -109,10 +109,11 @@ def _maker(plan: Plan, disk: Disk, folder: Path, sabotage: str, work: Path) -> C
     if not plan.whole:
         return lambda: Run(plan, disk, folder, sabotage)
     from tests.faults import (
+        edge_clock,
         edge_whole,
     )  # a decoder and a renderer, which the light seeds' processes do not need
 
-    return lambda: edge_whole.WholeRun(plan, disk, folder, *edge_whole.digging(work))
+    return lambda: edge_whole.WholeRun(plan, disk, folder, *edge_whole.digging(work), edge_clock.built(work))
 
 
 def _known(state: Path | None) -> dict[int, Outcome]:
@@ -169,6 +170,7 @@ def summary(outcomes: list[Outcome], sabotage: str) -> dict[str, Any]:
         "by_kind": {kind: {"produced": produced[kind], "received": received[kind]} for kind in kinds},
         "came_again": sum(o.came_again for o in outcomes),
         "refused": sum(o.refused for o in outcomes),
+        "shed": sum(o.shed for o in outcomes),
         "failed": failed,
         "slowest_rest_s": max((o.rest_s for o in outcomes), default=0.0),
         **({"sabotage": sabotage, "must_be_above_0": FINDS[sabotage]} if sabotage else {}),

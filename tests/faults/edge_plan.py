@@ -56,6 +56,10 @@ WEIGHTS: Final[dict[FaultKind, int]] = {
 }
 
 
+#: of a whole seed, over as soon as they struck
+_AT_ONCE: Final = frozenset({FaultKind.CAMERA_KILL, FaultKind.WORKER_KILL, FaultKind.CLOCK_JUMP})
+
+
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """One fault of a plan."""
 
@@ -127,10 +131,13 @@ def _whole(seed: int, rng: random.Random) -> Plan:
     kinds = [FaultKind.CAMERA_KILL, FaultKind.WORKER_KILL, FaultKind.BROKER_WIPED, FaultKind.CAMERA_CUT,
              FaultKind.DISK_FULL, FaultKind.BROKER_CUT]  # fmt: skip
     rng.shuffle(kinds)
+    kinds = [*kinds[:3], FaultKind.CLOCK_JUMP]
+    rng.shuffle(kinds)
     at_s, faults = 0.0, []
-    for kind in kinds[:3]:
+    for kind in kinds:
         at_s += rng.uniform(1.0, 3.0)
-        for_s = 0.0 if kind in (FaultKind.CAMERA_KILL, FaultKind.WORKER_KILL) else rng.uniform(0.3, 1.5)
-        faults.append(Fault(kind=kind, at_s=at_s, for_s=for_s, centre_too=rng.random() < 0.5))
+        for_s = 0.0 if kind in _AT_ONCE else rng.uniform(0.3, 1.5)
+        amount = rng.choice(JUMPS_S) if kind is FaultKind.CLOCK_JUMP else 0.0
+        faults.append(Fault(kind=kind, at_s=at_s, for_s=for_s, amount=amount, centre_too=rng.random() < 0.5))
         at_s += for_s
     return Plan(seed=seed, kind="whole", cameras=1, lasts_s=at_s + 2.0, faults=tuple(faults))

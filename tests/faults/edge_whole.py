@@ -1,7 +1,7 @@
 """Runs a seed with the whole worker: camera over RTSP, decoder, tracker, detector, evidence, and real kills.
 
 The clip is rendered by the project itself: an excavator that digs beside the pipeline. The camera is cut by
-killing the RTSP server. What the light seeds play by themselves, restarting a camera, the worker does here.
+killing the RTSP server; the clock jumps for all of the worker (`edge_clock`). What the light seeds play by themselves, restarting a camera, the worker does here.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from monitor.domain.events import CameraState
 from monitor.domain.geometry import LocalFrame
 from monitor.domain.levels import HcaGrade
 from tests.doubles.edge_things import NAME, city
-from tests.faults import edge_children
+from tests.faults import edge_children, edge_clock
 from tests.faults.edge_disk import Disk
-from tests.faults.edge_plan import FaultKind, Plan
+from tests.faults.edge_plan import Fault, FaultKind, Plan
 from tests.faults.edge_processes import RESTART_S, Child
 from tests.faults.edge_seed import EDGE, Run
 from tests.faults.edge_whole_worker import JOURNALS
@@ -48,9 +48,8 @@ FIRST_EVENT_S: Final = 240.0
 class _Worker:
     """The worker's process, started again when it dies, as its service manager would."""
 
-    def __init__(self, command: list[str], log: Path, journals: Path) -> None:
-        self._command, self._log = command, log
-        self._env = {**os.environ, JOURNALS: str(journals)}
+    def __init__(self, command: list[str], log: Path, env: dict[str, str]) -> None:
+        self._command, self._log, self._env = command, log, {**os.environ, **env}
         self._process: OsChild | None = None
         self._next_s = 0.0
         self.deaths: list[int] = []
@@ -123,8 +122,11 @@ class WholeRun(Run):
 
     whole = True
 
-    def __init__(self, plan: Plan, disk: Disk, folder: Path, clip: Path, truth: dict[str, Any]) -> None:
+    def __init__(
+        self, plan: Plan, disk: Disk, folder: Path, clip: Path, truth: dict[str, Any], clock: Path | None
+    ) -> None:
         super().__init__(plan, disk, folder, "")
+        self._clock = clock
         self._rtsp = RtspServer(clip.parent, log=folder / "rtsp.log")
         self._rtsp.start()
         where = _town(truth, self._rtsp.url(clip.name, endless=True))
@@ -136,7 +138,8 @@ class WholeRun(Run):
         }))  # fmt: skip
         command = [sys.executable, "-m", "tests.faults.edge_whole_worker", str(folder / "city.json"),
                    str(folder / "settings.json"), EDGE]  # fmt: skip
-        self._worker = worker = _Worker(command, folder / "worker.log", folder)
+        env = {JOURNALS: str(folder), **edge_clock.environment(clock, self._job.switches)}
+        self._worker = worker = _Worker(command, folder / "worker.log", env)
         self._cameras = [_Camera(worker)]
 
     def _begin(self) -> None:
@@ -145,6 +148,10 @@ class WholeRun(Run):
 
     def _all_ready(self) -> bool:
         return self._centre.states.get(CAMERA) is CameraState.STREAMING and self._cameras[0].pid is not None
+
+    def _jump(self, fault: Fault) -> None:
+        if self._clock is not None:
+            super()._jump(fault)
 
     def _cut_camera(self, camera: int, *, cut: bool) -> None:
         if cut and self._rtsp.is_alive():

@@ -125,6 +125,20 @@ def test_a_clock_set_back_makes_no_second_record_of_a_minute() -> None:
     assert all(r.watched_s <= r.span_s <= 60.0 for r in ledger.records())
 
 
+def test_a_clock_that_was_wrong_for_days_tells_minutes_again_once_it_is_set_right() -> None:
+    """Thirty days ahead, then set back: else there would be no record for thirty days. A restart changes nothing."""
+    ledger = Ledger().run(20)
+    ledger.now += timedelta(days=30)
+    ledger.run(70)
+    ledger.now -= timedelta(days=30)
+    ledger.run(60)
+    ahead, minute = NOON + timedelta(days=30), timedelta(minutes=1)
+    assert [m.minute for m in ledger.closed] == [NOON, ahead, ahead + minute, NOON + minute]
+    over, running = coverage.resume((coverage.start("cam-1", ahead),), "cam-1", NOON + timedelta(seconds=5))
+    assert [m.minute for m in over] == [ahead]
+    assert (running.minute, running.from_s) == (NOON, 5.0)
+
+
 def test_a_clock_set_forward_leaves_unwatched_minutes_to_the_centre() -> None:
     """An hour's jump closes the running minute; the skipped minutes have no record."""
     ledger = Ledger().run(30)
