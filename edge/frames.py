@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import Any, Final, Protocol
@@ -121,8 +122,8 @@ class PacketRing:
         self._bytes = 0
         self._lock = threading.Lock()
         self._template: Template | None = None
-        #: The stream before this one: a clip of what happened just before a reconnect is still to be cut.
-        self._before: tuple[tuple[Packet, ...], Template | None] = ((), None)
+        #: Streams before this one: clips of what happened before a reconnect, or several, are still to be cut.
+        self._earlier: deque[tuple[tuple[Packet, ...], Template | None]] = deque()
 
     def add(self, packet: Packet) -> None:
         """One more packet; the oldest go."""
@@ -133,8 +134,8 @@ class PacketRing:
                 packet.media_s - self._packets[0].media_s > self._seconds or self._bytes > self._max_bytes
             ):
                 self._bytes -= len(self._packets.popleft().data)
-            if self._before[0] and packet.media_s - self._before[0][-1].media_s > self._seconds:
-                self._before = ((), None)
+            while self._earlier and packet.media_s - self._earlier[0][0][-1].media_s > self._seconds:
+                self._earlier.popleft()
 
     def cut(self, from_s: float, to_s: float) -> tuple[tuple[Packet, ...], Template | None]:
         """Packets from the last key frame at or before `from_s` (or the first after it) up to `to_s`.
@@ -143,15 +144,21 @@ class PacketRing:
         began anew in between, the part of the time that has more packets.
         """
         with self._lock:
-            streams = (self._before, (tuple(self._packets), self._template))
-        inside = [sum(from_s <= p.media_s <= to_s for p in packets) for packets, _ in streams]
-        every, template = streams[0] if inside[0] > inside[1] else streams[1]
-        packets = [p for p in every if p.media_s <= to_s]
-        keys = [i for i, p in enumerate(packets) if p.keyframe]
-        if not keys:
-            return (), template
-        before = [i for i in keys if packets[i].media_s <= from_s]
-        return tuple(packets[before[-1] if before else keys[0] :]), template
+            streams = (*self._earlier, (tuple(self._packets), self._template))
+        most = max(range(len(streams)), key=lambda i: (_inside(streams[i][0], from_s, to_s), i))
+        every, template = streams[most]
+        return _from_key(every, from_s, to_s), template
+
+    def parts(self, from_s: float, to_s: float) -> tuple[tuple[tuple[Packet, ...], Template | None], ...]:
+        """As `cut`, but all parts of that time, oldest first: one for each stream that has packets in it."""
+        with self._lock:
+            streams = (*self._earlier, (tuple(self._packets), self._template))
+        found = (
+            (_from_key(every, from_s, to_s), template)
+            for every, template in streams
+            if _inside(every, from_s, to_s)
+        )
+        return tuple((packets, template) for packets, template in found if packets)
 
     def begin(self, stream: Any) -> None:
         """A new stream begins: packets of two streams never share a clip.
@@ -166,10 +173,25 @@ class PacketRing:
                 template = (keeper, keeper.add_stream_from_template(stream))
         with self._lock:
             if self._packets:
-                self._before = (tuple(self._packets), self._template)
+                self._earlier.append((tuple(self._packets), self._template))
+            while sum(len(p.data) for packets, _ in self._earlier for p in packets) > self._max_bytes:
+                self._earlier.popleft()
             self._packets.clear()
             self._bytes = 0
             self._template = template
+
+
+def _inside(packets: Sequence[Packet], from_s: float, to_s: float) -> int:
+    return sum(from_s <= packet.media_s <= to_s for packet in packets)
+
+
+def _from_key(every: Sequence[Packet], from_s: float, to_s: float) -> tuple[Packet, ...]:
+    packets = [p for p in every if p.media_s <= to_s]
+    keys = [i for i, p in enumerate(packets) if p.keyframe]
+    if not keys:
+        return ()
+    before = [i for i in keys if packets[i].media_s <= from_s]
+    return tuple(packets[before[-1] if before else keys[0] :])
 
 
 class Slot:

@@ -34,3 +34,26 @@ def test_the_stream_before_is_let_go() -> None:
     ring.begin(None)
     _fill(ring, 11, 11 + int(RING_S) + 2)
     assert ring.cut(0.0, 9.0) == ((), None)
+
+
+def test_two_reconnections_take_nothing_from_the_time_before_them() -> None:
+    """An onset at 20 s, just after two of them: the seconds before are there, each stream a part of its own."""
+    ring = PacketRing()
+    _fill(ring, 0, 17)
+    ring.begin(None)
+    _fill(ring, 18, 19)
+    ring.begin(None)
+    _fill(ring, 20, 32)
+    parts = [[p.media_s for p in packets] for packets, _ in ring.parts(15.0, 30.0)]
+    assert parts == [[15.0, 16.0], [18.0], [float(s) for s in range(20, 31)]]
+    assert [p.media_s for p in ring.cut(8.0, 20.0)[0]] == [float(s) for s in range(8, 17)]
+
+
+def test_many_short_streams_stay_within_the_memory_of_one_ring() -> None:
+    """A camera that comes and goes for an hour: the oldest parts go."""
+    ring = PacketRing(max_bytes=10)
+    for second in range(0, 3600, 2):
+        ring.begin(None)
+        _fill(ring, second, second + 1)
+    kept = ring.parts(0.0, 3600.0)
+    assert [packets[0].media_s for packets, _ in kept] == [float(s) for s in range(3578, 3600, 2)]
