@@ -162,6 +162,7 @@ def worker(job: Job, life: int) -> None:
     keeper.start()
     while not stop.wait(0.005):
         _end_without(job.run_pid)
+        switches.connected = publisher.connected
         if life or publisher.connected:
             switches.set_ready(WORKER, True)
         if steps := switches.take_armed(WORKER):

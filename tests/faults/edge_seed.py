@@ -131,17 +131,22 @@ class Run:
             before_s = now_s
             while agenda and agenda[0][0] <= story_s:
                 agenda.pop(0)[1]()
+                before_s = time.monotonic()  # what a fault itself takes, a broker's start above all, is no story
             time.sleep(0.004)
 
     def _care(self) -> None:
         for who, child in enumerate((self._worker, *self._cameras), WORKER):
             if child.pid is None:
                 self._switches.set_ready(who, False)
+                if who == WORKER:
+                    self._switches.connected = False
             child.care()
         self._disk.limit(self._pids())  # new ones too; a journal may have put an old limit back
 
     def _all_ready(self) -> bool:
-        return all(self._switches.is_ready(who) for who in range(WORKER, len(self._cameras)))
+        """Everybody works; a broker that is there has the edge."""
+        at_work = all(self._switches.is_ready(who) for who in range(WORKER, len(self._cameras)))
+        return at_work and (self._broker_down > 0 or self._switches.connected)
 
     def _steps(self, fault: Fault) -> list[tuple[float, Callable[[], None]]]:
         """What to do when: the fault's beginning, and its end if it lasts."""

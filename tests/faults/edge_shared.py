@@ -23,6 +23,7 @@ MOST_CAMERAS: Final = 8
 _CAMERAS_AT: Final = 8
 _ARMED_AT: Final = 16  # 4 bytes for the worker, then for each camera
 _READY_AT: Final = 56  # a byte for the worker, then for each camera
+_CONNECTED_AT: Final = 72
 _SIZE: Final = 128
 #: the place of the worker among those that can be armed
 WORKER: Final = -1
@@ -72,6 +73,15 @@ class Switches:
     def set_ready(self, who: int, ready: bool) -> None:
         """The process says that it works; whoever starts it anew takes that back."""
         self._map[_READY_AT + who + 1] = int(ready)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the edge has the broker."""
+        return self._map[_CONNECTED_AT] == 1
+
+    @connected.setter
+    def connected(self, value: bool) -> None:
+        self._map[_CONNECTED_AT] = int(value)
 
     @staticmethod
     def _armed_at(who: int) -> int:
