@@ -131,7 +131,8 @@ class Run:
             before_s = now_s
             while agenda and agenda[0][0] <= story_s:
                 agenda.pop(0)[1]()
-                before_s = time.monotonic()  # what a fault itself takes, a broker's start above all, is no story
+                # what a fault itself takes, a broker's start above all, is no story
+                before_s = time.monotonic()
             time.sleep(0.004)
 
     def _care(self) -> None:
