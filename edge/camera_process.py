@@ -159,8 +159,9 @@ class CameraProcess:
         luma, small = _planes(frame)
         before_state = self._minder.health.state
         self._minder.look(
-            frame, now_s, self._reader.status, small=small, before=self._before[1] if self._before else None
-        )
+            frame, now_s, self._reader.status, small=small, before=self._before[1] if self._before else None,
+            pictures=(self._reader.slot.arrived, self._reader.slot.broken),
+        )  # fmt: skip
         if self._minder.health.state is not before_state:
             self._changed_state(before_state)
         if frame is None or luma is None or small is None:
@@ -278,7 +279,7 @@ class CameraProcess:
         beat = Beat(
             camera_id=self._camera.camera_id, state=self._minder.health.state, since=self._since,
             reason=self._minder.health.reason, frames=self._counts["frames"], looks=self._counts["looks"],
-            dropped=self._reader.slot.dropped,
+            dropped=self._reader.slot.dropped, broken=self._reader.slot.broken,
             detector={"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend,
                       "trained_on": info.trained_on, "no_alarm": ", ".join(without_alarm(info))},
         )  # fmt: skip

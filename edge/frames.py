@@ -55,6 +55,8 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     sparse: bool = False
     #: looked at after all, when the camera was woken
     late: bool = False
+    #: the camera's own date of it, if it tells one: only to be compared, never believed
+    camera_utc: datetime | None = None
 
 
 class VideoPicture:
@@ -209,6 +211,8 @@ class Slot:
         #: frames that a dozing camera's next look may want
         self.kept = 0
         self.dropped = 0
+        #: pictures that came broken and were not given to anybody
+        self.broken = 0
 
     def put(self, frame: Frame) -> None:
         """A frame arrived."""
@@ -241,6 +245,11 @@ class Slot:
         with self._changed:
             self.arrived += frames
             self.kept += frames
+
+    def lose(self, frames: int) -> None:
+        """Frames came broken: nobody is to look at them."""
+        with self._changed:
+            self.broken += frames
 
     @property
     def behind(self) -> bool:

@@ -52,6 +52,7 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
     looks: int = 0
     dropped: int = 0
+    broken: int = 0
     detector: dict[str, str] = msgspec.field(default_factory=dict)
 
 

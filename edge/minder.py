@@ -6,12 +6,11 @@ outbox, so that no place is told from a void survey in between.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final, Protocol
 
 import structlog
 
-from edge import pace, registration, watchdog
+from edge import lossy, pace, registration, watchdog
 from edge.errors import OutboxRefused
 from edge.frames import Frame, Luma
 from edge.reader import LinkStatus
@@ -42,7 +41,7 @@ class Minder:
         self._camera_id, self._notes = camera.camera_id, notes
         self._key = f"scene:{camera.camera_id}"
         self._scene = registration.Registrar(registration.key_of(camera), notes.note(self._key))
-        self._pace, self._clock, self._remark = pace.Pace(), pace.Clock(), ""
+        self._pace, self._clock, self._losses, self._remark = pace.Pace(), pace.Clock(), lossy.Losses(), ""
         self.health = watchdog.Health(since_s=now_s)
 
     @property
@@ -58,20 +57,22 @@ class Minder:
         *,
         small: Luma | None = None,
         before: Luma | None = None,
-        camera_utc: datetime | None = None,
+        pictures: tuple[int, int] | None = None,
     ) -> watchdog.Health:
         """The word after one more look, or after a while without one.
 
         Args:
             small: the frame's small brightness picture. before: that of the look before.
-            camera_utc: the camera's own date of the frame, if it tells one.
+            pictures: whole ones and broken ones that came so far.
         """
+        if pictures is not None:
+            self._losses = lossy.counted(self._losses, now_s, *pictures)
         figures = None
         if frame is not None and small is not None:
             grey = watchdog.is_grey(frame.picture.bgr()) if watchdog.asks_grey(self.health, now_s) else None
             figures = watchdog.measure(small, before, grey)
             self._see(small, figures.mean, now_s)
-            self._compare_clocks(frame, now_s, camera_utc)
+            self._compare_clocks(frame, now_s)
         self.health = watchdog.assess(
             self.health, now_s, link, figures, moved=self._scene.word.moved, remark=self._remarks()
         )
@@ -90,11 +91,11 @@ class Minder:
         except OutboxRefused as exc:  # a full disk: the scene is learned again after a restart
             log.error("scene_note_refused", camera=self._camera_id, error=str(exc))
 
-    def _compare_clocks(self, frame: Frame, now_s: float, camera_utc: datetime | None) -> None:
+    def _compare_clocks(self, frame: Frame, now_s: float) -> None:
         if not frame.late:  # a frame that was put aside says nothing of the line
             self._pace = pace.paced(self._pace, now_s, frame.media_s)
-        if camera_utc is not None and not frame.time_uncertain:
-            self._clock = pace.compared(self._clock, now_s, camera_utc, frame.captured_at)
+        if frame.camera_utc is not None and not frame.time_uncertain:
+            self._clock = pace.compared(self._clock, now_s, frame.camera_utc, frame.captured_at)
 
     def _remarks(self) -> str:
         """What is to be told of a camera that streams; logged when it changes."""
@@ -109,6 +110,8 @@ class Minder:
             remarks.append(
                 f"time drift: the camera's clock is {abs(off_s):.0f} s {'ahead' if off_s > 0 else 'behind'}"
             )
+        if (share := self._losses.share) is not None:
+            remarks.append(f"lossy line: {share:.0%} of the pictures came broken")
         remark = "; ".join(remarks)
         if remark != self._remark:
             log.info("camera_remark", camera=self._camera_id, remark=remark, was=self._remark)

@@ -18,8 +18,9 @@ from edge.errors import SourceBlocked, SourceUnreachable
 from monitor.domain.assets import Camera
 
 Resolve = Callable[[str], Iterable[str]]
-SourceKind = Literal["rtsp", "http", "file", "folder", "webcam"]
+SourceKind = Literal["rtsp", "http", "file", "folder", "stills", "webcam"]
 
+_LOCAL: Final[tuple[SourceKind, ...]] = ("webcam", "stills")
 _DEFAULT_PORT: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
 #: Query values that look like secrets: ?password=…, &token=…
@@ -33,7 +34,10 @@ def kind_of(source: str) -> SourceKind:
         return "rtsp"
     if scheme in ("http", "https"):
         return "http"
-    return "webcam" if source.startswith("webcam:") else "file"
+    for kind in _LOCAL:
+        if source.startswith(f"{kind}:"):
+            return kind
+    return "file"
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

@@ -13,7 +13,8 @@ from typing import Final
 import av
 import msgspec
 
-from edge.sources import FOLDER_STEP_S, PICTURE_SUFFIXES
+from edge import stills
+from edge.sources import FOLDER_STEP_S
 
 #: After so long a dead worker's file is played anew instead of counting as ended.
 FORGOTTEN_S: Final = 600.0
@@ -48,7 +49,7 @@ def duration_s(source: str) -> float | None:
     """Length of a file or folder of images in seconds; None if nobody can say."""
     path = Path(source.removeprefix("file://")).expanduser()
     if path.is_dir():
-        return FOLDER_STEP_S * sum(p.suffix.lower() in PICTURE_SUFFIXES for p in path.iterdir())
+        return FOLDER_STEP_S * len(stills.series(path))
     with (
         contextlib.suppress(av.FFmpegError, OSError, ValueError),
         av.open(str(path), timeout=5.0) as container,

@@ -17,7 +17,7 @@ import structlog
 from edge.decoding import Wish
 from edge.errors import SourceBlocked, SourceEnded, SourceUnreachable
 from edge.frames import PacketRing, Slot
-from edge.networks import kind_of
+from edge.networks import kind_of, redact, secrets_of
 from edge.sources import Access, Clocks, Stream
 from edge.stream_clock import StreamClock
 from monitor.domain.assets import Camera
@@ -94,7 +94,7 @@ class Reader(threading.Thread):
         camera_id = self.camera.camera_id
         stream = Stream(self.camera, self._access, self.ring, clock=self._clock, wait=self._halt.wait,
                         start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish,
-                        kept=self.slot.count)  # fmt: skip
+                        kept=self.slot.count, broke=self.slot.lose)  # fmt: skip
         try:
             for frame in stream.frames():
                 if self.status.link != "open":
@@ -114,6 +114,14 @@ class Reader(threading.Thread):
             return -1.0
         except SourceEnded as exc:
             return self._after_end(exc)
+        except Exception as exc:  # noqa: BLE001 - a fault of ours or of a library's: it tries again
+            reason = redact(
+                f"{type(exc).__name__}: {exc}",
+                secrets_of(self._access.credentials.get(self.camera.credential or "")),
+            )
+            log.error("camera_reader_failed", camera=camera_id, reason=reason)
+            self._say(LinkStatus(link="unreachable", reason=f"a fault of the worker: {reason}"))
+            return -1.0
         finally:
             self._clock, self._start_s = stream.clock, 0.0
         return None
@@ -121,7 +129,7 @@ class Reader(threading.Thread):
     def _after_end(self, ended: SourceEnded) -> float | None:
         if self._halt.is_set():
             return None
-        if kind_of(self.camera.source) in ("rtsp", "http", "webcam"):
+        if kind_of(self.camera.source) in ("rtsp", "http", "webcam", "stills"):
             self._say(LinkStatus(link="unreachable", reason=ended.reason))
             return -1.0
         if self.camera.loop:

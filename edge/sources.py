@@ -1,4 +1,4 @@
-"""Opening and reading one camera: RTSP over TCP, HTTP, file (paced in real time), image folder, webcam.
+"""Opening and reading one camera: RTSP, HTTP, file (paced in real time), image folder, webcam.
 
 Yields stamped frames and fills the ring of encoded packets; every read has a time limit. Which addresses
 are allowed is `edge.networks`' decision, how a stream's timestamps become times is `edge.stream_clock`'s,
@@ -7,32 +7,37 @@ and what to do when a camera goes away is `edge.reader`'s.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import av
-import cv2
 import httpx
 import msgspec
-import numpy as np
+import structlog
 
+from edge import stills
 from edge.decoding import Decoded, Dozer, Wish
 from edge.errors import SourceEnded, SourceError, SourceUnreachable
-from edge.frames import ArrayPicture, Frame, Packet, PacketRing, VideoPicture
+from edge.frames import ArrayPicture, Bgr, Frame, Packet, PacketRing, VideoPicture
+from edge.http_body import HttpBody
 from edge.networks import checked_url, kind_of, redact, secrets_of
-from edge.stream_clock import StreamClock, rebegin, stamp, stamp_late
+from edge.rtsp import Door, Transport
+from edge.stream_clock import SenderClock, StreamClock, rebegin, stamp, stamp_late
 from monitor.domain.assets import Camera
 
 OPEN_TIMEOUT_S: Final = 8.0
 READ_TIMEOUT_S: Final = 6.0
 #: Broken packets in a row after which a stream counts as broken.
 MOST_BROKEN: Final = 150
-PICTURE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+#: Linux's video devices, in FFmpeg's words
+WEBCAM_FORMAT: Final = "v4l2"
+#: A camera's folder is looked into so often.
+STILLS_EVERY_S: Final = 0.5
 #: Late pictures are given no oftener, else `frames.Slot` would drop the first of them.
 LATE_EVERY_S: Final = 0.2
 #: Unit of the times that are given to a stream without any (RTP's own for video).
@@ -40,13 +45,25 @@ TICKS_PER_S: Final = 90_000
 #: An image folder plays one picture a second.
 FOLDER_STEP_S: Final = 1.0
 
+#: FFmpeg speaks to `edge.rtsp`'s door, never to the camera.
+_TRANSPORTS: Final[Mapping[str, tuple[Transport, ...]]] = {
+    "tcp": ("tcp",), "udp": ("udp",), "auto": ("tcp", "udp"),
+}  # fmt: skip
+
 _RTSP_OPTIONS: Final = {
     "rtsp_transport": "tcp",
+    # sound and metadata would only be thrown away
+    "allowed_media_types": "video",
     # without this list a server could point FFmpeg at files or other protocols
-    "protocol_whitelist": "rtp,rtsp,rtsps,tcp,tls,udp,crypto",
+    "protocol_whitelist": "rtp,rtsp,tcp,udp",
     "max_delay": "500000",
     "fflags": "nobuffer+discardcorrupt",
 }
+
+#: AVProducerReferenceTime, of which only the date is used
+_PRODUCER_TIME: Final = struct.Struct("=q")
+
+log = structlog.get_logger()
 
 
 class Clocks(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +83,23 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         return f"Access(networks={self.networks!r}, credentials=<{len(self.credentials)} hidden>)"
 
 
+def sender_clock(packet: Any) -> SenderClock | None:
+    """What FFmpeg makes of the last sender report (producer reference time: microseconds since 1970, flags).
+
+    None before 1970: a camera that does not know the date may count from 1900 on (RFC 3550, 6.4.1).
+    """
+    if packet.pts is None:
+        return None
+    microseconds = _PRODUCER_TIME.unpack_from(bytes(packet.get_sidedata("prft")))[0]
+    if microseconds < 0:
+        return None
+    try:
+        at = datetime.fromtimestamp(microseconds / 1e6, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return SenderClock(stream_s=float(packet.pts * packet.time_base), at=at)
+
+
 class Stream:
     """One opening of one camera's source. Iterate `frames()`; ends with an exception that says why."""
 
@@ -81,6 +115,7 @@ class Stream:
         clocks: Clocks | None = None,
         wish: Callable[[], Wish] = Wish,
         kept: Callable[[int], None] = lambda _: None,
+        broke: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -89,13 +124,16 @@ class Stream:
             start_s: where in a file to begin.
             wish: whether the watcher lets a live camera doze; in seconds of `media_s`.
             kept: told how many packets of a dozing camera arrived and were not decoded.
+            broke: told how many pictures came broken and are not given; from any thread.
         """
         self.camera, self.clock = camera, clock
         self._access, self._ring, self._wait = access, ring, wait
         self._start_s, self._wish = start_s, wish
         #: the source gives no times of its own; and the last one that was given for it
         self._timeless, self._dated = False, 0
-        self._kept, self._put_aside = kept, 0
+        self._kept, self._put_aside, self._broke = kept, 0, broke
+        #: the sender's own date of one moment of its stream (its RTCP sender reports): stream seconds, UTC
+        self._sender: SenderClock | None = None
         self._clocks = clocks or Clocks()
         self._secrets = secrets_of(access.credentials.get(camera.credential or ""))
 
@@ -118,16 +156,20 @@ class Stream:
         source = self.camera.source
         match kind_of(source):
             case "rtsp":
-                url = checked_url(self.camera, self._access.networks, self._access.credentials)
-                yield from self._video(url, live=True, options=_RTSP_OPTIONS)
+                yield from self._rtsp()
             case "http":
-                with _HttpBody(self.camera, self._access) as body:
+                with HttpBody(
+                    self.camera, self._access.networks, self._access.credentials,
+                    open_timeout_s=OPEN_TIMEOUT_S, read_timeout_s=READ_TIMEOUT_S,
+                ) as body:  # fmt: skip
                     yield from self._video(
                         body, live=True, options={}, container_format=body.container_format
                     )
             case "webcam":
-                device = f"/dev/video{source.removeprefix('webcam:') or '0'}"
-                yield from self._video(device, live=True, options={}, container_format="v4l2")
+                device = device_of(source)
+                yield from self._video(device, live=True, options={}, container_format=WEBCAM_FORMAT)
+            case "stills":
+                yield from self._stills(Path(source.removeprefix("stills:")).expanduser())
             case _:
                 path = Path(source.removeprefix("file://")).expanduser()
                 if path.is_dir():
@@ -138,6 +180,21 @@ class Stream:
                     )
                 else:
                     raise SourceUnreachable(self.camera.camera_id, f"there is no file {path}")
+
+    def _rtsp(self) -> Iterator[Frame]:
+        """Over TCP, over UDP, or over what the camera takes of them."""
+        url = checked_url(self.camera, self._access.networks, self._access.credentials)
+        ways = _TRANSPORTS[self.camera.transport]
+        for way in ways:
+            with Door(self.camera.camera_id, url, way, timeout_s=OPEN_TIMEOUT_S, broke=self._broke) as door:
+                try:
+                    yield from self._video(door.url, live=True, options=_RTSP_OPTIONS)
+                except (av.FFmpegError, SourceError):
+                    if door.wrong_transport and way != ways[-1]:
+                        continue
+                    if door.refusal is not None:
+                        raise SourceUnreachable(self.camera.camera_id, door.refusal) from None
+                    raise
 
     def _video(
         self, file: Any, *, live: bool, options: dict[str, str], container_format: str | None = None
@@ -186,6 +243,8 @@ class Stream:
                 self.clock = rebegin(self.clock, at_s, self._clocks.monotonic())
                 first_s = at_s if first_s is None else first_s
             self._keep(packet)
+            if dozer is not None and packet.has_sidedata("prft"):
+                self._sender = sender_clock(packet) or self._sender
             try:
                 if dozer is not None:
                     for one in self._live(packet, dozer):
@@ -195,6 +254,7 @@ class Stream:
                 decoded = packet.decode()
             except av.InvalidDataError as exc:
                 broken += 1
+                self._broke(1)
                 if broken > MOST_BROKEN:
                     raise SourceUnreachable(
                         self.camera.camera_id, f"the video is broken: {self._plain(exc)}"
@@ -255,11 +315,13 @@ class Stream:
     def _stamped(self, picture: Any, size_px: tuple[int, int], stream_s: float | None) -> Frame:
         self.clock, times = stamp(self.clock, stream_s, self._clocks.monotonic(), self._clocks.utc())
         return Frame(picture=picture, size_px=size_px, media_s=times.media_s, captured_at=times.captured_at,
-                     time_uncertain=times.time_uncertain)  # fmt: skip
+                     time_uncertain=times.time_uncertain,
+                     camera_utc=self._sender.utc(stream_s) if self._sender and stream_s is not None else None)  # fmt: skip
 
     def _folder(self, folder: Path) -> Iterator[Frame]:
+        """A finished series, one picture a second."""
         self._ring.begin(None)
-        pictures = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        pictures = stills.series(folder)
         if not pictures:
             raise SourceUnreachable(self.camera.camera_id, f"there are no pictures in {folder}")
         pace = _Pace(self._clocks.monotonic() - self._start_s, self._wait, self._clocks)
@@ -269,11 +331,30 @@ class Stream:
                 continue
             if not pace.wait_for(at_s):
                 return
-            bgr = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
-            if bgr is not None:  # one broken picture is skipped, a stalled folder shows in the watchdog
-                picture = np.asarray(bgr, dtype=np.uint8)
-                yield self._stamped(ArrayPicture(picture), (picture.shape[1], picture.shape[0]), None)
+            bgr = stills.read(path)
+            if bgr is not None:
+                yield self._still(bgr)
+            else:
+                self._tell_broken(path, "it is no picture")
         raise SourceEnded(self.camera.camera_id, "played to its end")
+
+    def _stills(self, folder: Path) -> Iterator[Frame]:
+        """Pictures that a camera puts into a folder while we watch."""
+        self._ring.begin(None)
+        inbox = stills.Inbox(folder)
+        while not self._wait(STILLS_EVERY_S):
+            for arrived in inbox.poll(self._clocks.monotonic()):
+                if arrived.bgr is not None:
+                    yield self._still(arrived.bgr)
+                else:
+                    self._tell_broken(arrived.path, arrived.reason)
+
+    def _still(self, bgr: Bgr) -> Frame:
+        return self._stamped(ArrayPicture(bgr), (bgr.shape[1], bgr.shape[0]), None)
+
+    def _tell_broken(self, path: Path, reason: str) -> None:
+        self._broke(1)
+        log.warning("picture_broken", camera=self.camera.camera_id, file=str(path), reason=reason)
 
     def _plain(self, exc: Exception) -> str:
         return redact(f"{type(exc).__name__}: {exc}", self._secrets)
@@ -291,53 +372,14 @@ class _Pace:
         return not self._wait(max(0.0, left_s))
 
 
-class _HttpBody:
-    """An HTTP camera's body as a file: no redirects, the checked address only, every read limited."""
+def device_of(source: str) -> str:
+    """The device file of a webcam: by its number, or by a path that stays the same across restarts.
 
-    def __init__(self, camera: Camera, access: Access) -> None:
-        bare = msgspec.structs.replace(camera, credential=None)
-        self._url = checked_url(bare, access.networks, access.credentials)
-        self._host = urlsplit(camera.source).hostname or ""
-        self._netloc = urlsplit(camera.source).netloc.rpartition("@")[2]
-        if camera.credential is not None:  # raises if it is missing
-            checked_url(camera, access.networks, access.credentials)
-        credential = access.credentials.get(camera.credential or "", "")
-        self._auth = httpx.BasicAuth(*credential.partition(":")[::2]) if credential else None
-        self._camera = camera
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=OPEN_TIMEOUT_S), trust_env=False
-        )
-        self.container_format: str | None = None
-        self._left = b""
-
-    def __enter__(self) -> _HttpBody:
-        try:
-            request = self._client.build_request(
-                "GET", self._url, headers={"Host": self._netloc}, extensions={"sni_hostname": self._host}
-            )
-            self._response = self._client.send(request, stream=True, auth=self._auth, follow_redirects=False)
-            if self._response.status_code != 200:
-                raise SourceUnreachable(
-                    self._camera.camera_id, f"the camera answers {self._response.status_code}"
-                )
-        except BaseException:
-            self._client.close()
-            raise
-        if self._response.headers.get("content-type", "").startswith("multipart/"):
-            self.container_format = "mpjpeg"
-        self._chunks = self._response.iter_raw()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._response.close()
-        self._client.close()
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; empty at the end."""
-        if not self._left:
-            self._left = next(self._chunks, b"")
-        taken, self._left = self._left[:size], self._left[size:]
-        return taken
+    >>> device_of("webcam:0"), device_of("webcam:/dev/v4l/by-id/usb-x-index0")
+    ('/dev/video0', '/dev/v4l/by-id/usb-x-index0')
+    """
+    name = source.removeprefix("webcam:") or "0"
+    return f"/dev/video{name}" if name.isdigit() else name
 
 
 def _seconds(pts: int | None, time_base: Any) -> float | None:

@@ -37,6 +37,18 @@ class StreamClock(msgspec.Struct, frozen=True, kw_only=True):
     uncertain_until_s: float = 0.0
 
 
+class SenderClock(msgspec.Struct, frozen=True, kw_only=True):
+    """A camera's own clock, as its RTCP sender reports tell it."""
+
+    #: the stream's time of one moment, and its date by the camera
+    stream_s: float
+    at: datetime
+
+    def utc(self, stream_s: float) -> datetime:
+        """The camera's date of a moment of its stream."""
+        return self.at + timedelta(seconds=stream_s - self.stream_s)
+
+
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """The times of one frame."""
 

@@ -95,7 +95,7 @@ class Supervisor:
 
     def poll(self, timeout_s: float) -> bool:
         """Read signs of life, bury, kill and start; whether any camera's state changed."""
-        before = self.statuses()
+        before = self._words()
         pipes = {c.beats: c for c in self._children.values() if c.beats is not None}
         if pipes:
             for pipe in wait(list(pipes), timeout_s):
@@ -104,11 +104,15 @@ class Supervisor:
             time.sleep(timeout_s)
         for child in self._children.values():
             self._care(child)
-        return self.statuses() != before
+        return self._words() != before
 
     def statuses(self) -> dict[str, CameraStatus]:
         """The word on each camera."""
         return {camera_id: child.status for camera_id, child in self._children.items()}
+
+    def _words(self) -> dict[str, tuple[CameraState, datetime, str]]:
+        """The words alone: pictures are counted all the time, and that is no news."""
+        return {i: (c.status.state, c.status.since, c.status.reason) for i, c in self._children.items()}
 
     def detector(self) -> dict[str, str]:
         """The detector in use, as a child told it; empty before the first."""
@@ -129,8 +133,9 @@ class Supervisor:
                 child.beat = msgspec.msgpack.decode(child.beats.recv_bytes(), type=Beat)
                 child.life = msgspec.structs.replace(child.life, last_beat_s=self._monotonic())
                 child.status = CameraStatus(
-                    state=child.beat.state, since=child.beat.since, reason=child.beat.reason
-                )
+                    state=child.beat.state, since=child.beat.since, reason=child.beat.reason,
+                    arrived=child.beat.frames, dropped=child.beat.dropped, broken=child.beat.broken,
+                )  # fmt: skip
         except (EOFError, OSError):
             child.beats.close()
             child.beats = None

@@ -162,7 +162,7 @@ def assess(
 
     Args:
         moved: the scene's own word (`edge.registration`), which has waited long enough by itself.
-        remark: what else is to be told of a camera that streams.
+        remark: what else is to be told of a camera that streams, or stalls.
     """
     before_s = health.last_frame_s
     if figures is not None:
@@ -174,6 +174,8 @@ def assess(
         reason = remark
         if moved:
             suspect, reason = CameraState.MOVED, "the scene is not the one that was surveyed"
+    if suspect is CameraState.STALLED and remark:  # a line that loses every picture stalls, and says why
+        reason = f"{reason}; {remark}"
     if suspect is None:  # nothing new was seen: keep what was said
         return health
     if suspect == health.state:

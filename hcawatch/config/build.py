@@ -7,7 +7,7 @@ import hashlib
 import json
 from typing import Any
 
-from hcawatch.config.checks.cameras import file_of, scheme_of
+from hcawatch.config.checks.cameras import LOCAL_SCHEMES, file_of, scheme_of
 from hcawatch.config.checks.law import aware
 from hcawatch.config.checks.look import Surroundings
 from hcawatch.config.schema import (
@@ -129,12 +129,12 @@ def _pair(point: list[float]) -> LonLat:
 
 def _camera(camera: CameraSection, around: Surroundings) -> Camera:
     source = camera.source
-    if scheme_of(source) in ("", "file"):
-        source = str(around.resolve(file_of(source)))
+    if (scheme := scheme_of(source)) in LOCAL_SCHEMES:
+        source = ("stills:" if scheme == "stills" else "") + str(around.resolve(file_of(source)))
     frame = camera.frame_size_px
     return Camera(
         camera_id=camera.id, edge_id=camera.edge, site_id=camera.site, name=text_of(camera.name), source=source,
-        credential=camera.credential, footage=camera.footage,
+        credential=camera.credential, transport=camera.transport, footage=camera.footage,
         position=None if camera.position is None else _pair(camera.position),
         frame_size_px=None if frame is None else (frame[0], frame[1]),
         ground_points=tuple(

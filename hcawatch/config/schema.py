@@ -176,9 +176,12 @@ class CameraSection(Section):
     name: Name
     source: Words = Field(
         max_length=2000,
-        description="rtsp://, rtsps://, http(s)://, a file or folder (relative to this file), or webcam:0; never with a password",
+        description="rtsp://, rtsps://, http(s)://, a file or folder (relative to this file), stills:FOLDER that a camera fills, or webcam:0; never with a password",
     )  # fmt: skip
     credential: Id | None = Field(default=None, description="name in the edge's own secrets file")
+    transport: Literal["tcp", "udp", "auto"] = Field(
+        default="tcp", description="of RTSP: tcp loses nothing; udp for cameras and radio links that need it; auto tries tcp first",
+    )  # fmt: skip
     footage: Literal["real", "simulated"] = Field(
         default="real", description="'simulated' is said wherever its picture is shown"
     )

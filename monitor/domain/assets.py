@@ -103,10 +103,13 @@ class Camera(Asset, frozen=True, kw_only=True):
     edge_id: str
     site_id: str
     name: Text
-    #: rtsp://, http(s)://, file path, folder of images, or 'webcam:0'; credentials are never in here
+    #: rtsp://, http(s)://, file path, folder of images, 'stills:' and a folder that a camera fills, or 'webcam:0';
+    #: credentials are never in here
     source: str
     #: name of the credential in the edge's own secrets file
     credential: str | None = None
+    #: how an RTSP camera sends: inside the connection (nothing is lost), beside it, or as it takes it
+    transport: Literal["tcp", "udp", "auto"] = "tcp"
     #: 'simulated' is said wherever the picture is shown
     footage: Literal["real", "simulated"] = "real"
     position: LonLat | None = None

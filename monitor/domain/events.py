@@ -182,6 +182,11 @@ class CameraStatus(_Message, frozen=True, kw_only=True):
     state: CameraState
     since: datetime
     reason: str = ""
+    #: pictures since its process began: that came whole; of those, replaced by a newer one before anybody
+    #: looked (the latest wins); and that came broken, or built on a broken one, and were shown to nobody
+    arrived: int = 0
+    dropped: int = 0
+    broken: int = 0
 
 
 class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.status/1"):

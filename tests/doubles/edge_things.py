@@ -149,14 +149,21 @@ def event(seq: int, epoch: str, phase: str = "onset", **changes: Any) -> RiskEve
 
 
 def make_clip(
-    path: Path, *, seconds: float = 4.0, fps: int = 10, size_px: tuple[int, int] = (320, 240)
+    path: Path,
+    *,
+    seconds: float = 4.0,
+    fps: int = 10,
+    size_px: tuple[int, int] = (320, 240),
+    codec: str = "libx264",
 ) -> Path:
-    """An H.264 clip of a noisy street with something bright that moves across it."""
+    """An H.264 (or H.265) clip of a noisy street with something bright that moves across it."""
     rng = np.random.default_rng(1)
     ground = cv_texture(size_px)
     with av.open(str(path), "w") as out:
         stream = out.add_stream(
-            "libx264", rate=fps, options={"preset": "ultrafast", "crf": "20", "g": str(fps)}
+            codec,
+            rate=fps,
+            options={"preset": "ultrafast", "crf": "20", "g": str(fps), "x265-params": "log-level=none"},
         )
         stream.width, stream.height, stream.pix_fmt = *size_px, "yuv420p"
         stream.time_base = Fraction(1, fps)

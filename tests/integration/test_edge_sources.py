@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +30,8 @@ LOOPBACK = Access(networks=("127.0.0.0/8",), credentials={"gate": "admin:s3cret/
 
 
 def camera(source: str, **changes: object) -> Camera:
-    return Camera(camera_id="cam-1", edge_id="edge-1", site_id="hca-1", name={}, source=source, **changes)  # type: ignore[arg-type]
+    fields = {"camera_id": "cam-1", "edge_id": "edge-1", "site_id": "hca-1", "name": {}, **changes}
+    return Camera(source=source, **fields)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -235,10 +238,19 @@ def test_redirects_are_not_followed() -> None:
 
 
 class _Mjpeg(http.server.BaseHTTPRequestHandler):
+    """Asks for the password by one scheme, and checks what it gets; anything else is refused."""
+
+    scheme = "Basic"
     seen: list[str | None] = []  # noqa: RUF012 - the handler's class is the test's only handle
 
     def do_GET(self) -> None:
-        self.seen.append(self.headers.get("Authorization"))
+        self.seen.append(said := self.headers.get("Authorization"))
+        if said is None or not self.fits(said):
+            self.send_response(401)
+            nonce = ', qop="auth", nonce="n1"' if self.scheme == "Digest" else ""
+            self.send_header("WWW-Authenticate", f'{self.scheme} realm="camera"{nonce}')
+            self.end_headers()
+            return
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
@@ -252,21 +264,49 @@ class _Mjpeg(http.server.BaseHTTPRequestHandler):
                 return
             time.sleep(0.05)
 
+    def fits(self, said: str) -> bool:
+        if self.scheme == "Basic":
+            return said == "Basic YWRtaW46czNjcmV0L3Bhc3M="
+        part = urllib.request.parse_keqv_list(urllib.request.parse_http_list(said.removeprefix("Digest ")))
+        one, two = (
+            hashlib.md5(text.encode()).hexdigest()
+            for text in ("admin:camera:s3cret/pass", f"GET:{part['uri']}")
+        )
+        whole = f"{one}:n1:{part['nc']}:{part['cnonce']}:auth:{two}"
+        return part["response"] == hashlib.md5(whole.encode()).hexdigest()
+
     def log_message(self, *_: object) -> None:
         pass
 
 
-def test_an_http_camera_streams_and_gets_its_credential() -> None:
-    """MJPEG over HTTP, with the credential that the camera names and nobody else's."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Mjpeg)
+@pytest.mark.parametrize("scheme", ["Basic", "Digest"])
+def test_an_http_camera_streams_and_gets_its_credential(scheme: str) -> None:
+    """MJPEG over HTTP: the camera's own credential, as it asks for it, and not before it asks."""
+    handler = type(scheme, (_Mjpeg,), {"scheme": scheme, "seen": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with reading(camera(f"http://127.0.0.1:{server.server_port}/x", credential="gate")) as reader:
+    with reading(camera(f"http://127.0.0.1:{server.server_port}/x?y=1", credential="gate")) as reader:
         taken = frames(reader, 5)
         assert taken[0].size_px == (64, 48)
         assert taken[-1].media_s > taken[0].media_s
-    assert _Mjpeg.seen[-1] == "Basic YWRtaW46czNjcmV0L3Bhc3M="
+    assert handler.seen[0] is None
+    assert str(handler.seen[1]).startswith(scheme)
     server.shutdown()
     server.server_close()
+
+
+def test_a_webcam_is_read_as_a_device_until_it_is_unplugged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg's drawn device in the place of a real one: pictures, then unreachable with the reason."""
+    monkeypatch.setattr("edge.sources.WEBCAM_FORMAT", "lavfi")
+    monkeypatch.setattr(
+        "edge.sources.device_of", lambda _: "testsrc2=size=320x240:rate=25,realtime,trim=duration=2"
+    )
+    with reading(camera("webcam:0")) as reader:
+        taken = frames(reader, 20)
+        assert taken[0].size_px == (320, 240)
+        assert all(b.media_s > a.media_s for a, b in zip(taken, taken[1:], strict=False))  # noqa: RUF007 - plainer
+        assert until(lambda: reader.status.link == "unreachable")
+        assert "closed the stream" in reader.status.reason
 
 
 def test_no_log_line_and_no_reason_shows_a_credential() -> None:

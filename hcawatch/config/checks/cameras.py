@@ -11,6 +11,8 @@ from hcawatch.config.checks.look import Look
 from hcawatch.config.faults import Fault, some_of
 
 NETWORK_SCHEMES: Final = frozenset({"rtsp", "rtsps", "http", "https"})
+#: files and folders, relative to the YAML; "stills:" is a folder that a camera fills
+LOCAL_SCHEMES: Final = frozenset({"", "file", "stills"})
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*):")
 #: many cameras take them in the path or the query instead of before the @
 _SECRET: Final = re.compile(r"(?i)(pass(word|wd)?|pwd|token|secret|passphrase)=")
@@ -42,7 +44,7 @@ def file_of(source: str) -> str:
     """The path in a source that is a file or folder."""
     if scheme_of(source) == "file":
         return re.sub(r"^//", "", source[len("file:") :])
-    return source
+    return source[len("stills:") :] if scheme_of(source) == "stills" else source
 
 
 def _networks(look: Look, index: int) -> tuple[list[IPv4Network | IPv6Network], list[Fault]]:
@@ -68,9 +70,11 @@ def _source(look: Look, index: int, networks: list[IPv4Network | IPv6Network] | 
     if scheme in NETWORK_SCHEMES:
         yield from _address(look, index, networks)
     elif scheme == "webcam":
-        if not re.fullmatch(r"webcam:[0-9]{1,3}", camera.source.lower()):
+        if not re.fullmatch(r"webcam:([0-9]{1,3}|/dev/[\w./:+@-]+)", camera.source) or ".." in camera.source:
             yield look.fault("source_incomplete", *path)
-    elif scheme in ("", "file"):
+    elif scheme == "stills" and not file_of(camera.source).strip():
+        yield look.fault("source_incomplete", *path)
+    elif scheme in LOCAL_SCHEMES:
         file = look.around.resolve(file_of(camera.source))
         if look.around.has_sources_of(camera.edge) and look.ok(*path) and not _exists(file):
             yield look.fault("source_missing", *path, file=file)

@@ -23,11 +23,11 @@ MEANING: dict[str, T] = {
         "请按 GB 32167 的评定写 I、II 或 III。"),
     # ---- cameras' sources
     "source_scheme": T(
-        "cameras aren't read over '{scheme}'", "Use rtsp://, rtsps://, http://, https://, a file, a folder or webcam:0.",
-        "不支持通过“{scheme}”读取摄像机", "请使用 rtsp://、rtsps://、http://、https://、文件、文件夹或 webcam:0。"),
+        "cameras aren't read over '{scheme}'", "Use rtsp://, rtsps://, http://, https://, a file, a folder, stills:FOLDER or webcam:0.",
+        "不支持通过“{scheme}”读取摄像机", "请使用 rtsp://、rtsps://、http://、https://、文件、文件夹、stills:文件夹 或 webcam:0。"),
     "source_incomplete": T(
-        "the source names no host or number", "Write it out, such as rtsp://10.20.1.11:554/stream1 or webcam:0.",
-        "来源缺少主机或编号", "请写完整，例如 rtsp://10.20.1.11:554/stream1 或 webcam:0。"),
+        "the source names no host, number or folder", "Write it out, such as rtsp://10.20.1.11:554/stream1, webcam:0 or stills:uploads/gate.",
+        "来源缺少主机、编号或文件夹", "请写完整，例如 rtsp://10.20.1.11:554/stream1、webcam:0 或 stills:uploads/gate。"),
     "source_missing": T(
         "there is no file or folder {file}", "Paths are relative to this YAML file; correct it or put the file there.",
         "文件或文件夹 {file} 不存在", "路径相对于本 YAML 文件；请更正路径或放入该文件。"),

@@ -147,6 +147,7 @@ CASES: tuple[Case, ...] = (
     edit("source_scheme", "cameras[0].source", SOURCE, "source: rtmp://10.20.1.11/live #!"),
     edit("source_incomplete", "cameras[0].source", SOURCE, "source: rtsp:///stream1 #!"),
     edit("source_incomplete", "cameras[0].source", SOURCE, "source: webcam:front #!"),
+    edit("source_incomplete", "cameras[0].source", SOURCE, "source: 'stills:' #!"),
     edit("source_missing", "cameras[0].source", SOURCE, "source: clips/nowhere.mp4 #!"),
     edit("credential_in_url", "cameras[0].source", SOURCE, "source: rtsp://admin:hunter2@10.20.1.11/stream1 #!"),
     edit("credential_in_url", "cameras[0].source", SOURCE,

@@ -67,6 +67,13 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert load(tmp_path / "city.yaml", env=ENV, now=NOW).city.camera("gate").source == str(
         tmp_path / "clips/a.mp4"
     )
+    (tmp_path / "city.yaml").write_text(
+        BASE.read_text().replace("rtsp://10.20.1.11:554/stream1", "stills:clips")
+    )
+    assert (
+        load(tmp_path / "city.yaml", env=ENV, now=NOW).city.camera("gate").source
+        == f"stills:{tmp_path}/clips"
+    )
 
 
 def test_comments_and_order_do_not_change_the_version(tmp_path: Path) -> None:
