@@ -21,6 +21,7 @@ from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker
 from hcawatch.config import LoadedConfig, versions
+from hcawatch.config.surveys import ConfigSurveys
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
 from monitor.audit.note import Signer
@@ -66,6 +67,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
+        surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path),
         cookie_secure=(runtime.public_url or "").startswith("https://"),
         checks={"ingest": ingest.healthy, "alerts": alerts.healthy, "audit": sequencing.healthy},
     )  # fmt: skip

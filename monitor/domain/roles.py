@@ -27,6 +27,7 @@ class Right(StrEnum):
     UPLOAD_PHOTO = "upload_photo"
     UPLOAD_EVIDENCE = "upload_evidence"  # edges only
     SEE_EVIDENCE = "see_evidence"
+    REGISTER_CAMERA = "register_camera"  # survey a camera's ground: changes where its events are put
     SEE_AUDIT = "see_audit"
     EXPORT_AUDIT = "export_audit"
     MANAGE = "manage"  # users and configuration
@@ -42,6 +43,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.UPLOAD_PHOTO: _FIELD,
     Right.UPLOAD_EVIDENCE: frozenset({Role.EDGE}),
     Right.SEE_EVIDENCE: _PEOPLE_IN_THE_ROOM | _FIELD | {Role.AUDITOR},
+    Right.REGISTER_CAMERA: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Right.SEE_AUDIT: frozenset({Role.AUDITOR, Role.SUPERVISOR}),
     Right.EXPORT_AUDIT: frozenset({Role.AUDITOR}),
     Right.MANAGE: frozenset({Role.ADMIN}),

@@ -11,7 +11,19 @@ from fastapi import FastAPI
 from sse_starlette.sse import AppStatus
 from starlette.staticfiles import StaticFiles
 
-from monitor.web import alerts, audit, cameras, console, evidence, field, health, problems, sessions, stream
+from monitor.web import (
+    alerts,
+    audit,
+    cameras,
+    console,
+    evidence,
+    field,
+    health,
+    problems,
+    sessions,
+    stream,
+    survey,
+)
 from monitor.web.access import check_all_guarded
 from monitor.web.deps import Web, WebDeps
 from monitor.web.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, SecurityHeaders
@@ -23,7 +35,8 @@ __all__ = ["WebDeps", "create_app"]
 
 STATIC = Path(__file__).parent / "static"
 ROUTERS = tuple(
-    part.router for part in (alerts, audit, cameras, console, evidence, field, health, sessions, stream)
+    part.router
+    for part in (alerts, audit, cameras, console, evidence, field, health, sessions, stream, survey)
 )
 
 
@@ -55,7 +68,8 @@ def create_app(deps: WebDeps) -> FastAPI:
     def limit_of(path: str) -> int | None:
         if path.startswith("/api/v1/evidence/"):
             return None  # counted by the route, against what was announced
-        return deps.max_photo_bytes + 64 * 1024 if path.endswith("/photos") else MAX_BODY_BYTES
+        picture = path.endswith(("/photos", "/survey/picture"))
+        return deps.max_photo_bytes + 64 * 1024 if picture else MAX_BODY_BYTES
 
     app.add_middleware(BodyLimit, limit_of=limit_of, answer=problems.early_answer)
     app.add_middleware(OriginCheck, answer=problems.early_answer)

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from alerts.engine import AlertEngine
 from monitor.domain.assets import City
 from monitor.store.pool import Pool
+from monitor.web.surveying import SurveyBook
 
 if TYPE_CHECKING:
     from monitor.web.stream import Hub
@@ -39,6 +40,8 @@ class WebDeps:
     #: one shift; after that a person logs in again
     session_s: float = 12 * 3600.0
     max_photo_bytes: int = 15 * MEGABYTE
+    #: where surveys are read and saved; None: they are shown as the city has them, and can't be saved
+    surveys: SurveyBook | None = None
     max_evidence_bytes: int = 200 * MEGABYTE
     #: an upload that brings nothing for so long is cut off; the edge resumes it
     upload_stall_s: float = 30.0

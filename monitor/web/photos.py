@@ -18,8 +18,11 @@ SHOWN_EDGE_PX = 2048
 _FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP"}
 
 
-def shown_copy(original: bytes) -> tuple[str, bytes]:
-    """(content type of the original, JPEG to show). Unusable if it is no picture that we take."""
+def shown_copy(original: bytes, edge_px: int | None = SHOWN_EDGE_PX) -> tuple[str, bytes]:
+    """(content type of the original, JPEG to show). Unusable if it is no picture that we take.
+
+    `edge_px` is the most that the longer edge keeps; None leaves the size as it is.
+    """
     content_type = sniff(original[:16])
     if content_type not in _FORMATS:
         raise Unusable("photo_type", status=415)
@@ -30,13 +33,15 @@ def shown_copy(original: bytes) -> tuple[str, bytes]:
                 # the header names the size: nothing is unpacked before this is known
                 if picture.width * picture.height > MAX_PIXELS:
                     raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000)
-                picture.draft("RGB", (SHOWN_EDGE_PX, SHOWN_EDGE_PX))
+                if edge_px is not None:
+                    picture.draft("RGB", (edge_px, edge_px))
                 upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
         raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000) from exc
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise Unusable("photo_broken") from exc
-    upright.thumbnail((SHOWN_EDGE_PX, SHOWN_EDGE_PX))
+    if edge_px is not None:
+        upright.thumbnail((edge_px, edge_px))
     clean = Image.frombytes("RGB", upright.size, upright.tobytes())
     out = io.BytesIO()
     clean.save(out, "JPEG", quality=86)

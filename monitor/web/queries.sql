@@ -63,6 +63,16 @@ SELECT sha256, kind, content_type, bytes, edge_id, camera_id, event_id, episode_
        announced_at, stored_at, lost_reason
 FROM evidence WHERE sha256 = %(sha256)s
 
+-- newest_clean_snapshot --
+-- the camera's picture that a survey is clicked in
+SELECT sha256, announced_at FROM evidence
+WHERE camera_id = %(camera)s AND kind = 'snapshot_clean' AND stored_at IS NOT NULL
+ORDER BY announced_at DESC LIMIT 1
+
+-- is_clean_snapshot_of --
+SELECT 1 FROM evidence
+WHERE sha256 = %(sha256)s AND camera_id = %(camera)s AND kind = 'snapshot_clean' AND stored_at IS NOT NULL
+
 -- evidence_stored --
 -- once: whoever comes second changes no row
 UPDATE evidence SET stored_at = %(now)s, lost_reason = NULL WHERE sha256 = %(sha256)s AND stored_at IS NULL

@@ -14,6 +14,7 @@ EVIDENCE_STORED = "evidence.stored"
 EVIDENCE_VIEWED = "evidence.viewed"
 PHOTO_STORED = "evidence.photo"
 EXPORT = "export"
+SURVEY_PICTURE = "survey.picture"
 
 
 def record(conn: Conn, kind: str, subject: str, actor: str, at: datetime, **body: Any) -> None:

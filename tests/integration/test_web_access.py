@@ -22,6 +22,7 @@ ROOM = {"operator", "supervisor"}
 CONSOLE = {*ROOM, "auditor", "admin"}
 FIELD = {"li.wei", "chen.jie"}
 AUDIT = {"auditor", "supervisor"}
+SURVEYORS = {"supervisor", "admin"}
 EVERYBODY = {"operator", "supervisor", "auditor", "admin", "holder", "li.wei", "chen.jie", "edge", "nobody"}
 
 EXPECTED: dict[tuple[str, str], set[str]] = {
@@ -44,6 +45,12 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/audit/head"): AUDIT,
     ("GET", "/api/v1/audit/entries"): AUDIT,
     ("GET", "/api/v1/audit/bundle"): {"auditor"},
+    ("GET", "/cameras/{camera_id}/survey"): CONSOLE,
+    ("GET", "/api/v1/cameras/{camera_id}/survey"): CONSOLE,
+    ("PUT", "/api/v1/cameras/{camera_id}/survey"): SURVEYORS,
+    ("POST", "/api/v1/cameras/{camera_id}/survey/trial"): SURVEYORS,
+    ("GET", "/api/v1/cameras/{camera_id}/survey/picture"): CONSOLE,
+    ("POST", "/api/v1/cameras/{camera_id}/survey/picture"): SURVEYORS,
     ("GET", "/login"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/api/v1/login"): EVERYBODY,
@@ -84,7 +91,7 @@ def test_every_route_with_every_role(client: TestClient) -> None:
     given = tokens(client)
     wrong: list[str] = []
     for (method, path), allowed in EXPECTED.items():
-        url = path.format(alert_id=NOBODYS_ID, sha256=SHA, language="zh")
+        url = path.format(alert_id=NOBODYS_ID, sha256=SHA, language="zh", camera_id="no-such")
         for who in sorted(EVERYBODY):
             if path == "/api/v1/stream" and who in allowed:
                 continue  # does not end by itself; test_web_stream.py reads it

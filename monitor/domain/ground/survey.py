@@ -17,15 +17,14 @@ import numpy as np
 from monitor.domain.assets import Camera, GroundPoint
 from monitor.domain.geometry import Centreline, LocalFrame
 from monitor.domain.ground.errors import CalibrationVoid, Refusal
-from monitor.domain.ground.fix import FOOT_SIGMA_PX, CameraGround, GroundFix
+from monitor.domain.ground.fix import FOOT_SIGMA_PX, CameraGround, GroundFix, in_picture
 from monitor.domain.ground.homography import LEAST_POINTS, Homography
 from monitor.domain.ground.lens import Array
 from monitor.domain.ground.overlay import Line, PixelLine, area_in_picture, lines_in_picture
 
-#: The stated error is told for these distances, each from what lies within a fifth of it.
+#: The stated error is told for these distances, each in so many directions.
 SURE_AT_M: Final = (10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0)
-_NEAR: Final = 0.2
-_GRID: Final = (32, 18)
+_BEARINGS: Final = 180
 #: A survey of more points than this is not asked point by point what the others say of each.
 MOST_CHECKED: Final = 24
 #: points within this share of their extent lie on one line
@@ -55,7 +54,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """The answer. Where it is refused for contradiction, the rest still shows what the points would give."""
 
     refused: Refusal | None = None
-    #: numbers (from 0) of the points that the refusal is about
+    #: the points fit worse than is stated of them, so the stated errors were widened
+    strained: bool = False
+    #: numbers (from 0) of the points that the refusal or the strain is about
     guilty: tuple[int, ...] = ()
     checks: tuple[PointCheck, ...] = ()
     #: there are more points than a plane needs, so that they check each other
@@ -87,10 +88,11 @@ def try_survey(camera: Camera, centreline: Centreline) -> Trial:
     checks = _checks(ground, camera)
     sure, from_camera = _sure(ground, size_px)
     plane = ground.plane
+    strained = isinstance(plane, Homography) and plane.strained
     contradicts = isinstance(plane, Homography) and plane.contradicts
     return Trial(
-        refused=Refusal.CONTRADICT if contradicts else None,
-        guilty=_who_contradicts(camera) if contradicts else (),
+        refused=Refusal.CONTRADICT if contradicts else None, strained=strained,
+        guilty=_who_contradicts(camera) if strained else (),
         checks=checks, checked=len(points) > LEAST_POINTS, sure=sure, from_camera=from_camera,
         seen=ground.seen_ranges(centreline, size_px), lines=lines_in_picture(ground, centreline, size_px),
         area_px=area_in_picture(ground, size_px),
@@ -179,23 +181,20 @@ def _who_contradicts(camera: Camera) -> tuple[int, ...]:
 
 def _sure(ground: CameraGround, size_px: tuple[int, int]) -> tuple[tuple[Sure, ...], bool]:
     """Stated errors by distance, and whether the distance is the camera's."""
-    width, height = size_px
     eye_m = ground.camera_m
     if eye_m is None:
-        below = ground.plane.ground(width / 2, float(height), np.zeros((2, 2)))[0]
+        below = ground.plane.ground(size_px[0] / 2, float(size_px[1]), np.zeros((2, 2)))[0]
         eye_m = (float(below[0]), float(below[1]))
-    columns, rows = _GRID
-    spots = [
-        ((c + 0.5) / columns * width, (r + 0.5) / rows * height) for c in range(columns) for r in range(rows)
-    ]
-    fixes = [fix for spot in spots if isinstance(fix := ground.at(*spot, FOOT_SIGMA_PX), GroundFix)]
-    away_m = np.array([math.dist((fix.east_m, fix.north_m), eye_m) for fix in fixes])
-    stated_m = np.array([fix.accuracy_m for fix in fixes])
+    bearings = np.linspace(0.0, 2 * math.pi, _BEARINGS, endpoint=False)
+    round_eye = np.column_stack([np.sin(bearings), np.cos(bearings)])
     told = []
     for distance_m in SURE_AT_M:
-        near = np.abs(away_m - distance_m) <= _NEAR * distance_m
-        if near.any():
-            told.append(Sure(distance_m=distance_m, accuracy_m=round(float(np.median(stated_m[near])), 2)))
+        pixels = ground.plane.pixels(np.array(eye_m) + distance_m * round_eye)
+        seen = pixels[in_picture(pixels, size_px)]
+        fixes = [ground.at(float(x), float(y), FOOT_SIGMA_PX) for x, y in seen]
+        stated_m = [fix.accuracy_m for fix in fixes if isinstance(fix, GroundFix)]
+        if stated_m:
+            told.append(Sure(distance_m=distance_m, accuracy_m=round(float(np.median(stated_m)), 2)))
     return tuple(told), ground.camera_m is not None
 
 

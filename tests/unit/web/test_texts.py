@@ -13,6 +13,8 @@ from alerts.reasons import Health, Why
 from alerts.steps import Outcome
 from alerts.values import Confirmation
 from monitor.domain.events import CameraState
+from monitor.domain.ground.errors import Refusal
+from monitor.domain.ground.places import PlaceFault
 from monitor.domain.levels import Level
 from monitor.domain.risk import Reason
 from monitor.domain.roles import Role
@@ -66,6 +68,9 @@ def test_no_chinese_text_was_forgotten() -> None:
         ("camera", [*CameraState, "unknown"]),
         ("level", list(Level)),
         ("role", list(Role)),
+        ("survey.refused", list(Refusal)),
+        ("survey.place", list(PlaceFault)),
+        ("survey.note", ["mast", "unchecked", "strained", "strained_at", "line_unseen", "no_position"]),
     ],
 )
 def test_every_word_of_the_domain_has_a_text(family: str, keys: list[str]) -> None:
