@@ -18,6 +18,8 @@ from monitor.domain.geometry import Centreline, LocalFrame
 
 #: A point further away than this, from the camera or (without one) from the line, is a slip of the pen.
 FAR_M: Final = 1000.0
+#: Chainages are rounded where they are written down: so little beyond the line's end is its end.
+END_M: Final = 1.0
 _NUMBER: Final = r"[+-]?\d{1,9}(?:\.\d{1,20})?"
 _LONLAT: Final = re.compile(rf"\[?\s*({_NUMBER})\s*°?\s*(?:[,;、]|\s)\s*({_NUMBER})\s*°?\s*\]?")
 _CHAINAGE: Final = re.compile(r"K?(\d{1,5})\+(\d{3}(?:\.\d{1,6})?)", re.IGNORECASE)
@@ -99,6 +101,6 @@ def _beside(typed: Typed, centreline: Centreline) -> LonLat | PlaceFault:
     offset = _METRES.fullmatch(_plain(typed.offset_m) or "0")
     if offset is None:
         return PlaceFault.OFFSET_UNREADABLE
-    if not centreline.chainages_m[0] <= chainage_m <= centreline.chainages_m[-1]:
+    if not centreline.chainages_m[0] - END_M <= chainage_m <= centreline.chainages_m[-1] + END_M:
         return PlaceFault.BEYOND_LINE
     return centreline.beside(chainage_m, float(offset[1]) * (1 if typed.side == "right" else -1))

@@ -17,6 +17,8 @@ const api = `/api/v1/cameras/${data.camera_id}/survey`;
 const TRY_AFTER_MS = 350;
 const CLICK_PX = 4; // further than this is a drag
 const MOST_POINTS = 60;
+// how far along its line a name stands, so that names of neighbours don't cover each other on a phone
+const NAME_AT = { onon: 0.5, "5left": 0.15, "5right": 0.8, "200left": 0.68, "200right": 0.68 };
 const ZOOMS = [1, 2, 4, 8];
 
 let seen = data.number;
@@ -64,7 +66,7 @@ function drawLines(trial) {
       if (length > longest.length) Object.assign(longest, { length, at });
     }
     if (!longest.at) continue;
-    const [x, y] = longest.at[Math.floor(longest.at.length * 0.15)];
+    const [x, y] = longest.at[Math.floor(longest.at.length * (NAME_AT[`${kind}${side}`] ?? 0.3))];
     const name = svg("text", { x, y: y - 6 * u, class: `line-name name-${kind}`, "font-size": 13 * u, "stroke-width": 3 * u });
     name.textContent = side === "on" ? t("survey_line") : t("survey_band", { n: band });
     lines.append(name);
