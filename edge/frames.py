@@ -151,16 +151,12 @@ class PacketRing:
         every, template = streams[most]
         return _from_key(every, from_s, to_s), template
 
-    def parts(self, from_s: float, to_s: float) -> tuple[tuple[tuple[Packet, ...], Template | None], ...]:
-        """As `cut`, but all parts of that time, oldest first: one for each stream that has packets in it."""
+    def spans(self, from_s: float, to_s: float) -> tuple[tuple[float, float], ...]:
+        """The parts of that time, oldest first: from the first to the last packet of each stream in it."""
         with self._lock:
-            streams = (*self._earlier, (tuple(self._packets), self._template))
-        found = (
-            (_from_key(every, from_s, to_s), template)
-            for every, template in streams
-            if _inside(every, from_s, to_s)
-        )
-        return tuple((packets, template) for packets, template in found if packets)
+            streams = (*(packets for packets, _ in self._earlier), tuple(self._packets))
+        inside = ([p.media_s for p in every if from_s <= p.media_s <= to_s] for every in streams)
+        return tuple((times[0], times[-1]) for times in inside if times)
 
     def begin(self, stream: Any) -> None:
         """A new stream begins: packets of two streams never share a clip.

@@ -104,15 +104,19 @@ class Teller:
                 self._unpictured.refuse()
 
     def _clip_of(self, clip: _Clip | None) -> tuple[Kept, ...] | None:
-        """The clip, if there is one; None if the disk refused it."""
+        """The clip, a part for each stream if the camera was lost in between; None if the disk refused it."""
         if clip is None:
             return ()
-        try:
-            kept = self._store.keep_clip(self._ring, clip.from_s, clip.to_s)
-        except EvidenceRefused as exc:
-            log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
-            return None
-        return (kept,) if kept is not None else ()
+        kept: list[Kept] = []
+        for from_s, to_s in self._ring.spans(clip.from_s, clip.to_s):
+            try:
+                part = self._store.keep_clip(self._ring, from_s, to_s)
+            except EvidenceRefused as exc:
+                log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
+                return tuple(kept) or None
+            if part is not None:
+                kept.append(part)
+        return tuple(kept)
 
     def _snapshots(self, emission: Emission, shot: Shot) -> tuple[Kept, ...] | None:
         """Both pictures; None if the disk refused them."""

@@ -9,17 +9,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge.episodes import Emission
 from edge.errors import EvidenceRefused, OutboxRefused
 from edge.evidence import EvidenceStore
 from edge.evidence_queue import PendingEvidence
+from edge.frames import PacketRing
 from edge.keeper import Keeper
 from edge.outbox import SavedEpisode, SqliteOutbox
 from edge.reserve import Reserve
-from monitor.domain.events import LossRecord, decode_numbered
+from edge.telling import Shot, Teller
+from edge.watcher import Seen, WatcherState, step
+from models.footprint import FOOTPRINTS
+from monitor.domain.events import LossRecord, ModelRef, RiskEvent, decode_numbered
 from monitor.domain.levels import Level
-from tests.doubles.edge_things import event
+from tests.doubles.edge_things import Pinhole, event, ids, looks, setup
 
 MB = 2**20
 DISK_MB = 24
@@ -201,3 +207,31 @@ def test_what_was_uploaded_meanwhile_is_not_told_as_shed(disk: Path) -> None:
     outbox.evidence.done(item.sha256)
     keeper(path, store)._shed(outbox, item, "disk_share")
     assert not losses(outbox)
+
+
+def test_an_event_that_got_no_picture_for_want_of_room_says_so(disk: Path) -> None:
+    """It is told at once, without one; a loss record counts the pictures, once however often its look came again."""
+    path, store = disk / "outbox.sqlite", EvidenceStore(disk / "evidence")
+    outbox = SqliteOutbox(path)
+    keep(keeper(path, store), outbox)
+    hole, new_id = Pinhole(), ids()
+    core, state, told = setup(hole.camera()), WatcherState(), list[Emission]()
+    box = hole.box(0.0, -FOOTPRINTS["excavator"].half_depth_m, 4.0, 3.0)
+    digger = Seen(track_id=1, class_name="excavator", score=0.9, xyxy=box, box_motion=0.1)
+    for look in looks(lambda _: (digger,), seconds=10.0):
+        state, emissions = step(core, state, look, new_id)
+        told += emissions
+    model = ModelRef(name="m", version="1", sha256="0" * 64)
+    teller = Teller(edge_id="edge-1", config_version="1", setup=core, outbox=outbox, store=store, ring=PacketRing(),
+                    model=model, new_id=new_id)  # fmt: skip
+    shot = Shot(bgr=lambda: np.zeros((720, 1280, 3), np.uint8))
+    foreign = somebody_fills(disk)
+    assert [emission.phase for emission in told] == ["onset"]
+    assert teller.tell(told[0], shot)
+    foreign.unlink()
+    teller.close_clips(1000.0, ())
+    (onset, loss) = (decode_numbered(row.payload) for row in outbox.unreceipted(10))
+    assert isinstance(onset, RiskEvent)
+    assert onset.evidence == ()
+    assert isinstance(loss, LossRecord)
+    assert (loss.what, loss.count, loss.reason, loss.sha256) == ("evidence", 1, "disk_full", None)

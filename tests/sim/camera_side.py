@@ -51,6 +51,9 @@ class Drawer:
         sha256 = sha256_hex(data)
         return EvidenceRef(sha256=sha256, kind=kind, bytes=len(data)), f"{sha256}.jpg"
 
+    def spans(self, from_s: float, to_s: float) -> tuple[tuple[float, float], ...]:
+        return ((from_s, to_s),)
+
     def keep_clip(self, _ring: object, from_s: float, to_s: float) -> Kept | None:
         data = f"{self._camera_id} {from_s} {to_s} {self._rng.random()}".encode()
         sha256 = sha256_hex(data)
@@ -82,7 +85,7 @@ class SimCamera:
         self._drawer = Drawer(camera.camera_id, rng, edge_utc)
         self._teller = Teller(
             edge_id=scene.EDGE, config_version=CONFIG_VERSION, setup=setup, outbox=outbox, store=self._drawer,  # type: ignore[arg-type]
-            ring=None, model=MODEL, new_id=ids, now=edge_utc)  # type: ignore[arg-type]  # fmt: skip
+            ring=self._drawer, model=MODEL, new_id=ids, now=edge_utc)  # type: ignore[arg-type]  # fmt: skip
         restored = (episodes.load(blob) for blob in outbox.episodes(camera.camera_id))
         self._state = watcher.WatcherState(restored=tuple(e for e in restored if e is not None))
         self._tracker = ByteTracker(camera.looks_per_s, camera.min_score)
