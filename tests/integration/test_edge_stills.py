@@ -102,10 +102,10 @@ def test_a_full_folder_costs_little(tmp_path: Path) -> None:
     for n in range(3_000):
         (tmp_path / f"{n}.jpg").touch()
     inbox = Inbox(tmp_path)
-    before_s = time.process_time()
+    before_s = time.thread_time()
     for n in range(20):
         assert list(inbox.poll(float(n))) == []
-    assert (time.process_time() - before_s) / 20 < 0.005
+    assert (time.thread_time() - before_s) / 20 < 0.005
     put(tmp_path / "new.jpg", jpeg(90))
     assert [a.path.name for n in range(3) for a in inbox.poll(100.0 + n)] == ["new.jpg"]
     os.utime(tmp_path / "7.jpg")  # somebody touched an old one: an empty file, which is no picture
