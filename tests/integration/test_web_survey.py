@@ -3,6 +3,8 @@
 Real PostgreSQL and the configuration's real versions; the picture is a drawn one, the points are the renderer's.
 """
 
+import copy
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from hcawatch.config import versions
+from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.load import from_document
 from hcawatch.config.surveys import ConfigSurveys
 from hcawatch.demo.setting import FIELD, PATH
 from monitor.audit.entries import read as read_entry
+from monitor.domain.geometry import LocalFrame
+from monitor.domain.ground.fix import CameraGround, GroundFix
 from tests.doubles.survey_town import SurveyTown, survey_town
 from tests.doubles.web_town import PASSWORD, picture
 
@@ -232,3 +238,41 @@ def test_without_a_configuration_nothing_is_saved(place: SurveyTown, client: Tes
         assert answer.status_code == 409
     empty = ConfigSurveys(dsn=place.dsn, path=place.path)
     assert empty.current("no-such") is None
+
+
+def test_a_mast_is_shown_by_its_bands_and_replaced_by_points(place: SurveyTown, client: TestClient) -> None:
+    """The renderer's own height and direction put the renderer's points where they are, within what is stated."""
+    with versions.connect(place.dsn) as conn:
+        body = copy.deepcopy(versions.read(conn).body)
+        camera = next(c for c in body["cameras"] if c["id"] == FIELD)
+        ahead = LocalFrame(tuple(camera["position"])).to_en_m(tuple(place.surveyed[5]["lonlat"]))
+        camera["mast"] = {
+            "height_m": 8.0, "pan_deg": math.degrees(math.atan2(*ahead)), "tilt_deg": 10.5,
+            "hfov_deg": math.degrees(2 * math.atan(640 / 1250)),
+        }  # fmt: skip
+        around = Surroundings(folder=place.path.parent, env={}, now=place.here.now, part="nobody")
+        report = from_document(body, path=place.path, around=around)
+        assert report.config is not None, report.errors
+        versions.apply(conn, report.config, author="li", reason="mast", now=place.here.now)
+    me = as_(client, "admin")
+    told = client.get(API, headers=me).json()
+    assert (told["number"], told["mast"], told["points"]) == (2, True, [])
+    assert told["calibration_version"].startswith("mast-")
+    assert {(line["band_m"], line["side"]) for line in told["trial"]["lines"]} >= {
+        (0.0, "on"),
+        (5.0, "left"),
+        (5.0, "right"),
+    }
+    assert "taken for level" in told["trial"]["notes"][0]
+    ground = CameraGround(report.config.city.camera(FIELD))
+    for known in place.surveyed[:6]:
+        fix = ground.at(*known["pixel"])
+        assert isinstance(fix, GroundFix)
+        assert (
+            math.dist(ground.frame.to_en_m(tuple(known["lonlat"])), (fix.east_m, fix.north_m))
+            < fix.accuracy_m
+        )
+    assert client.put(API, json=form(place, *SIX, reason="surveyed", seen=2), headers=me).status_code == 200
+    now = place.surveys.current(FIELD)
+    assert now is not None
+    assert now.camera.mast is None
