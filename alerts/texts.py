@@ -146,6 +146,7 @@ REASONS: dict[str, Text] = {
     "camera_ended": _t("the stream ended", "视频流结束"),
     "camera_unreachable": _t("the camera cannot be reached", "摄像机无法连接"),
     "camera_blocked": _t("the address is outside the allowed networks", "地址不在允许的网络内"),
+    "camera_unanalysed": _t("its pictures come, but nothing analyses them", "画面正常，但未被分析"),
     "edge_offline": _t("the edge is offline", "边缘设备离线"),
     "numbers_missing": _t("missing numbers", "缺失编号"),
     "dead_letter": _t("unusable message", "无法使用的消息"),

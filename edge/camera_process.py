@@ -22,7 +22,7 @@ import msgspec
 import structlog
 from uuid_utils import uuid7
 
-from edge import coverage, episodes, gate, watchdog, watcher
+from edge import coverage, episodes, gate, looks, watchdog, watcher
 from edge.activity import box_motion
 from edge.decoding import Wish
 from edge.errors import OutboxRefused
@@ -36,13 +36,16 @@ from edge.networks import kind_of
 from edge.orphans import die_with_parent
 from edge.outbox import SavedEpisode, SqliteOutbox
 from edge.playback import Began, duration_s, start_s
+from edge.process_name import call_me
 from edge.reader import Reader
 from edge.rules import Place
+from edge.scheduling import Refusal
+from edge.shared_detector import detector_for
 from edge.sources import Access
 from edge.telling import Shot, Teller
 from edge.tracking import ByteTracker, Raw, Tracker
 from models.detector import Detection, Detector, ModelInfo
-from models.registry import load
+from models.errors import NotLooked
 from monitor.domain.events import CameraState, ModelRef
 from monitor.domain.geometry import Centreline
 from monitor.domain.ground.errors import CalibrationVoid
@@ -61,6 +64,7 @@ log = structlog.get_logger()
 def main(job: CameraJob, beats: Connection) -> None:
     """Entry of the process."""
     die_with_parent(job.parent_pid)
+    call_me(f"camera-{job.camera.camera_id}")
     configure()
     stop = threading.Event()
     signal.signal(
@@ -86,7 +90,9 @@ class CameraProcess:
         self._reader = Reader(
             job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s()
         )
-        self._detector: Detector = load(job.weights_dir, job.backend, providers=job.providers)
+        self._detector: Detector = detector_for(
+            job, lambda: looks.occasion_of(self._state, self._gate, self._media_s)
+        )
         info = self._detector.info
         self._setup = _setup(job, info)
         self._teller = Teller(
@@ -104,6 +110,7 @@ class CameraProcess:
         self._seen_ranges: tuple[tuple[str, float, float], ...] | None = None
         self._counts = {"frames": 0, "looks": 0, "detector_runs": 0, "detections": 0, "kept": 0}
         self._ticked, self._due = dict(self._counts), {"beat": 0.0, "minute": 0.0, "episodes": 0.0}
+        self._looks = looks.Looks()
         self._closing: list[coverage.Minute] = []
         self._media_s = 0.0
         #: boxes of the last look of the detector
@@ -194,6 +201,7 @@ class CameraProcess:
         return not (self._found or state.tracks or state.episodes or state.restored)
 
     def _changed_state(self, before: CameraState) -> None:
+        self._looks = looks.paused(self._looks)
         self._since = datetime.now(UTC)
         self._due["beat"] = 0.0
         log.info("camera_state", camera=self._camera.camera_id, state=str(self._minder.health.state), was=str(before),
@@ -208,7 +216,16 @@ class CameraProcess:
 
     def _detect(self, frame: Frame, luma: Luma) -> None:
         bgr = frame.picture.bgr()
-        found = self._detector.detect(bgr)
+        try:
+            found = self._detector.detect(bgr)
+        except (
+            NotLooked
+        ) as exc:  # no look: what stands there is neither seen nor gone, and the next one is due
+            self._looks = looks.refused(self._looks, Refusal(exc.why), time.monotonic(), datetime.now(UTC))
+            self._counts["looks"] -= 1
+            self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
+            return
+        self._looks = looks.had(self._looks)
         self._counts["detector_runs"] += 1
         self._found = sum(d.score >= self._camera.min_score for d in found)
         self._counts["detections"] += self._found
@@ -230,9 +247,12 @@ class CameraProcess:
         self._counts["frames"], self._counts["kept"] = self._reader.slot.arrived, self._reader.slot.kept
         delta = {key: self._counts[key] - self._ticked[key] for key in self._counts}
         self._ticked = dict(self._counts)
+        if self._looks.since_s is not None:  # nobody looks at what is kept while looks are refused
+            delta["kept"] = 0
+        state = looks.state_of(self._looks, self._minder.health.state, now_s)
         self._minute, closed = coverage.advance(
             self._minute,
-            coverage.Tick(now=datetime.now(UTC), dt_s=dt_s, state=self._minder.health.state, **delta),
+            coverage.Tick(now=datetime.now(UTC), dt_s=dt_s, state=state, **delta),
         )
         self._closing.extend(closed)
         if self._closing or now_s >= self._due["minute"]:
@@ -275,11 +295,15 @@ class CameraProcess:
             log.error("episodes_refused", camera=self._camera.camera_id, error=str(exc))
 
     def _beat(self) -> None:
-        info = self._detector.info
+        info, asked = self._detector.info, self._looks
+        state, since, reason = self._minder.health.state, self._since, self._minder.health.reason
+        if looks.state_of(asked, state, time.monotonic()) is CameraState.UNANALYSED:
+            state, since, reason = CameraState.UNANALYSED, asked.since or since, looks.reason_of(asked)
         beat = Beat(
-            camera_id=self._camera.camera_id, state=self._minder.health.state, since=self._since,
-            reason=self._minder.health.reason, frames=self._counts["frames"], looks=self._counts["looks"],
+            camera_id=self._camera.camera_id, state=state, since=since,
+            reason=reason, frames=self._counts["frames"], looks=self._counts["looks"],
             dropped=self._reader.slot.dropped, broken=self._reader.slot.broken,
+            asked=asked.asked, served=asked.served, refused=asked.refused,
             detector={"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend,
                       "trained_on": info.trained_on, "no_alarm": ", ".join(without_alarm(info))},
         )  # fmt: skip

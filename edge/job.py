@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from edge.seat import CameraEnd
 from monitor.domain.assets import Camera, City, Hca, Pipeline
 from monitor.domain.events import CameraState
 
@@ -32,6 +33,8 @@ class CameraJob(msgspec.Struct, frozen=True, kw_only=True):
     #: files play as if they had been live since then (Unix seconds); None: the worker remembers by itself
     files_live_since_s: float | None = None
     parent_pid: int
+    #: its seat at the detector that the edge's cameras share; None: the camera has its own
+    seat: CameraEnd | None = None
 
     def __repr__(self) -> str:
         return f"CameraJob({self.camera.camera_id!r})"
@@ -53,6 +56,10 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
     looks: int = 0
     dropped: int = 0
     broken: int = 0
+    #: looks of the detector since the process began: asked for, had, and why not
+    asked: int = 0
+    served: int = 0
+    refused: dict[str, int] = msgspec.field(default_factory=dict)
     detector: dict[str, str] = msgspec.field(default_factory=dict)
 
 

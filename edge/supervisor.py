@@ -20,6 +20,7 @@ import structlog
 
 from edge import camera_process
 from edge.job import Beat, CameraJob
+from edge.load import OVERLOAD, Counted
 from monitor.domain.events import CameraState, CameraStatus
 
 #: Without a sign of life for so long a child is hung; at first it may still be importing and loading.
@@ -49,12 +50,12 @@ class ChildLife(msgspec.Struct, frozen=True, kw_only=True):
     start_after_s: float = 0.0
 
 
-def next_step(life: ChildLife, now_s: float) -> Step:
-    """What to do with a child now."""
+def next_step(life: ChildLife, now_s: float, *, start_s: float = START_S) -> Step:
+    """What to do with a child now; `start_s`: how long it may take until its first sign of life."""
     if not life.alive:
         return "start" if now_s >= life.start_after_s else "nothing"
     if life.last_beat_s is None:
-        return "kill" if now_s - life.started_s > START_S else "nothing"
+        return "kill" if now_s - life.started_s > start_s else "nothing"
     return "kill" if now_s - life.last_beat_s > HUNG_S else "nothing"
 
 
@@ -117,6 +118,17 @@ class Supervisor:
     def detector(self) -> dict[str, str]:
         """The detector in use, as a child told it; empty before the first."""
         return next((c.beat.detector for c in self._children.values() if c.beat is not None), {})
+
+    def counted(self) -> dict[str, Counted]:
+        """Looks of the detector that each camera's process asked for and had, as it said last."""
+        return {
+            camera_id: Counted(
+                asked=child.beat.asked, served=child.beat.served,
+                late=sum(child.beat.refused.get(refusal, 0) for refusal in OVERLOAD),
+            )
+            for camera_id, child in self._children.items()
+            if child.beat is not None
+        }  # fmt: skip
 
     def pids(self) -> dict[str, int]:
         """Process ids of the living children."""

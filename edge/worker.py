@@ -21,7 +21,9 @@ import httpx
 import msgspec
 import structlog
 
+from edge import load
 from edge.backend import backend_for
+from edge.detector_keeper import DetectorKeeper
 from edge.errors import AlreadyRunning, OutboxRefused, PartHopeless
 from edge.evidence import EvidenceStore
 from edge.job import CameraJob, config_version, evidence_dir, outbox_path
@@ -171,7 +173,8 @@ class Worker:
         self._outbox = SqliteOutbox(path)
         store = EvidenceStore(evidence_dir(settings.data_dir))
         store.sweep(self._outbox.evidence.names())
-        self._supervisor = Supervisor(jobs)
+        self._detector, self._load = DetectorKeeper(), load.Load()
+        self._supervisor = Supervisor(self._detector.seated(jobs))
         access = MqttAccess(
             host=settings.mqtt_host, port=settings.mqtt_port, user=settings.mqtt_user, password=settings.mqtt_password,
             tls_ca=Path(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
@@ -195,13 +198,16 @@ class Worker:
     def run(self, stop: threading.Event) -> None:
         """Until told to stop: care for the cameras, tell the status."""
         log.info("edge_started", edge=self._edge_id, epoch=self._outbox.epoch, version=self._version)
-        self._supervisor.poll(0.0)  # children first: they are made before there are threads
+        self._detector.poll()  # children first: they are made before there are threads
+        self._supervisor.poll(0.0)
         for part in self._parts:
             part.start()
         next_status_s = 0.0
         try:
             while not stop.is_set():
+                self._detector.poll()
                 changed = self._supervisor.poll(POLL_S)
+                changed = self._note_load() or changed
                 for part in self._parts:
                     changed = part.care() or changed
                 if changed or time.monotonic() >= next_status_s:
@@ -209,6 +215,7 @@ class Worker:
                     self._tell_status()
         finally:
             self._supervisor.stop()
+            self._detector.stop()
             self._drain()
             self._uploader.current.stop()
             self._keeper.current.stop()
@@ -216,6 +223,19 @@ class Worker:
             self._publisher.current.stop()
             self._outbox.close()
             log.info("edge_stopped", edge=self._edge_id)
+
+    def _note_load(self) -> bool:
+        """Note what the detector had to do; whether it became overloaded, or no longer is."""
+        before = self._load.overloaded_since
+        self._load = load.noted(self._load, self._supervisor.counted(), time.monotonic(), datetime.now(UTC))
+        since = self._load.overloaded_since
+        if since == before:
+            return False
+        looks = load.told(self._load, shared=self._detector.shares).cameras
+        tell = log.warning if since else log.info
+        tell("detector_overloaded" if since else "detector_keeps_up",
+             looks={camera: f"{one.served}/{one.asked}" for camera, one in looks.items()})  # fmt: skip
+        return True
 
     def _drain(self) -> None:
         """Let the last words and their evidence arrive if the centre is there; what doesn't waits on disk."""
@@ -243,7 +263,8 @@ class Worker:
             version=self._version, config_version=self._config_version, queue_depth=summary.unreceipted,
             last_seq=summary.last_seq, evidence_pending=summary.evidence_pending,
             detector=self._supervisor.detector(), cameras=self._supervisor.statuses(),
-            troubles=tuple(part.trouble for part in self._parts if part.trouble),
+            load=load.told(self._load, shared=self._detector.shares),
+            troubles=(*(part.trouble for part in self._parts if part.trouble), *load.troubles(self._load)),
             disk={} if (disk := self._keeper.current.disk) is None else msgspec.structs.asdict(disk),
         )  # fmt: skip
 

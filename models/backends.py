@@ -24,6 +24,8 @@ class Options:
 
     #: CPU threads for one frame; 1 gives the best throughput per core when each camera has its own caller.
     threads: int = 1
+    #: Frames that several callers give at the same time; each has `threads` of its own.
+    at_once: int = 1
     #: Longer side of the network's input in pixels, a multiple of 32.
     long_side_px: int
     #: Boxes that score less are not returned.

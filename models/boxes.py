@@ -89,7 +89,11 @@ def check_frame(frame_bgr: NDArray[np.uint8]) -> None:
 
 
 def to_canvas(
-    frame_bgr: NDArray[np.uint8], letterbox: Letterbox, canvas: NDArray[np.uint8] | None = None
+    frame_bgr: NDArray[np.uint8],
+    letterbox: Letterbox,
+    canvas: NDArray[np.uint8] | None = None,
+    *,
+    rgb: bool = True,
 ) -> NDArray[np.uint8]:
     """The frame scaled and padded with grey: (H, W, 3) uint8, red-green-blue, rows one after another.
 
@@ -97,6 +101,8 @@ def to_canvas(
         frame_bgr: the frame.
         letterbox: how it is fitted.
         canvas: memory to write into, whatever is in it; fresh memory costs more than the scaling.
+        rgb: False leaves the frame's own order of colours: such a canvas is a frame that needs no scaling,
+            and a detector finds in it what it would find in the frame, in the input's pixels.
     """
     if canvas is None:
         canvas = np.empty((*letterbox.input_hw, 3), dtype=np.uint8)
@@ -104,11 +110,15 @@ def to_canvas(
     for margin in (canvas[:pad_y], canvas[pad_y + height :], canvas[:, :pad_x], canvas[:, pad_x + width :]):
         margin[...] = PAD_GREY
     inner = canvas[pad_y : pad_y + height, pad_x : pad_x + width]
+    if (height, width) == letterbox.frame_hw and not rgb:
+        inner[...] = frame_bgr
+        return canvas
     if (height, width) == letterbox.frame_hw:
         cv2.cvtColor(np.ascontiguousarray(frame_bgr), cv2.COLOR_BGR2RGB, dst=inner)
         return canvas
     cv2.resize(frame_bgr, (width, height), dst=inner, interpolation=_interpolation(letterbox))
-    cv2.cvtColor(inner, cv2.COLOR_BGR2RGB, dst=inner)
+    if rgb:
+        cv2.cvtColor(inner, cv2.COLOR_BGR2RGB, dst=inner)
     return canvas
 
 

@@ -91,12 +91,18 @@ def read_weights(card: Card) -> bytes:
     return _checked((card.folder / WEIGHTS,), card.sha256)
 
 
-def read_int8(card: Card) -> tuple[Int8, bytes]:
-    """The set's 8-bit network (graph, then numbers) and its lines of the card; as checked as the float one."""
+def int8_of(card: Card) -> Int8:
+    """The card's lines on its 8-bit network; ModelRefused if it has none."""
     if card.int8 is None:
         raise ModelRefused("it has no 8-bit network", where=card.folder / CARD, remedy=QUANTIZE)
-    graph = card.folder / card.int8.file
-    return card.int8, _checked((graph, graph.with_suffix(".bin")), card.int8.sha256)
+    return card.int8
+
+
+def read_int8(card: Card) -> tuple[Int8, bytes]:
+    """The set's 8-bit network (graph, then numbers) and its lines of the card; as checked as the float one."""
+    int8 = int8_of(card)
+    graph = card.folder / int8.file
+    return int8, _checked((graph, graph.with_suffix(".bin")), int8.sha256)
 
 
 def check(card: Card) -> None:

@@ -64,6 +64,7 @@ class Detector(Protocol):
 
         Raises:
             FrameUnusable: the array is not such a picture.
+            NotLooked: the detector is shared between cameras and did not look; only such a one raises it.
         """
         ...
 

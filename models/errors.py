@@ -45,6 +45,17 @@ class FrameUnusable(ModelError):
     """A frame is not an (H, W, 3) uint8 picture with at least one pixel."""
 
 
+class NotLooked(ModelError):
+    """Nobody looked at this frame: the detector is shared, and had no time for it or isn't there just now.
+
+    Retryable with the next frame; carries why. No boxes are not the same as not looked.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"nobody looked at this frame: {why}")
+        self.why = why
+
+
 class ImageUnreadable(ModelError):
     """A file is not a picture that we can decode; carries its path."""
 

@@ -49,8 +49,8 @@ _GRAPH_END: Final = b"</net>\n"
 class OpenVinoDetector:
     """A YOLOv8-like network in OpenVINO.
 
-    Thread-safe: each call takes an infer request of its own from a pool. All requests share the
-    threads that the detector was given, so calls at the same time wait for each other.
+    Thread-safe: each call takes an infer request of its own from a pool. Requests share the threads that
+    the detector was given for `options.at_once` of them; more calls at the same time wait for each other.
     """
 
     def __init__(self, weights: bytes, *, info: ModelInfo, options: Options) -> None:
@@ -75,8 +75,8 @@ class OpenVinoDetector:
             # Unset, OpenVINO may take bfloat16: scores then differ in the third digit, and on some
             # CPUs it is slower too (docs/decisions/0002).
             "INFERENCE_PRECISION_HINT": "f32",
-            "NUM_STREAMS": 1,
-            "INFERENCE_NUM_THREADS": options.threads,
+            "NUM_STREAMS": options.at_once,
+            "INFERENCE_NUM_THREADS": options.threads * options.at_once,
         }
         model = self._read()
         rows = model.output(0).get_partial_shape()[1]

@@ -15,7 +15,7 @@ from typing import Final
 from models.backends import BACKENDS, FALLBACK, SCORE_MIN, Options
 from models.boxes import check_long_side, fit
 from models.calibrated import Calibrated, raw_score_min
-from models.card import REINSTALL, WEIGHTS, Card, check, read_card, read_int8, read_weights
+from models.card import REINSTALL, WEIGHTS, Card, check, int8_of, read_card, read_int8, read_weights
 from models.detector import Detector, ModelInfo
 from models.errors import BackendUnknown, BackendUnusable, ModelRefused
 
@@ -46,6 +46,7 @@ def load(
     long_side_px: int | None = None,
     score_min: float = SCORE_MIN,
     providers: tuple[str, ...] = (),
+    at_once: int = 1,
 ) -> Detector:
     """Check a set of weights and make a detector of it.
 
@@ -57,6 +58,7 @@ def load(
             the set was trained and measured, as its card has it, if none is given.
         score_min: boxes that score less are not returned.
         providers: ONNX Runtime's execution providers beside the CPU's, best first.
+        at_once: frames that several callers give at the same time.
 
     Raises:
         ModelRefused: card or weights are missing, unreadable, or don't belong together.
@@ -67,7 +69,9 @@ def load(
     card = read_card(weights_dir or WEIGHTS_ROOT / DEFAULT_NAME)
     side = card.long_side_px if long_side_px is None else long_side_px
     check_long_side(side)
-    options = Options(threads=threads, long_side_px=side, score_min=score_min, providers=providers)
+    options = Options(
+        threads=threads, at_once=at_once, long_side_px=side, score_min=score_min, providers=providers
+    )
     return build(card, backend, options)
 
 
@@ -82,23 +86,14 @@ def build(card: Card, backend: str, options: Options) -> Detector:
     row = BACKENDS[backend]
     if row.weights == "int8":
         int8, weights = read_int8(card)
-        sha256, where = int8.sha256, card.folder / int8.file
+        where = card.folder / int8.file
     else:
-        weights, sha256, where = read_weights(card), card.sha256, card.folder / WEIGHTS
+        weights, where = read_weights(card), card.folder / WEIGHTS
     if row.missing:
         raise BackendUnusable(
             backend, f"{', '.join(row.missing)} is not installed", remedy=f"pip install {row.install}"
         )
-    info = ModelInfo(
-        name=card.name,
-        version=card.version,
-        sha256=sha256,
-        classes=card.classes,
-        trained_on=card.trained_on,
-        backend=backend,
-        input_hw=fit(COMMON_FRAME_HW, long_side_px=options.long_side_px).input_hw,
-        shipped=card.shipping.shipped,
-    )
+    info = describe(card, backend, options.long_side_px)
     try:
         return _calibrated(card, options, lambda asked: row.build(weights, info, asked))
     except ImportError as exc:
@@ -109,6 +104,26 @@ def build(card: Card, backend: str, options: Options) -> Detector:
         raise ModelRefused(
             f"{backend} can't run these weights: {exc}", where=where, remedy=REINSTALL
         ) from exc
+
+
+def describe(card: Card, backend: str, long_side_px: int) -> ModelInfo:
+    """What a detector of this set says of itself, by its card alone: no weights are read, so none are checked.
+
+    Raises:
+        BackendUnknown: no such backend.
+        ModelRefused: the set has no network for it.
+    """
+    known(backend)
+    return ModelInfo(
+        name=card.name,
+        version=card.version,
+        sha256=int8_of(card).sha256 if BACKENDS[backend].weights == "int8" else card.sha256,
+        classes=card.classes,
+        trained_on=card.trained_on,
+        backend=backend,
+        input_hw=fit(COMMON_FRAME_HW, long_side_px=long_side_px).input_hw,
+        shipped=card.shipping.shipped,
+    )
 
 
 def _calibrated(card: Card, options: Options, built: Callable[[Options], Detector]) -> Detector:

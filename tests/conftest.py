@@ -22,7 +22,7 @@ from monitor.store.embedded import EmbeddedPostgres
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 TEMPLATE = "hcawatch_test_template"
 # A test takes an edge of its own, since retained messages outlive it.
-BROKER_EDGES = tuple(f"edge-{n}" for n in range(1, 21))
+BROKER_EDGES = tuple(f"edge-{n}" for n in range(1, 23))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -116,7 +116,7 @@ def on_database(dsn: str, name: str) -> str:
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     """A broker of the kind that this machine has, for one file of tests: what one retains must not reach
-    another. Edges `edge-1` to `edge-20`."""
+    another. Edges `edge-1` to `edge-22`."""
     with EmbeddedBroker(tmp_path_factory.mktemp("broker"), BROKER_EDGES) as running:
         yield running
 

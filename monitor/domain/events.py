@@ -43,6 +43,7 @@ class CameraState(StrEnum):
     ENDED = "ended"
     UNREACHABLE = "unreachable"
     BLOCKED = "blocked"  # outside the networks that the edge's file lists
+    UNANALYSED = "unanalysed"  # pictures come, and the detector has no time for them or isn't there
 
 
 class NoFix(StrEnum):
@@ -189,6 +190,23 @@ class CameraStatus(_Message, frozen=True, kw_only=True):
     broken: int = 0
 
 
+class CameraLoad(_Message, frozen=True, kw_only=True):
+    """Looks of the detector in the last minute: what a camera's pictures called for, and what it had."""
+
+    asked: int
+    served: int
+
+
+class DetectorLoad(_Message, frozen=True, kw_only=True):
+    """Whether an edge's detector keeps up with its cameras."""
+
+    #: whether the cameras share one
+    shared: bool
+    #: since when looks are refused for want of time: by HCA grade, III last; None while all are served
+    overloaded_since: datetime | None = None
+    cameras: dict[str, CameraLoad] = msgspec.field(default_factory=dict)
+
+
 class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.status/1"):
     """An edge's retained status."""
 
@@ -208,6 +226,7 @@ class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="h
     troubles: tuple[str, ...] = ()
     #: the data folder's disk in bytes: total, free, evidence (that waits), reserve, reserve_wanted
     disk: dict[str, int] = {}
+    load: DetectorLoad | None = None
 
 
 def topic(

@@ -50,6 +50,7 @@ STATE_COLOURS: Final = {
     "streaming": "green", "starting": "light-blue", "stalled": "red", "frozen": "red", "obscured": "purple",
     "blurred": "light-purple", "dark": "dark-blue", "overexposed": "light-yellow", "moved": "orange",
     "ended": "gray", "unreachable": "dark-red", "blocked": "dark-orange",
+    "unanalysed": "dark-yellow",
 }  # fmt: skip
 #: columns whose values have colours of their own
 _COLOURED: Final = {"level": LEVEL_COLOURS, "state": STATE_COLOURS}

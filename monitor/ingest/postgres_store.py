@@ -43,6 +43,7 @@ class PostgresIngestStore:
         edge = {"edge_id": status.edge_id, "now": now}
         with self._pool.connection() as conn:
             before = conn.execute(QUERIES["edge_silence"], edge).fetchone()
+            overloaded = status.load is not None and status.load.overloaded_since is not None
             if before is not None and speaks_again(before["silent"], before["said_at"], status):
                 self._set_online(conn, status.edge_id, True, now)
             conn.execute(QUERIES["upsert_edge_status"], {**edge, "status": rows.json_text(status)})
@@ -59,6 +60,9 @@ class PostgresIngestStore:
                     conn.execute(QUERIES["notify_camera"], {"camera_id": camera_id})
             if changed:
                 conn.execute(QUERIES["notify_work"])
+            if overloaded != (before is not None and before["overloaded"]):
+                for camera_id in sorted(set(status.cameras) - set(changed)):  # their pages show it
+                    conn.execute(QUERIES["notify_camera"], {"camera_id": camera_id})
 
     def note_online(self, edge_id: str, online: bool, now: datetime) -> None:
         """See IngestStore."""

@@ -136,8 +136,9 @@ INSERT INTO edge_state (edge_id, online, status, updated_at) VALUES (%(edge_id)s
 ON CONFLICT (edge_id) DO UPDATE SET status = EXCLUDED.status, updated_at = EXCLUDED.updated_at;
 
 -- edge_silence --
--- Whether an edge counts as silent, and when it made its last status; locked until we commit.
-SELECT silent, (status ->> 'at')::timestamptz AS said_at FROM edge_state WHERE edge_id = %(edge_id)s FOR UPDATE;
+-- Whether an edge counts as silent, when it made its last status, and whether it was overloaded then; locked until we commit.
+SELECT silent, (status ->> 'at')::timestamptz AS said_at, status -> 'load' ->> 'overloaded_since' IS NOT NULL AS overloaded
+FROM edge_state WHERE edge_id = %(edge_id)s FOR UPDATE;
 
 -- silence_edges --
 -- Edges that are there by the broker's word, but have said nothing since: they count as gone.

@@ -3,14 +3,16 @@
 A minute without a record counts as unwatched; only `streaming` is watching (monitor.domain.events).
 """
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Depends, Request
 
 from monitor.domain.assets import City
-from monitor.domain.events import CameraState
+from monitor.domain.events import CameraState, DetectorLoad
 from monitor.domain.roles import Right
 from monitor.store.pool import Conn
 from monitor.web.access import Guard
@@ -45,6 +47,22 @@ def known_seconds(first: datetime | None, since: datetime, until: datetime) -> f
     return max(0.0, (until - max(since, first or since)).total_seconds())
 
 
+def overloaded(conn: Conn) -> dict[str, DetectorLoad]:
+    """What each edge whose detector can't keep up says of it; what can't be read is as if it weren't said."""
+    found = {}
+    for row in conn.execute(QUERIES["overloaded_edges"]).fetchall():
+        with contextlib.suppress(msgspec.ValidationError):
+            found[row["edge_id"]] = msgspec.convert(row["load"], DetectorLoad)
+    return found
+
+
+def looks_of(load: DetectorLoad | None, camera_id: str) -> dict[str, int] | None:
+    """Looks that a camera asked for and had in the last minute; None where the detector keeps up."""
+    if load is None or camera_id not in load.cameras:
+        return None
+    return {"asked": load.cameras[camera_id].asked, "served": load.cameras[camera_id].served}
+
+
 def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
     """All cameras of the configuration, in its order."""
     since, until = last_hour(now)
@@ -55,6 +73,7 @@ def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
     first = {
         row["camera_id"]: row["since"] for row in conn.execute(QUERIES["cameras_first_heard"]).fetchall()
     }
+    loads = overloaded(conn)
     shown = []
     for camera in city.cameras:
         row = states.get(camera.camera_id)
@@ -75,6 +94,7 @@ def cameras(conn: Conn, city: City, now: datetime) -> list[dict[str, Any]]:
                 "since": row["since"] if row else None,
                 "watched_s": round(watched_s, 1),
                 "unwatched_s": round(max(0.0, known_s - watched_s), 1),
+                "overload": looks_of(loads.get(camera.edge_id), camera.camera_id),
                 "minutes": [round(min(1.0, watched_s / 60), 2) for watched_s, _ in minutes],
             }
         )

@@ -17,7 +17,7 @@ from monitor.store.pool import Conn
 from monitor.web import showing
 from monitor.web.access import Guard
 from monitor.web.alerts import MOST_RUNNING, view_for
-from monitor.web.cameras import cameras
+from monitor.web.cameras import cameras, overloaded
 from monitor.web.deps import web_of
 from monitor.web.people import Principal
 from monitor.web.rendering import reader_texts, render
@@ -48,6 +48,7 @@ def console(request: Request, me: Room) -> Response:
     closed = deps.engine.list_alerts(running=False, limit=CLOSED_SHOWN)
     with deps.pool.connection() as conn:
         known = cameras(conn, deps.city, deps.clock())
+        loads = overloaded(conn)
     watching = sum(1 for camera in known if camera["watching"])
     awaiting = sum(
         1 for item in running if item.alert.state is State.OPEN and item.alert.kind is AlertKind.VIOLATION
@@ -58,6 +59,11 @@ def console(request: Request, me: Room) -> Response:
         closed=[showing.row(item, deps.city, t) for item in closed],
         cameras=known,
         watching=watching,
+        overloads=[
+            (t.of(edge.name), since)
+            for edge in deps.city.edges
+            if edge.edge_id in loads and (since := loads[edge.edge_id].overloaded_since) is not None
+        ],
         counters=[("running", len(running), "busy"), ("awaiting", awaiting, "wait"), ("blind", len(known) - watching, "bad")],
     )  # fmt: skip
 

@@ -49,6 +49,11 @@ SELECT user_name, display_name FROM app_user WHERE user_name = ANY(%(users)s)
 -- what each camera's watchdog said last
 SELECT camera_id, edge_id, state, reason, since, updated_at FROM camera_state
 
+-- overloaded_edges --
+-- edges that are there and whose detector can't keep up, with the looks that each camera asked for and had
+SELECT edge_id, status -> 'load' AS load FROM edge_state
+WHERE online AND status -> 'load' ->> 'overloaded_since' IS NOT NULL
+
 -- cameras_first_heard --
 -- when each camera was first heard of
 SELECT camera_id, min(since) AS since FROM camera_state_change GROUP BY camera_id

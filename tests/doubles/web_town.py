@@ -30,6 +30,7 @@ from monitor.domain.assets import Camera, City, Edge, Hca, Member, Pipeline, Tea
 from monitor.domain.events import (
     CameraState,
     CameraStatus,
+    DetectorLoad,
     EdgeStatus,
     EvidenceRef,
     Kind,
@@ -198,7 +199,7 @@ class Town:
         )  # fmt: skip
         self._send(record, Kind.WATCH, camera_id)
 
-    def cameras_are(self, edge_id: str, **states: CameraState) -> None:
+    def cameras_are(self, edge_id: str, load: DetectorLoad | None = None, **states: CameraState) -> None:
         """An edge's status; camera ids with '_' for '-'."""
         cameras = {
             name.replace("_", "-"): CameraStatus(state=state, since=self.now, reason="")
@@ -207,6 +208,7 @@ class Town:
         status = EdgeStatus(
             edge_id=edge_id, epoch="ep", at=self.now, started_at=self.now, version="1", config_version="1",
             queue_depth=0, last_seq=0, evidence_pending=0, detector={}, cameras=cameras,
+            load=load,
         )  # fmt: skip
         self.store.note_status(status, self.now)
         self.engine.take_work(self.now)

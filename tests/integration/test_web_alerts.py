@@ -12,7 +12,7 @@ from alerts.commands import StepRequest
 from alerts.lifecycle import IllegalStep, NotAllowed, Step
 from alerts.steps import StepFacts, on_step
 from alerts.values import Actor
-from monitor.domain.events import CameraState
+from monitor.domain.events import CameraLoad, CameraState, DetectorLoad
 from monitor.domain.roles import Role
 from monitor.web import showing
 from monitor.web.people import Principal
@@ -320,3 +320,30 @@ def _would_be_taken(here: Town, alert_id: str, step: Step, user: str, photos: tu
     except (IllegalStep, NotAllowed):
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("language", "edge", "camera"),
+    [
+        ("en", "Edge one: its detector cannot keep up", "Detector busy: 61 of 300 looks in the last minute"),
+        ("zh", "Edge one：检测器超负荷", "检测器繁忙：近一分钟完成 61/300 次分析"),
+    ],
+)
+def test_an_overloaded_edge_is_seen_on_the_console(
+    here: Town, client: TestClient, language: str, edge: str, camera: str
+) -> None:
+    """The room sees which edge it is and how many looks each camera had; when it keeps up again, nothing is left."""
+    looks = {"village": CameraLoad(asked=300, served=61), "old-town": CameraLoad(asked=300, served=280)}
+    busy = DetectorLoad(shared=True, overloaded_since=here.now - timedelta(minutes=3), cameras=looks)
+    here.cameras_are("e1", load=busy, village=CameraState.UNANALYSED, old_town=CameraState.STREAMING)
+    here.cameras_are("e2", load=DetectorLoad(shared=True, cameras=looks), school=CameraState.STREAMING)
+    room = as_(client, "operator", language)
+    page = client.get("/", headers=room).text
+    assert edge in page
+    assert camera in page
+    assert page.count('class="overload"') == 1
+    known = {c["camera_id"]: c for c in client.get("/api/v1/cameras", headers=room).json()["cameras"]}
+    assert known["village"]["overload"] == {"asked": 300, "served": 61}
+    assert (known["village"]["watching"], known["school"]["overload"]) == (False, None)
+    here.cameras_are("e1", load=DetectorLoad(shared=True, cameras=looks), village=CameraState.STREAMING)
+    assert 'class="overload"' not in client.get("/", headers=room).text

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 
-from monitor.domain.events import CameraState
+from monitor.domain.events import CameraState, DetectorLoad
 from monitor.web import stream
 from tests.doubles.web_town import PASSWORD, Town, town
 
@@ -85,6 +85,19 @@ def test_the_room_hears_of_cameras(here: Town, base: str) -> None:
     with listening(base, "auditor") as events:
         assert next(events)[0] == "hello"
         here.cameras_are("e1", village=CameraState.FROZEN)
+        assert next_but(events, "alert") == ("camera", {"camera_id": "village"})
+
+
+def test_the_room_hears_that_an_edge_is_overloaded(here: Town, base: str) -> None:
+    """No camera changed its state, yet the pages of that edge's cameras show something new; the same again is no news."""
+    fine, busy = DetectorLoad(shared=True), DetectorLoad(shared=True, overloaded_since=here.now)
+    here.cameras_are("e1", load=fine, village=CameraState.STREAMING)
+    with listening(base, "operator") as events:
+        assert next(events)[0] == "hello"
+        here.cameras_are("e1", load=fine, village=CameraState.STREAMING)
+        here.cameras_are("e2", school=CameraState.STREAMING)
+        assert next_but(events, "alert") == ("camera", {"camera_id": "school"})
+        here.cameras_are("e1", load=busy, village=CameraState.STREAMING)
         assert next_but(events, "alert") == ("camera", {"camera_id": "village"})
 
 

@@ -1,0 +1,261 @@
+"""The process that runs the network for all cameras of an edge: loaded once, whatever their number.
+
+Only moves data: cameras ask at their seats (`edge.seat`), `edge.scheduling` decides whose look is next and
+which are refused, lanes run the network, one look each. No batches: on a CPU a batch of two costs as much as
+two. Everybody who asks is answered. What hangs stops giving signs of life, so that the worker kills it
+(`edge.detector_keeper`); nothing here is worth keeping.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import select
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+import cv2
+import msgspec
+import structlog
+
+from edge.logs import configure
+from edge.orphans import die_with_parent
+from edge.process_name import call_me
+from edge.scheduling import Ask, Refusal, turn
+from edge.seat import Answer, Box, DetectorEnd, Request, ask_of
+from models.detector import Detector
+from models.errors import ModelError
+from models.registry import load
+
+BEAT_S: Final = 0.5
+#: A lane that runs one look for so long hangs. Longer than a network of another shape takes to be compiled.
+LANE_HUNG_S: Final = 20.0
+#: Sizes of input that are held at once: the whole picture's, and a part's.
+SIZES_MAX: Final = 3
+#: After so many failures in a row it is not the picture that is to blame.
+FAILURES_MAX: Final = 5
+#: More lanes than this were never seen to be of use, and each costs some 20 MB.
+LANES_MAX: Final = 8
+
+log = structlog.get_logger()
+
+
+class DetectorJob(msgspec.Struct, frozen=True, kw_only=True):
+    """What the detector's process is told."""
+
+    weights_dir: Path | None
+    backend: str
+    providers: tuple[str, ...] = ()
+    #: looks that run at the same time
+    lanes: int
+    parent_pid: int
+
+
+class DetectorBeat(msgspec.Struct, frozen=True, kw_only=True):
+    """Its sign of life."""
+
+    looks: int
+    #: seconds of the last look, from its turn to its answer
+    look_s: float
+
+
+def lanes_for(cores: int, cameras: int) -> int:
+    """How many looks run at the same time: one a core, as when each camera had a detector of its own.
+
+    >>> lanes_for(4, 2), lanes_for(2, 20), lanes_for(64, 100)
+    (2, 2, 8)
+    """
+    return max(1, min(cores, cameras, LANES_MAX))
+
+
+def main(job: DetectorJob, seats: dict[str, DetectorEnd], beats: Connection) -> None:
+    """Entry of the process."""
+    die_with_parent(job.parent_pid)
+    call_me("detector")
+    configure()
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a camera's process
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    cv2.setNumThreads(1)
+    try:
+        DetectorProcess(job, seats, beats).run(stop)
+    except ModelError as exc:
+        log.error("detector_refused", error=str(exc))
+        sys.exit(1)
+    except Exception:
+        log.exception("detector_process_failed")
+        sys.exit(1)
+
+
+class Networks:
+    """The network, at each size of input that is asked for."""
+
+    def __init__(self, job: DetectorJob) -> None:
+        self._job, self._lock = job, threading.Lock()
+        first = self._load(None)
+        #: as its weights were found when they were loaded
+        self.model_sha256 = first.info.sha256
+        self._by_side = {max(first.info.input_hw): first}
+
+    def _load(self, long_side_px: int | None) -> Detector:
+        job = self._job
+        detector = load(
+            job.weights_dir,
+            job.backend,
+            providers=job.providers,
+            at_once=job.lanes,
+            long_side_px=long_side_px,
+        )
+        detector.warm_up()
+        return detector
+
+    def of(self, long_side_px: int) -> Detector | None:
+        """The one for this size; None if there are too many already."""
+        found = self._by_side.get(long_side_px)
+        if found is not None:  # others go on while a lane loads another size
+            return found
+        with self._lock:
+            if long_side_px not in self._by_side and len(self._by_side) < SIZES_MAX:
+                self._by_side[long_side_px] = self._load(long_side_px)
+            return self._by_side.get(long_side_px)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A request, and whose it is."""
+
+    ask: Ask
+    request: Request
+
+
+class DetectorProcess:
+    """Takes requests, has them run, answers."""
+
+    def __init__(self, job: DetectorJob, seats: dict[str, DetectorEnd], beats: Connection) -> None:
+        self._seats, self._beats = seats, beats
+        for seat in seats.values():
+            seat.open()
+        self._networks = Networks(job)
+        self._asked: dict[int, _Asked] = {}
+        self._served_s: dict[str, float] = {}
+        self._todo: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[_Asked, bool]] = queue.SimpleQueue()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        #: since when each look runs
+        self._running: dict[int, float] = {}
+        self._looks, self._look_s, self._failures, self._beat_s = 0, 0.0, 0, 0.0
+        self._lanes = [
+            threading.Thread(target=self._lane, name=f"lane-{n}", daemon=True) for n in range(job.lanes)
+        ]
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until told to stop, or until too much fails."""
+        for lane in self._lanes:
+            lane.start()
+        waiting = select.poll()
+        waiting.register(self._wake, select.POLLIN)
+        by_handle = {seat.fileno(): camera_id for camera_id, seat in self._seats.items()}
+        for handle in by_handle:
+            waiting.register(handle, select.POLLIN)
+        mine = time.monotonic_ns()
+        for seat in self._seats.values():
+            seat.serve(mine)
+        log.info("detector_serves", cameras=len(self._seats), lanes=len(self._lanes))
+        while not stop.is_set() and self._failures < FAILURES_MAX:
+            ready = waiting.poll(self._patience_s(time.monotonic()) * 1000)
+            for handle, _ in ready:
+                if handle in by_handle:
+                    self._hear(by_handle[handle])
+            self._settle()
+            self._decide()
+            self._beat(time.monotonic())
+        for seat in self._seats.values():
+            seat.serve(0)
+        if self._failures >= FAILURES_MAX:
+            sys.exit(1)
+
+    def _patience_s(self, now_s: float) -> float:
+        """How long nothing has to be done if nobody says anything."""
+        soonest_s = min((asked.ask.deadline_s for asked in self._asked.values()), default=now_s + BEAT_S)
+        return min(BEAT_S, max(0.001, soonest_s - now_s + 0.001))
+
+    def _hear(self, camera_id: str) -> None:
+        for request in self._seats[camera_id].requests():
+            asked = _Asked(ask=ask_of(camera_id, request), request=request)
+            if request.model_sha256 != self._networks.model_sha256:
+                self._refuse(asked, Refusal.OTHER_MODEL)
+            else:
+                self._asked[request.look] = asked
+
+    def _settle(self) -> None:
+        """Note what the lanes have done."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+        while not self._done.empty():
+            asked, good = self._done.get()
+            self._look_s = time.monotonic() - self._running.pop(asked.ask.look)
+            self._looks += 1
+            self._failures = 0 if good else self._failures + 1
+
+    def _decide(self) -> None:
+        """Give the idle lanes their looks; tell whose look is refused."""
+        while self._asked:
+            now_s = time.monotonic()
+            idle = len(self._running) < len(self._lanes)
+            now = turn([asked.ask for asked in self._asked.values()], self._served_s, now_s, idle=idle)
+            for ask, refusal in now.refused:
+                self._refuse(self._asked.pop(ask.look), refusal)
+            if now.ask is None:
+                return
+            chosen = self._asked.pop(now.ask.look)
+            self._served_s[now.ask.camera_id] = self._running[now.ask.look] = now_s
+            self._todo.put(chosen)
+
+    def _refuse(self, asked: _Asked, refusal: Refusal) -> None:
+        self._seats[asked.ask.camera_id].answer(Answer(asked.request.look, refusal))
+
+    def _lane(self) -> None:
+        """One look after the other."""
+        while (asked := self._todo.get()) is not None:
+            good = True
+            try:
+                answer = self._look(asked)
+            except (
+                Exception
+            ):  # a lane's outermost loop: one camera's picture must not end the others' watching
+                log.exception("look_failed", camera=asked.ask.camera_id)
+                answer, good = Answer(asked.request.look, Refusal.FAILED), False
+            self._seats[asked.ask.camera_id].answer(answer)
+            self._done.put((asked, good))
+            os.eventfd_write(self._wake, 1)
+
+    def _look(self, asked: _Asked) -> Answer:
+        request = asked.request
+        picture = self._seats[asked.ask.camera_id].picture(request)
+        if picture is None:
+            return Answer(request.look, Refusal.SUPERSEDED)
+        network = self._networks.of(request.long_side_px)
+        if network is None:
+            return Answer(request.look, Refusal.FAILED)
+        found = network.detect(picture)  # the picture is the network's input, so boxes are in its pixels
+        return Answer(request.look, None, tuple(Box(d.class_name, d.score, d.xyxy) for d in found))
+
+    def _beat(self, now_s: float) -> None:
+        """Say that we live, unless a lane hangs."""
+        if now_s - self._beat_s < BEAT_S or self._hangs(now_s):
+            return
+        self._beat_s = now_s
+        with contextlib.suppress(BrokenPipeError, OSError):
+            self._beats.send_bytes(
+                msgspec.msgpack.encode(DetectorBeat(looks=self._looks, look_s=self._look_s))
+            )
+
+    def _hangs(self, now_s: float) -> bool:
+        return any(now_s - since_s > LANE_HUNG_S for since_s in self._running.values())
