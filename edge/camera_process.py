@@ -227,6 +227,7 @@ class CameraProcess:
             return
         self._looks = looks.had(self._looks)
         self._counts["detector_runs"] += 1
+        self._teller.saw(frame.media_s, frame.size_px, found)
         self._found = sum(d.score >= self._camera.min_score for d in found)
         self._counts["detections"] += self._found
         objects = followed(

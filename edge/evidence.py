@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ import av
 from edge.errors import EvidenceRefused
 from edge.frames import Packet, PacketRing
 from edge.shedding import floor_bytes
+from monitor.domain import privacy_note
 from monitor.domain.events import EvidenceRef, sha256_hex
+from monitor.domain.privacy import Note
 
 PRE_S: Final = 5.0
 POST_S: Final = 10.0
@@ -56,15 +58,26 @@ class EvidenceStore:
             raise EvidenceRefused(f"a snapshot of {len(data)} bytes could not be written: {exc}") from exc
         return EvidenceRef(sha256=sha256, kind=kind, bytes=len(data)), name
 
-    def keep_clip(self, ring: PacketRing, from_s: float, to_s: float) -> Kept | None:
-        """Write the packets of that time as a clip; None if there are none, or they fit no container."""
+    def keep_clip(
+        self,
+        ring: PacketRing,
+        from_s: float,
+        to_s: float,
+        boxes: Callable[[float, float], Note | None] = lambda *_: None,
+    ) -> Kept | None:
+        """Write the packets of that time as a clip; None if there are none, or they fit no container.
+
+        Args:
+            boxes: what was found from one stream second to another, to travel inside the clip.
+        """
         packets, template = ring.cut(from_s, to_s)
         if not packets or template is None:
             return None
+        note = boxes(packets[0].media_s, packets[-1].media_s)
         for suffix, content_type in CONTAINERS:
             part = self._part("clip", suffix)
             try:
-                _mux(part, template[1], packets)
+                _mux(part, template[1], packets, note)
             except (av.FFmpegError, ValueError):
                 part.unlink(missing_ok=True)
                 continue
@@ -113,9 +126,11 @@ class EvidenceStore:
         return gone
 
 
-def _mux(path: Path, template: Any, packets: tuple[Packet, ...]) -> None:
+def _mux(path: Path, template: Any, packets: tuple[Packet, ...], note: Note | None) -> None:
     """Packets into a container, times starting near zero."""
     with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix == ".mp4" else {}) as out:
+        if note is not None:
+            out.metadata[privacy_note.TAG] = privacy_note.write(note).decode()
         stream = out.add_stream_from_template(template)
         stamps = [p.dts if p.dts is not None else p.pts for p in packets]
         first = min(s for s in stamps if s is not None)

@@ -6,13 +6,14 @@ transaction. Clips are closed when their last second has come, or when their epi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 import structlog
 
 from edge import annotate, episodes
+from edge.boxes import SeenBoxes
 from edge.episodes import Emission, Episode
 from edge.errors import EvidenceRefused, OutboxRefused
 from edge.evidence import POST_S, PRE_S, EvidenceStore, Kept
@@ -21,7 +22,9 @@ from edge.frames import Bgr, PacketRing
 from edge.losses import LossCounter
 from edge.outbox import Outbox, SavedEpisode
 from edge.watcher import Setup
+from models.detector import Detection
 from monitor.domain.events import ModelRef, Position, RiskEvent
+from monitor.domain.privacy_note import into_jpeg
 
 log = structlog.get_logger()
 
@@ -63,7 +66,12 @@ class Teller:
         self._losses = LossCounter(outbox, edge_id, now)
         self._unpictured = LossCounter(outbox, edge_id, now, what="evidence", reason="disk_full")
         self._clips: dict[str, _Clip] = {}
+        self._seen = SeenBoxes()
         self._refused: set[tuple[str, int | None]] = set()
+
+    def saw(self, media_s: float, size_px: tuple[int, int], found: Iterable[Detection]) -> None:
+        """Everything that the detector found in a look: evidence carries it, so that faces can be hidden."""
+        self._seen.add(media_s, size_px, found)
 
     def tell(self, emission: Emission, shot: Shot) -> bool:
         """One event with its evidence; False if the outbox refused it (the caller undoes the state)."""
@@ -110,7 +118,7 @@ class Teller:
         kept: list[Kept] = []
         for from_s, to_s in self._ring.spans(clip.from_s, clip.to_s):
             try:
-                part = self._store.keep_clip(self._ring, from_s, to_s)
+                part = self._store.keep_clip(self._ring, from_s, to_s, self._seen.film)
             except EvidenceRefused as exc:
                 log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
                 return tuple(kept) or None
@@ -124,12 +132,20 @@ class Teller:
         try:
             annotated = annotate.draw(bgr, emission.episode.sighting.xyxy, self._label(emission))
             return (
-                self._store.keep_jpeg(annotate.to_jpeg(annotated), "snapshot_annotated"),
-                self._store.keep_jpeg(annotate.to_jpeg(bgr), "snapshot_clean"),
+                self._store.keep_jpeg(self._noted(annotated, bgr), "snapshot_annotated"),
+                self._store.keep_jpeg(self._noted(bgr, bgr), "snapshot_clean"),
             )
         except EvidenceRefused as exc:  # the event itself matters more than its picture
             log.error("snapshot_refused", camera=self._setup.camera.camera_id, error=str(exc))
             return None
+
+    def _noted(self, picture: Bgr, look: Bgr) -> bytes:
+        """A picture of a look as JPEG, with the boxes of all that was found in it."""
+        note = self._seen.still(scale=picture.shape[1] // look.shape[1])
+        jpeg = annotate.to_jpeg(picture)
+        if note is None or note.size_px != (picture.shape[1], picture.shape[0]):
+            return jpeg  # boxes of another picture would hide the wrong parts: the centre then hides all
+        return into_jpeg(jpeg, note)
 
     def _label(self, emission: Emission) -> annotate.Label:
         camera, hca, sighting = self._setup.camera, self._setup.place.hca, emission.episode.sighting

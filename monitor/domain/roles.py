@@ -50,6 +50,34 @@ RIGHTS: dict[Right, frozenset[Role]] = {
 }
 
 
+class Sight(StrEnum):
+    """How clearly somebody who may see evidence sees it: faces and number plates are only for who needs them."""
+
+    #: as it was filmed; each view of an original is an entry of the audit log that says so
+    CLEAR = "clear"
+    #: the blurred copy, and the original if asked for: the question is what the entry names
+    ON_REQUEST = "on_request"
+    #: the blurred copy, nothing else
+    BLURRED = "blurred"
+
+
+#: Whoever is not listed gets the blurred copy. The room decides whether it is a violation and whose, and the
+#: authority's officer holds somebody to account. The patrol goes to a place, for which it needs no face;
+#: the auditor checks the trail, and now and then that an original is what its hash says.
+SIGHT: dict[Role, Sight] = {
+    Role.OPERATOR: Sight.CLEAR,
+    Role.SUPERVISOR: Sight.CLEAR,
+    Role.OFFICER: Sight.CLEAR,
+    Role.PATROL: Sight.BLURRED,
+    Role.AUDITOR: Sight.ON_REQUEST,
+}
+
+
+def sight(role: Role) -> Sight:
+    """How clearly `role` sees the evidence that it may see."""
+    return SIGHT.get(role, Sight.BLURRED)
+
+
 def may(role: Role, right: Right) -> bool:
     """Whether `role` has `right`. An unlisted right belongs to nobody."""
     return role in RIGHTS.get(right, frozenset())

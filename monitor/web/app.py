@@ -3,6 +3,7 @@
 What a route does is in its own file; here stands only that all are there and that each is guarded.
 """
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from monitor.web import (
     survey,
 )
 from monitor.web.access import check_all_guarded
+from monitor.web.copies import Copies
 from monitor.web.deps import Web, WebDeps
 from monitor.web.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, SecurityHeaders
 from monitor.web.stream import Hub
@@ -43,8 +45,9 @@ ROUTERS = tuple(
 def create_app(deps: WebDeps) -> FastAPI:
     """The web, ready for an ASGI server. The pool has to be open while it runs."""
     web = Web(
-        deps=deps, throttle=LoginThrottle(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo))
-    )
+        deps=deps, throttle=LoginThrottle(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
+        copies=Copies(deps.data_dir, time.monotonic),
+    )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -55,6 +58,7 @@ def create_app(deps: WebDeps) -> FastAPI:
             yield
         finally:
             web.hub.stop()
+            web.copies.stop()
 
     # the pages that FastAPI makes of an OpenAPI document load scripts from elsewhere
     app = FastAPI(title="hcawatch", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)

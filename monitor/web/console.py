@@ -11,7 +11,7 @@ from alerts.steps import Outcome
 from alerts.views import AlertRow, AlertView
 from monitor.domain.assets import City
 from monitor.domain.risk import Weights
-from monitor.domain.roles import Right, may
+from monitor.domain.roles import Right, may, sight
 from monitor.domain.violations import CATALOGUE, LAW
 from monitor.store.pool import Conn
 from monitor.web import showing
@@ -87,6 +87,7 @@ def alert_values(view: AlertView, city: City, conn: Conn, request: Request, me: 
         "violation": CATALOGUE.get(alert.violation or ""),
         "names": names_of(conn, users),
         "steps": [step.value for step in showing.steps_for(view, me)],
+        "sight": sight(me.role).value,
         "outcomes": [outcome.value for outcome in Outcome],
     }
 

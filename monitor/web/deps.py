@@ -14,6 +14,7 @@ from monitor.store.pool import Pool
 from monitor.web.surveying import SurveyBook
 
 if TYPE_CHECKING:
+    from monitor.web.copies import Copies
     from monitor.web.stream import Hub
     from monitor.web.throttle import LoginThrottle
     from monitor.web.uploads import PartFiles
@@ -57,6 +58,7 @@ class Web:
     throttle: "LoginThrottle"
     parts: "PartFiles"
     hub: "Hub"
+    copies: "Copies"
 
 
 def web_of(request: HTTPConnection) -> Web:

@@ -2,8 +2,9 @@
 
 An upload is resumable: `HEAD` tells the offset, `PUT` with `Content-Range` goes on from there, and a
 connection that breaks leaves what arrived. Only bytes whose SHA-256 was announced by the very edge are
-kept, and only pictures and films. Each view is an entry in the audit log; a browser may show its copy
-again for five minutes, which counts as the same view.
+kept, and only pictures and films. Who needs no faces is shown a blurred copy (`monitor.domain.roles`). Each
+view is an entry in the audit log, which says of which; a browser may show the same session its copy again
+for five minutes, which counts as the same view.
 """
 
 import asyncio
@@ -11,20 +12,23 @@ import errno
 import functools
 import re
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from pathlib import Path as FilePath
 from typing import IO, Annotated, Any
 
 import anyio.to_thread
 import structlog
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.requests import ClientDisconnect
 
-from monitor.domain.roles import Right, Role
+from monitor.domain.roles import Right, Role, Sight, sight
 from monitor.store.pool import Conn
 from monitor.web import trail
 from monitor.web.access import Guard
+from monitor.web.copies import NoCopyError
 from monitor.web.deps import Web, web_of
-from monitor.web.errors import Conflict, NotFound, TooLarge, Unusable, WebError
+from monitor.web.errors import Conflict, Forbidden, NotFound, TooLarge, Unusable, WebError
 from monitor.web.people import Principal
 from monitor.web.sql import QUERIES
 from monitor.web.uploads import (
@@ -47,6 +51,9 @@ Reader = Annotated[Principal, Depends(Guard(Right.SEE_EVIDENCE))]
 
 _RANGE = re.compile(r"^bytes (\d{1,15})-(\d{1,15})/(\d{1,15})$")
 _VIEW_CACHE = "private, max-age=300"
+#: one browser, two people: what the one was shown is never served to the other from the browser's cache
+_VIEW_VARY = "Cookie, Authorization"
+_SAME_VIEW = timedelta(minutes=5)
 _FIELD = (Role.OFFICER, Role.PATROL)
 
 
@@ -207,8 +214,16 @@ async def _next_chunk(chunks: AsyncIterator[bytes], stall_s: float) -> bytes | N
 
 
 @router.get("/{sha256}")
-def see(request: Request, sha256: Sha256, reader: Reader) -> Response:
-    """The bytes; of a photo the copy that was encoded anew."""
+def see(
+    request: Request,
+    sha256: Sha256,
+    reader: Reader,
+    original: Annotated[bool, Query(description="the original instead of the blurred copy")] = False,
+) -> Response:
+    """What this reader is shown of it: the original, or the copy on which faces and plates are hidden.
+
+    Of a photo "original" is the copy that was encoded anew; its sealed bytes leave only in an export.
+    """
     web = web_of(request)
     with web.deps.pool.connection() as conn:
         row = _row(conn, sha256)
@@ -216,18 +231,63 @@ def see(request: Request, sha256: Sha256, reader: Reader) -> Response:
             raise NotFound("no_evidence")
         if row["stored_at"] is None:
             raise NotFound("evidence_lost" if row["lost_reason"] else "evidence_not_here_yet")
-        photo = row["kind"] == "photo"
-        path = shown_path_of(web.deps.data_dir, sha256) if photo else path_of(web.deps.data_dir, sha256)
-        if not path.is_file():
+        whole = shown_path_of if row["kind"] == "photo" else path_of
+        if not whole(web.deps.data_dir, sha256).is_file():
             log.error("web.evidence_file_missing", sha256=sha256)
             raise NotFound("evidence_file_missing")
-        # a player asks for a film in many ranges; the first is the view
-        if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
-            trail.record(conn, trail.EVIDENCE_VIEWED, sha256, reader.user, web.deps.clock(), role=reader.role)
-    media_type = MP4 if row["content_type"] == MP4 and not photo else JPEG
+        clear = _sees_clearly(reader, row, asked=original)
+    path = whole(web.deps.data_dir, sha256) if clear else _copy(web, row)
+    copy = "original" if clear else "blurred"
+    with web.deps.pool.connection() as conn:
+        _note_view(conn, request, sha256, reader, copy, web.deps.clock())
+    film = row["content_type"] == MP4 and row["kind"] != "photo"
     return FileResponse(
-        path, media_type=media_type, content_disposition_type="inline", headers={"Cache-Control": _VIEW_CACHE}
+        path,
+        media_type=MP4 if film else JPEG,
+        filename=None if clear else f"blurred-{sha256[:16]}{path.suffix}",
+        content_disposition_type="inline",
+        headers={"Cache-Control": _VIEW_CACHE, "Vary": _VIEW_VARY, "Evidence-Copy": copy},
     )
+
+
+def _sees_clearly(reader: Principal, row: dict[str, Any], *, asked: bool) -> bool:
+    """Whether this reader gets the original. Forbidden if it was asked for by a role that never does."""
+    how = sight(reader.role)
+    if row["uploaded_by"] == reader.user:  # who took a photo has seen what it shows
+        return True
+    if asked and how is Sight.BLURRED:
+        raise Forbidden("original_not_yours", role=reader.role)
+    return how is Sight.CLEAR or (how is Sight.ON_REQUEST and asked)
+
+
+def _copy(web: Web, row: dict[str, Any]) -> FilePath:
+    """The blurred copy's file; WebError if it is not there yet or can't be made: never the original."""
+    sha256 = row["sha256"]
+    try:
+        if row["kind"] == "photo" or row["content_type"] != MP4:
+            return web.copies.picture(sha256, photo=row["kind"] == "photo")
+        path = web.copies.film(sha256)
+    except NoCopyError as exc:
+        log.error("web.no_blurred_copy", sha256=sha256, error=str(exc))
+        raise NotFound("no_blurred_copy") from exc
+    if path is None:
+        raise WebError("blurred_copy_coming", status=503, headers={"Retry-After": "5"})
+    return path
+
+
+def _note_view(
+    conn: Conn, request: Request, sha256: str, reader: Principal, copy: str, now: datetime
+) -> None:
+    """An entry for each view. A player asks for a film in many ranges: what follows a view is part of it."""
+    if not request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
+        seen = conn.execute(
+            QUERIES["evidence_viewed_since"],
+            {"sha256": sha256, "kind": trail.EVIDENCE_VIEWED, "user": reader.user, "copy": copy,
+             "since": now - _SAME_VIEW},
+        )  # fmt: skip
+        if seen.fetchone() is not None:
+            return
+    trail.record(conn, trail.EVIDENCE_VIEWED, sha256, reader.user, now, role=reader.role, copy=copy)
 
 
 def _may_see(conn: Conn, reader: Principal, row: dict[str, Any]) -> bool:

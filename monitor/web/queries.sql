@@ -65,7 +65,7 @@ WHERE minute >= %(since)s AND minute < %(until)s ORDER BY minute
 
 -- evidence_row --
 SELECT sha256, kind, content_type, bytes, edge_id, camera_id, event_id, episode_id, alert_id, footage,
-       announced_at, stored_at, lost_reason
+       announced_at, stored_at, lost_reason, uploaded_by
 FROM evidence WHERE sha256 = %(sha256)s
 
 -- newest_clean_snapshot --
@@ -77,6 +77,13 @@ ORDER BY announced_at DESC LIMIT 1
 -- is_clean_snapshot_of --
 SELECT 1 FROM evidence
 WHERE sha256 = %(sha256)s AND camera_id = %(camera)s AND kind = 'snapshot_clean' AND stored_at IS NOT NULL
+
+-- evidence_viewed_since --
+-- whether this reader's view of it, of this copy, is an entry already
+SELECT 1 FROM audit_entry
+WHERE subject = %(sha256)s AND kind = %(kind)s AND actor = %(user)s AND at > %(since)s
+  AND convert_from(body, 'UTF8')::jsonb->'body'->>'copy' = %(copy)s
+LIMIT 1
 
 -- evidence_stored --
 -- once: whoever comes second changes no row

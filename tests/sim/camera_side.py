@@ -54,7 +54,7 @@ class Drawer:
     def spans(self, from_s: float, to_s: float) -> tuple[tuple[float, float], ...]:
         return ((from_s, to_s),)
 
-    def keep_clip(self, _ring: object, from_s: float, to_s: float) -> Kept | None:
+    def keep_clip(self, _ring: object, from_s: float, to_s: float, _boxes: object) -> Kept | None:
         data = f"{self._camera_id} {from_s} {to_s} {self._rng.random()}".encode()
         sha256 = sha256_hex(data)
         ref = EvidenceRef(sha256=sha256, kind="clip", bytes=len(data), content_type="video/mp4")
