@@ -12,7 +12,8 @@ The last line is one JSON object. Of each half and of both: `faces`, `heads` (fr
 face), `plates` (legible or nearly) and `plates_unread`, each with how many of how many, their share and its
 95 % interval (the wider of Wilson's and of 2,000 drawings of the scenes); `by_height_px` the same for faces
 and heads together, and plates together, by their height in the frame; `picture_hidden` the mean and the 90th
-percentile of the share of the picture that is hidden; `whole_boxes` what hiding all of each box would give.
+percentile of the share of the picture that is hidden. `whole_boxes` is what hiding all of each box would give.
+`in_films`: all marks of the films' frames, hidden as in a still picture, and as a clip's copy does it.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from numpy.typing import NDArray
 from models.detector import Detector
 from models.registry import BACKENDS, FALLBACK, load
 from monitor.domain import privacy
-from monitor.domain.privacy import Box, Rect
+from monitor.domain.privacy import Box, Film, Look, Rect
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 MARKS = Path(__file__).with_name("privacy_marks.json")
@@ -42,6 +43,10 @@ HIDDEN = 0.9
 KINDS = {"faces": "face", "heads": "head", "plates": "plate", "plates_unread": "plate_unread"}
 HEIGHTS_PX = ((0, 12), (12, 24), (24, 48), (48, 10_000))
 
+#: A camera is looked at five times a second.
+LOOK_S = 0.2
+
+Picture = NDArray[np.uint8]
 Parts = Callable[[Sequence[Box]], tuple[Rect, ...]]
 
 
@@ -53,6 +58,8 @@ class Frame:
     size_px: tuple[int, int]
     marks: tuple[tuple[str, Rect], ...]
     boxes: tuple[Box, ...]
+    #: of a film: what looks just before and after it show, 0 s being the frame itself
+    film: Film | None = None
 
 
 def main() -> int:
@@ -72,6 +79,7 @@ def main() -> int:
         tune(halves["tuned_on"])
     found: dict[str, Any] = {name: figures(half) for name, half in halves.items()} | {"all": figures(frames)}
     found["whole_boxes"] = {name: figures(frames, whole)[name] for name in (*KINDS, "picture_hidden")}
+    found["in_films"] = in_films(frames)
     found |= {
         "backend": detector.info.backend, "model": f"{detector.info.name} {detector.info.version}",
         "settings": {name: getattr(privacy, name) for name in (
@@ -97,22 +105,29 @@ def look_at(data: Path, entry: dict[str, Any], detector: Detector) -> Frame:
     path = data / entry["file"]
     if hashlib.sha256(path.read_bytes()).hexdigest() != entry["sha256"]:
         sys.exit(f"{path} is not the file that was marked")
-    bgr = picture(path, entry.get("frame"))
-    found = detector.detect(bgr)
+    before, bgr, after = pictures(path, entry.get("frame"))
+    boxes = [
+        privacy.boxes_of((d.class_name, d.score, d.xyxy) for d in detector.detect(seen))
+        for seen in (before, bgr, after)
+        if seen is not None
+    ]
     return Frame(
         scene=entry["file"], size_px=(bgr.shape[1], bgr.shape[0]),
         marks=tuple((kind, tuple(map(float, box))) for kind, *box in entry["marks"]),  # type: ignore[misc]
-        boxes=privacy.boxes_of((d.class_name, d.score, d.xyxy) for d in found),
+        boxes=boxes[len(boxes) // 2],
+        film=Film([Look(-LOOK_S / 2, boxes[0]), Look(LOOK_S / 2, boxes[2])]) if len(boxes) == 3 else None,
     )  # fmt: skip
 
 
-def picture(path: Path, number: int | None) -> NDArray[np.uint8]:
-    """A picture, or a film's decoded picture of that number."""
+def pictures(path: Path, number: int | None) -> tuple[Picture | None, Picture, Picture | None]:
+    """The picture; of a film the decoded picture of that number, between those that looks would see."""
     if number is None:
-        return np.asarray(cv2.imread(str(path)), dtype=np.uint8)
+        return None, np.asarray(cv2.imread(str(path)), dtype=np.uint8), None
     with av.open(str(path)) as film:
-        frame = next(itertools.islice(film.decode(video=0), number, None))
-        return np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
+        apart = max(1, round(float(film.streams.video[0].average_rate) * LOOK_S / 2))
+        frames = itertools.islice(film.decode(video=0), number - apart, number + apart + 1, apart)
+        before, here, after = (np.asarray(f.to_ndarray(format="bgr24"), dtype=np.uint8) for f in frames)
+        return before, here, after
 
 
 def whole(boxes: Sequence[Box]) -> tuple[Rect, ...]:
@@ -135,7 +150,7 @@ def figures(frames: Sequence[Frame], parts_of: Parts = privacy.hidden_parts) -> 
     """The figures of these frames."""
     rows = [(f.scene, kind, box[3] - box[1], hidden_share(box, parts) >= HIDDEN)
             for f in frames for parts in (parts_of(f.boxes),) for kind, box in f.marks]  # fmt: skip
-    of_picture = [hidden_share((0.0, 0.0, *map(float, f.size_px)), parts_of(f.boxes), 2.0) for f in frames]
+    of_picture = [hidden_share((0.0, 0.0, *map(float, f.size_px)), parts_of(f.boxes), 4.0) for f in frames]
     sizes = {
         what: {
             f"{low}-{high}" if high < 10_000 else f"{low}-": summary(
@@ -151,6 +166,24 @@ def figures(frames: Sequence[Frame], parts_of: Parts = privacy.hidden_parts) -> 
         "by_height_px": sizes,
         "picture_hidden": {"mean": round(float(np.mean(of_picture)), 3), "p90": round(float(np.quantile(of_picture, 0.9)), 3)},
     }  # fmt: skip
+
+
+def in_films(frames: Sequence[Frame]) -> dict[str, Any]:
+    """Of the films' frames: hidden by looks a tenth of a second before and after, as a clip's copy does it."""
+    films = [f for f in frames if f.film is not None]
+    rows: dict[str, list[tuple[str, bool]]] = {"still": [], "film": []}
+    area = []
+    for frame in films:
+        assert frame.film is not None
+        parts = frame.film.hidden_at(0.0) or ()
+        for _, box in frame.marks:
+            rows["film"].append((frame.scene, hidden_share(box, parts) >= HIDDEN))
+            rows["still"].append(
+                (frame.scene, hidden_share(box, privacy.hidden_parts(frame.boxes)) >= HIDDEN)
+            )
+        area.append(hidden_share((0.0, 0.0, *map(float, frame.size_px)), parts, 4.0))
+    return {"frames": len(films), **{what: summary(found) for what, found in rows.items()},
+            "picture_hidden": round(float(np.mean(area)), 3)}  # fmt: skip
 
 
 def summary(rows: Sequence[tuple[str, bool]]) -> dict[str, Any]:

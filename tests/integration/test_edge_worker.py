@@ -27,6 +27,7 @@ from edge.job import outbox_path
 from edge.outbox import SqliteOutbox
 from models.scenes.clip import render_demo_clip
 from models.scenes.story import Story
+from monitor.domain import privacy_note
 from monitor.domain.assets import Camera, City, GroundPoint, Hca, Pipeline
 from monitor.domain.events import CameraState, RiskEvent, WatchRecord
 from monitor.domain.geometry import LocalFrame
@@ -202,8 +203,15 @@ def check_pictures(pictures: dict[str, bytes], folder: Path) -> None:
     )
     assert clean.shape == annotated.shape == (720, 1280, 3)
     assert np.count_nonzero(cv2.absdiff(clean, annotated).max(axis=2) > 40) > 5000
+    for kind in ("snapshot_clean", "snapshot_annotated"):
+        boxes = privacy_note.from_jpeg(pictures[kind])
+        assert boxes is not None, "the centre would hide the whole picture"
+        assert boxes.size_px == (1280, 720)
     (folder / "clip.mp4").write_bytes(pictures["clip"])
     with av.open(str(folder / "clip.mp4")) as container:
+        film = privacy_note.read(container.metadata.get(privacy_note.TAG))
+        assert film is not None
+        assert len([look for look in film.looks if 0.0 <= look.at_s <= 15.0]) >= 10
         times = [float(f.time) for f in container.decode(video=0)]
     assert 10.0 < times[-1] - times[0] < 20.0
 
