@@ -1,7 +1,7 @@
 """Blurred copies of evidence: made when first asked for, kept beside the originals, never instead of them.
 
 A picture is hidden within the request, two at a time. A film is queued for one worker, which makes it in a
-process of the lowest priority (`monitor.web.blurred_film`), one after the other, so that copies never take
+process of low priority (`monitor.web.blurred_film`), one after the other, so that copies never take
 more than one core from the room. A copy can be made again at any time; nothing of it is in the audit log.
 """
 

@@ -194,7 +194,7 @@ def test_what_can_not_be_copied_is_not_shown(here: Town, client: TestClient) -> 
 
 def wait_for_copy(client: TestClient, url: str, headers: dict[str, str]) -> Any:
     """Ask as a browser would, until it is made or refused."""
-    until = time.monotonic() + 120
+    until = time.monotonic() + 200
     while time.monotonic() < until:
         answer = client.get(url, headers=headers)
         if answer.status_code != 503:
