@@ -43,12 +43,13 @@ class NoCopyError(Exception):
     """The original can't be read, so there is nothing to show."""
 
 
-def blurred_picture(original: bytes, sha256: str, *, boxes_known: bool = True) -> bytes:
+def blurred_picture(original: bytes, sha256: str, *, boxes_known: bool = True, strip: bool = True) -> bytes:
     """The copy of a JPEG. NoCopyError if it can't be read.
 
     Args:
         original: the bytes of `sha256`, or of what is shown of it (a field photo's clean copy).
         boxes_known: False hides all of it, whatever it says itself.
+        strip: False leaves the words below it away, so that its pixels stay those of the original.
     """
     try:
         with Image.open(io.BytesIO(original), formats=["JPEG"]) as opened:
@@ -64,7 +65,8 @@ def blurred_picture(original: bytes, sha256: str, *, boxes_known: bool = True) -
         hidden = hide_all(bgr)
     else:
         hidden = hide(bgr, hidden_parts(note.looks[0].boxes))
-    good, data = cv2.imencode(".jpg", stamp(hidden, sha256), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    shown = stamp(hidden, sha256) if strip else hidden
+    good, data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not good:
         raise NoCopyError("the copy could not be encoded")
     return data.tobytes()

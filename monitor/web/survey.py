@@ -19,10 +19,11 @@ from monitor.domain.geometry import Centreline, format_chainage
 from monitor.domain.ground.homography import LEAST_POINTS
 from monitor.domain.ground.places import PlaceFault, Typed, read_place
 from monitor.domain.ground.survey import Trial, try_survey
-from monitor.domain.roles import Right, may
+from monitor.domain.roles import Right, Sight, may, sight
 from monitor.store.pool import Conn
 from monitor.web import survey_picture, trail
 from monitor.web.access import Guard
+from monitor.web.copies import NoCopyError, blurred_picture
 from monitor.web.deps import Web, web_of
 from monitor.web.errors import Conflict, NotFound, Unusable
 from monitor.web.people import Principal
@@ -126,15 +127,33 @@ def picture_file(
     me: Looker,
     of: Annotated[str, Query(pattern=r"^([0-9a-f]{64}|uploaded)$")],
 ) -> Response:
-    """The clean snapshot, or the picture that somebody brought. Each view is an entry in the audit log."""
+    """The clean snapshot, or the picture that somebody brought. Each view is an entry in the audit log.
+
+    Who sees no originals (`monitor.domain.roles`) gets it with faces and plates hidden, at its own size: points
+    of the ground are clicked as well in it. A picture that was brought has no boxes; who may bring one sees it.
+    """
     deps = web_of(request).deps
     with deps.pool.connection() as conn:
         path = survey_picture.path_if_known(conn, deps.data_dir, camera_id, of)
         if path is None:
             raise NotFound("no_evidence")
         subject = of if of != survey_picture.UPLOADED else f"camera:{camera_id}"
-        trail.record(conn, trail.EVIDENCE_VIEWED, subject, me.user, deps.clock(), role=me.role)
-    return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+        brought = of == survey_picture.UPLOADED and may(me.role, Right.REGISTER_CAMERA)
+        clear = brought or sight(me.role) is Sight.CLEAR
+        try:
+            hidden = None if clear else blurred_picture(path.read_bytes(), subject, strip=False)
+        except NoCopyError as exc:
+            raise NotFound("no_blurred_copy") from exc
+        copy = "original" if clear else "blurred"
+        trail.record(conn, trail.EVIDENCE_VIEWED, subject, me.user, deps.clock(), role=me.role, copy=copy)
+    headers = {
+        "Cache-Control": "private, max-age=300",
+        "Vary": "Cookie, Authorization",
+        "Evidence-Copy": copy,
+    }
+    if hidden is not None:
+        return Response(hidden, media_type="image/jpeg", headers=headers)
+    return FileResponse(path, media_type="image/jpeg", headers=headers)
 
 
 def _state(conn: Conn, camera_id: str) -> str:

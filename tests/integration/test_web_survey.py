@@ -4,12 +4,14 @@ Real PostgreSQL and the configuration's real versions; the picture is a drawn on
 """
 
 import copy
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from hcawatch.config import versions
@@ -195,14 +197,27 @@ def test_the_picture_is_the_newest_clean_one_and_each_view_is_noted(
     me = as_(client, "auditor")
     page = client.get(f"/cameras/{FIELD}/survey", headers=me).text
     assert f"survey/picture?of={clean}" in page
-    assert client.get(f"{API}/picture", params={"of": clean}, headers=me).content == picture("clean")
+    hidden = client.get(f"{API}/picture", params={"of": clean}, headers=me)
+    assert (hidden.status_code, hidden.headers["evidence-copy"]) == (200, "blurred"), (
+        "an auditor needs no face here"
+    )
+    with (
+        Image.open(io.BytesIO(hidden.content)) as shown,
+        Image.open(io.BytesIO(picture("clean"))) as original,
+    ):
+        assert shown.size == original.size, "points are clicked in its pixels"
+    assert hidden.content != picture("clean")
+    room = as_(client, "supervisor")
+    assert client.get(f"{API}/picture", params={"of": clean}, headers=room).content == picture("clean")
     for wrong in (sha256, other, "0" * 64):
         assert client.get(f"{API}/picture", params={"of": wrong}, headers=me).status_code == 404
     with place.here.pool.connection() as conn:
         rows = conn.execute(
             "SELECT subject, actor FROM audit_entry WHERE kind = 'evidence.viewed'"
         ).fetchall()
-    assert [(row["subject"], row["actor"]) for row in rows] == [(clean, "auditor")]
+    assert [(row["subject"], row["actor"]) for row in rows] == [
+        (clean, "auditor"), (clean, "supervisor")
+    ]  # fmt: skip
 
 
 def test_a_picture_that_somebody_brings_is_checked_and_kept_at_its_size(
