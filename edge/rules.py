@@ -64,6 +64,11 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
         """Middle of the box's bottom edge."""
         return (self.xyxy[0] + self.xyxy[2]) / 2, self.xyxy[3]
 
+    @property
+    def box_height_px(self) -> float:
+        """Height of the box, pixels of the full frame."""
+        return self.xyxy[3] - self.xyxy[1]
+
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table that an object matches, and what it is then suspected of."""
@@ -108,15 +113,22 @@ def ignored(camera: Camera, foot_px: tuple[float, float]) -> bool:
 
 
 def matches(sighting: Sighting, camera: Camera, place: Place, rules: Iterable[Rule]) -> tuple[Match, ...]:
-    """All rows that the object matches now, certain ones and those that may be; dwell is not asked."""
+    """All rows that the object matches now, certain ones and those that may be; dwell is not asked.
+
+    `camera` and `rules` are what is in force at this moment (`edge.in_force`).
+    """
     if place.pipeline.regime != REGIME:
         return ()
     table = tuple(rules)
     found: list[Match] = []
     for rule in table:
-        if sighting.object_class not in rule.classes or sighting.score < rule.stay_score:
+        if not rule.on or sighting.object_class not in rule.classes or sighting.score < rule.leave_score:
             continue
-        active = sighting.activity in rule.activities and sighting.score >= rule.enter_score
+        active = (
+            sighting.activity in rule.activities
+            and sighting.score >= rule.enter_score
+            and sighting.box_height_px >= rule.min_box_px
+        )
         if rule.zone is not None:
             zone = _zone_at((z for z in camera.zones if z.kind == rule.zone), sighting.foot_px)
             if zone is not None:

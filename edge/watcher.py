@@ -7,7 +7,7 @@ numbers, pictures and bytes to whoever carries out the emissions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from edge import activity, episodes
+from edge import activity, episodes, in_force
 from edge.activity import Sample
 from edge.episodes import Emission, Episode, Judged, Moment
 from edge.ground import Ground
@@ -23,6 +23,8 @@ from edge.rules import Match, Place, Sighting, beside, graded, ignored, is_night
 from monitor.domain.assets import Camera
 from monitor.domain.events import NoFix
 from monitor.domain.ground.fix import GroundFix
+from monitor.domain.hours import Schedule
+from monitor.domain.rulebook import RuleSetting
 from monitor.domain.violations import Activity, Rule, rules_for
 
 Box = tuple[float, float, float, float]
@@ -50,7 +52,10 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     place: Place
     ground: Ground | None
     timezone: ZoneInfo
+    #: rows that hold with this model, and what this camera sets of them
     rules: tuple[Rule, ...] = rules_for(None)
+    settings: tuple[RuleSetting, ...] = ()
+    schedules: Mapping[str, Schedule] = msgspec.field(default_factory=dict)
     #: why the ground says nothing just now: the camera was moved, and is not registered again
     void: NoFix | None = None
 
@@ -73,6 +78,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     captured_at: datetime
     frame_size_px: tuple[int, int]
     objects: tuple[Seen, ...] = ()
+    #: the camera sees by infrared now
+    infrared: bool = False
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +88,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     since_s: float
     last_s: float
+    #: looks that found it so
+    looks: int = 1
 
 
 class TrackMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +121,7 @@ def step(
     setup: Setup, state: WatcherState, look: Look, new_id: NewId
 ) -> tuple[WatcherState, tuple[Emission, ...]]:
     """One look further: the state after it and what is to be told."""
+    setup = _in_force(setup, look)
     moment = _moment(state, look)
     running = (*state.episodes, *(episodes.rebase(e, moment) for e in state.restored))
     known = {track.track_id: track for track in state.tracks}
@@ -128,19 +138,17 @@ def step(
     for track in state.tracks:
         if track.track_id not in tracks and look.media_s - track.last_seen_s <= FORGET_S:
             tracks[track.track_id] = track
-    after, told = _move(running, present, moment, new_id)
+    after, told = _move(setup, running, present, moment, new_id)
     return WatcherState(tracks=tuple(tracks.values()), episodes=after, last_look_s=look.media_s), told
 
 
 def close(
-    state: WatcherState, captured_at: datetime, new_id: NewId
+    state: WatcherState, captured_at: datetime, new_id: NewId, why: episodes.Reason = "source_ended"
 ) -> tuple[WatcherState, tuple[Emission, ...]]:
-    """The source is over for good: end what runs."""
+    """The source is over for good, or the camera is taken away: end what runs."""
     at_s = state.last_look_s or 0.0
     moment = Moment(media_s=at_s, captured_at=captured_at, looked_s=0.0)
-    told = tuple(
-        episodes.end(e, moment, new_id(), "source_ended") for e in (*state.episodes, *state.restored)
-    )
+    told = tuple(episodes.end(e, moment, new_id(), why) for e in (*state.episodes, *state.restored))
     return msgspec.structs.replace(state, episodes=(), restored=()), told
 
 
@@ -150,6 +158,17 @@ def undo(after: WatcherState, before: WatcherState, refused: Emission) -> Watche
     was = [e for e in (*before.episodes, *before.restored) if e.episode_id == episode_id]
     rest = tuple(e for e in after.episodes if e.episode_id != episode_id)
     return msgspec.structs.replace(after, episodes=(*rest, *was))
+
+
+def _in_force(setup: Setup, look: Look) -> Setup:
+    """The setup with the zones and the rows' numbers that hold at this moment."""
+    camera, rules = in_force.zones_and_rules(
+        setup.camera, setup.place, setup.rules, setup.settings, setup.schedules,
+        at=look.captured_at, timezone=setup.timezone, infrared=look.infrared,
+    )  # fmt: skip
+    if camera is setup.camera and rules is setup.rules:
+        return setup
+    return msgspec.structs.replace(setup, camera=camera, rules=rules)
 
 
 def _moment(state: WatcherState, look: Look) -> Moment:
@@ -235,23 +254,29 @@ def _hold(track: TrackMemory, matched: tuple[Match, ...], media_s: float) -> Tra
     holds = {hold.key: hold for hold in track.holds if media_s - hold.last_s <= GRACE_S}
     for match in matched:
         if match.active:
-            since_s = holds[match.key].since_s if match.key in holds else media_s
-            holds[match.key] = Hold(key=match.key, since_s=since_s, last_s=media_s)
+            before = holds.get(match.key)
+            holds[match.key] = (
+                Hold(key=match.key, since_s=media_s, last_s=media_s)
+                if before is None
+                else msgspec.structs.replace(before, last_s=media_s, looks=before.looks + 1)
+            )
     return msgspec.structs.replace(track, holds=tuple(holds.values()))
 
 
 def _ready(
     setup: Setup, track: TrackMemory, matched: tuple[Match, ...], sighting: Sighting, look: Look
 ) -> tuple[Judged, ...]:
-    """Matches that are active now and whose dwell holds, graded."""
+    """Matches that are active now and whose dwell and minimum evidence hold, graded."""
     rules = {rule.rule_id: rule for rule in setup.rules}
-    since = {hold.key: hold.since_s for hold in track.holds}
+    holds = {hold.key: hold for hold in track.holds}
     night = is_night(look.captured_at, setup.timezone)
     ready: list[Judged] = []
     for match in matched:
-        dwell_s = look.media_s - since.get(match.key, look.media_s)
-        rule = rules[match.rule_id]
-        if match.active and dwell_s >= rule.dwell_s:
+        rule, hold = rules[match.rule_id], holds.get(match.key)
+        if not match.active or hold is None:
+            continue
+        dwell_s = look.media_s - hold.since_s
+        if dwell_s >= rule.dwell_s and hold.looks >= rule.min_looks:
             risk = graded(match, sighting.activity, dwell_s, setup.place.hca.grade, night=night)
             ready.append(
                 Judged(match=match, level=risk.level, points=risk.points, dwell_s=dwell_s, gone_s=rule.gone_s)
@@ -260,6 +285,7 @@ def _ready(
 
 
 def _move(
+    setup: Setup,
     running: tuple[Episode, ...],
     present: list[tuple[Sighting, tuple[Match, ...], tuple[Judged, ...]]],
     moment: Moment,
@@ -283,6 +309,9 @@ def _move(
             after.append(emission.episode)
             told.append(emission)
     for episode in left.values():
+        if not in_force.holds(episode.worst.match, setup.camera, setup.rules):
+            told.append(episodes.end(episode, moment, new_id(), "not_in_force"))
+            continue
         rest, emission = episodes.missed(episode, moment, new_id())
         if rest is not None:
             after.append(rest)

@@ -10,6 +10,7 @@ from typing import Any
 from hcawatch.config.checks.cameras import LOCAL_SCHEMES, file_of, scheme_of
 from hcawatch.config.checks.law import aware
 from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.rules import rules_of, schedules_of
 from hcawatch.config.schema import (
     CameraSection,
     DatabaseSection,
@@ -57,7 +58,10 @@ def city_of(document: Document, around: Surroundings) -> City:
                 from_m=h.from_m, to_m=h.to_m)
             for h in document.hcas
         ),
-        edges=tuple(Edge(edge_id=e.id, name=text_of(e.name), networks=tuple(e.networks)) for e in document.edges),
+        edges=tuple(
+            Edge(edge_id=e.id, name=text_of(e.name), networks=tuple(e.networks), rules=rules_of(e.rules))
+            for e in document.edges
+        ),
         cameras=tuple(_camera(camera, around) for camera in document.cameras),
         teams=tuple(
             Team(
@@ -69,6 +73,7 @@ def city_of(document: Document, around: Surroundings) -> City:
             )
             for t in document.teams
         ),
+        schedules=schedules_of(document),
     )  # fmt: skip
 
 
@@ -144,13 +149,14 @@ def _camera(camera: CameraSection, around: Surroundings) -> Camera:
         calibration_version=calibration_version(camera), survey_sigma_m=camera.survey_sigma_m,
         lens=None if camera.lens is None else Lens(**camera.lens.model_dump()),
         zones=tuple(_zone(zone) for zone in camera.zones),
-        looks_per_s=camera.looks_per_s, loop=camera.loop, min_score=camera.min_score,
+        looks_per_s=camera.looks_per_s, loop=camera.loop, min_score=camera.min_score, rules=rules_of(camera.rules),
     )  # fmt: skip
 
 
 def _zone(zone: ZoneSection) -> PictureZone:
     corners = tuple(_pair(corner) for corner in zone.polygon_px)
-    return PictureZone(zone_id=zone.id, kind=zone.kind, polygon_px=corners, name=text_of(zone.name))
+    return PictureZone(zone_id=zone.id, kind=zone.kind, polygon_px=corners, name=text_of(zone.name),
+                       within=zone.within, outside=zone.outside)  # fmt: skip
 
 
 def _secret(env: str | None, file: str | None, around: Surroundings) -> str | None:

@@ -52,7 +52,7 @@ def _same_number(before: Any, after: Any) -> bool:
 
 def _name_of(entries: list[Any]) -> str:
     """The key by which all entries are told apart, or ''."""
-    for key in ("id", "number", "user"):
+    for key in ("id", "number", "user", "rule"):
         if entries and all(isinstance(entry, dict) and key in entry for entry in entries):
             return key
     return ""

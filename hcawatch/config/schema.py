@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from monitor.domain.hours import MINUTES_OF_DAY, WEEK, clock_text
+
 Id = Annotated[
     str,
     Field(
@@ -87,6 +89,65 @@ class HcaSection(Section):
     to_m: Chainage
 
 
+ScheduleName = Annotated[
+    Words, Field(description="name of a schedule, or `day`, `night` by the sun and the camera's infrared state")
+]
+
+
+class NumbersSection(Section):
+    """Numbers of a rule; what is left out keeps the rule's own. `hcawatch rules` prints both, and the limits."""
+
+    enter_score: float | None = Field(
+        default=None, ge=0, le=1, description="calibrated score that opens an episode"
+    )
+    leave_score: float | None = Field(
+        default=None, ge=0, le=1, description="lower score that still keeps it open"
+    )
+    dwell_s: float | None = Field(
+        default=None, ge=0, le=86_400, description="seconds that the object must have been there"
+    )
+    min_box_px: float | None = Field(
+        default=None, ge=0, le=10_000, description="boxes less high, in pixels, open nothing"
+    )
+
+
+class RuleSection(NumbersSection):
+    rule: Words = Field(description="which row of the table; `hcawatch rules` lists them")
+    reason: Words = Field(description="why; kept with the version")
+    on: bool = Field(
+        default=True, description="false switches it off; never the last row that tells of a prohibited act"
+    )
+    night: NumbersSection = Field(default=NumbersSection(), description="at night these numbers instead")
+    within: ScheduleName | None = Field(default=None, description="it holds only within these hours")
+    outside: ScheduleName | None = Field(default=None, description="it holds only outside of these hours")
+
+
+def _clock(value: Any) -> Any:
+    """YAML reads an unquoted 22:00 as a number of minutes."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MINUTES_OF_DAY:
+        return clock_text(value)
+    return value
+
+
+Clock = Annotated[
+    Annotated[str, Field(pattern=r"^([01]?[0-9]|2[0-3]):[0-5][0-9]$|^24:00$")], BeforeValidator(_clock)
+]
+
+
+class HoursSection(Section):
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(
+        default=list(WEEK), min_length=1, max_length=7, description="on which the hours begin"
+    )
+    begin: Clock = Field(description="HH:MM of the city's clock")
+    end: Clock = Field(description="HH:MM, before which they end; over midnight if it is earlier than `begin`")
+
+
+class ScheduleSection(Section):
+    id: Id
+    name: Name | None = Field(default=None, description="plain text, or {en: …, zh: …}")
+    hours: list[HoursSection] = Field(min_length=1, max_length=100, description="when it is")
+
+
 class EdgeSection(Section):
     id: Id
     name: Name
@@ -105,6 +166,9 @@ class EdgeSection(Section):
         default=0.5, ge=0.01, le=0.9,
         description="share of the data folder's disk that pictures and clips may use while the centre can't be reached; "
         "then the least needed go first. Events are never thrown away: their room is kept beside it",
+    )  # fmt: skip
+    rules: list[RuleSection] = Field(
+        default=[], max_length=100, description="for all its cameras; a camera's own setting of a rule replaces it"
     )  # fmt: skip
 
 
@@ -167,6 +231,8 @@ class ZoneSection(Section):
     )
     name: Name | None = Field(default=None, description="plain text, or {en: …, zh: …}")
     polygon_px: list[Pixel] = Field(max_length=1000, description="at least 3 corners [x, y] in order")
+    within: ScheduleName | None = Field(default=None, description="it holds only within these hours")
+    outside: ScheduleName | None = Field(default=None, description="it holds only outside of these hours")
 
 
 class CameraSection(Section):
@@ -208,6 +274,9 @@ class CameraSection(Section):
     )
     min_score: float = Field(default=0.4, gt=0, lt=1, description="boxes that score less are not tracked")
     loop: bool = Field(default=False, description="play a file again and again")
+    rules: list[RuleSection] = Field(
+        default=[], max_length=100, description="this camera's own numbers of rules, within limits"
+    )
 
 
 class MemberSection(Section):
@@ -357,6 +426,9 @@ class Document(Section):
         default=[],
         max_length=10_000,
         description="lawful work: lowers a level where the law knows a permit, never mutes",
+    )
+    schedules: list[ScheduleSection] = Field(
+        default=[], max_length=1000, description="named hours of the city's clock, for rules and zones"
     )
     risk: RiskSection | None = Field(default=None, description="overrides of the shipped points")
     centre: CentreSection = Field(default=CentreSection(), description="how the centre runs")

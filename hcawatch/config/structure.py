@@ -47,8 +47,9 @@ _STAND_INS: Final[dict[str, Any]] = {
     "teams": {"id": "stand-in", "name": "?", "members": []},
     "permits": {"number": "?", "violation": "?", "pipeline": "?", "from_m": 0.0, "to_m": 0.0,
                 "valid_from": "2000-01-01", "valid_to": "2000-01-01", "company": "?"},
+    "schedules": {"id": "stand-in", "hours": [{"begin": "00:00", "end": "24:00"}]},
 }  # fmt: skip
-_LISTS: Final = ("pipelines", "hcas", "edges", "cameras", "teams", "permits")
+_LISTS: Final = ("pipelines", "hcas", "edges", "cameras", "teams", "permits", "schedules")
 _ROUNDS: Final = 4
 
 
@@ -189,6 +190,8 @@ def _fault(error: ErrorDetails, path: Path, parsed: Parsed) -> Fault:
         return parsed.fault("out_of_range", path, found=found, limit=f"length ≤ {context['max_length']}")
     if kind == "string_too_short":
         return parsed.fault("empty_text", path)
+    if kind == "string_pattern_mismatch" and last in ("begin", "end"):
+        return parsed.fault("bad_clock", path, found=found)
     if kind == "string_pattern_mismatch" and not str(last).endswith("_env"):
         return parsed.fault("bad_id", path, found=found)
     expected = _expected(kind, path)

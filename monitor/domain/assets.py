@@ -8,7 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from monitor.domain.hours import Schedule
 from monitor.domain.levels import HcaGrade
+from monitor.domain.rulebook import RuleSetting
 
 LonLat = tuple[float, float]
 Pixel = tuple[float, float]
@@ -94,6 +96,9 @@ class PictureZone(Asset, frozen=True, kw_only=True):
     kind: Literal["on_pipe", "valve", "patrol_track", "marker", "crossing", "ignore"]
     polygon_px: tuple[Pixel, ...]
     name: Text = msgspec.field(default_factory=dict)
+    #: names of a schedule, 'day' or 'night': the zone holds only within, or only outside of it
+    within: str | None = None
+    outside: str | None = None
 
 
 class Camera(Asset, frozen=True, kw_only=True):
@@ -128,6 +133,8 @@ class Camera(Asset, frozen=True, kw_only=True):
     #: plays a file once in real time and then counts as ended, instead of looping
     loop: bool = False
     min_score: float = 0.4
+    #: rows of the table of rules whose numbers this camera sets
+    rules: tuple[RuleSetting, ...] = ()
 
 
 class Edge(Asset, frozen=True, kw_only=True):
@@ -137,6 +144,8 @@ class Edge(Asset, frozen=True, kw_only=True):
     name: Text
     #: cameras are reached only inside these networks (CIDR); files and webcams need none
     networks: tuple[str, ...] = ("127.0.0.0/8",)
+    #: settings of rules for all its cameras that have none of their own for that row
+    rules: tuple[RuleSetting, ...] = ()
 
 
 class Member(Asset, frozen=True, kw_only=True):
@@ -170,6 +179,8 @@ class City(Asset, frozen=True, kw_only=True):
     edges: tuple[Edge, ...]
     cameras: tuple[Camera, ...]
     teams: tuple[Team, ...]
+    #: named hours of the city's clock, for rules and zones
+    schedules: tuple[Schedule, ...] = ()
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of that id; KeyError if there is none."""

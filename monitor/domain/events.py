@@ -205,6 +205,25 @@ class DetectorLoad(_Message, frozen=True, kw_only=True):
     #: since when looks are refused for want of time: by HCA grade, III last; None while all are served
     overloaded_since: datetime | None = None
     cameras: dict[str, CameraLoad] = msgspec.field(default_factory=dict)
+class ConfigReason(_Message, frozen=True, kw_only=True):
+    """One thing that an edge found wrong in a configuration; `monitor.domain.answers` says it in words."""
+
+    code: str
+    #: where, as people write it: `cameras[gate].zones[valve].polygon_px`
+    path: str = ""
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class ConfigAnswer(_Message, frozen=True, kw_only=True):
+    """What an edge did with the configuration that it heard last."""
+
+    #: None: the message did not even say which version it is
+    number: int | None
+    config_version: str = ""
+    taken: bool
+    at: datetime
+    #: why it was refused, or what is still to be known of one that was taken
+    reasons: tuple[ConfigReason, ...] = ()
 
 
 class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.status/1"):
@@ -227,6 +246,10 @@ class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="h
     #: the data folder's disk in bytes: total, free, evidence (that waits), reserve, reserve_wanted
     disk: dict[str, int] = {}
     load: DetectorLoad | None = None
+    #: number of the configuration in force; None: it is the edge's own file
+    config_number: int | None = None
+    #: the answer to the configuration that came last; None: none came yet
+    answer: ConfigAnswer | None = None
 
 
 def topic(

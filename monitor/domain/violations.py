@@ -95,8 +95,15 @@ _ROWS = (
 CATALOGUE: dict[str, Violation] = {row.code: row for row in _ROWS}
 
 
+Numbers = Literal["enter_score", "leave_score", "dwell_s", "min_box_px"]
+When = Literal["always", "day", "night"]
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """When a camera may suspect a violation: who, where, how long, doing what."""
+    """When a camera may suspect a violation: who, where, how long, doing what, when. A row of the table.
+
+    A camera may set the numbers within the limits of `monitor.domain.rulebook`.
+    """
 
     rule_id: str
     violation: str
@@ -108,15 +115,27 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     #: stream seconds that the object must have been there, in that activity
     dwell_s: float
     activities: frozenset[Activity]
+    #: the law knows no hours: a row that holds by day or by night only says why
+    when: When = "always"
+    #: minimum evidence: looks of the detector that must have found it so, within the dwell
+    min_looks: int = 3
+    #: … and the height of its box in pixels of the full frame; smaller ones open nothing
+    min_box_px: float = 0.0
     #: calibrated score that opens an episode, and the lower one that keeps it open
     enter_score: float = 0.5
-    stay_score: float = 0.3
+    leave_score: float = 0.3
     #: stream seconds without the object after which the episode ends
     gone_s: float = 8.0
     #: only where the model's card ships the class by name, never where a card says nothing
     if_shipped: bool = False
+    #: a camera may switch it off, or keep it to some hours, with a reason; never the last row that tells of a
+    #: prohibited act
+    may_be_off: bool = False
     #: why this row does not cry wolf
-    guard: str
+    guard: dict[str, str]
+    #: False: switched off, or not in force at this moment. It stays in the table, since its article is the
+    #: outer one of the next narrower band
+    on: bool = True
 
 
 _MACHINES = frozenset({"excavator", "loader", "drill_rig", "crane"})
@@ -124,24 +143,31 @@ _DIGGERS = frozenset({"excavator", "loader", "drill_rig"})
 
 RULES: tuple[Rule, ...] = (
     Rule(rule_id="dig-5m", violation="excavation_5m", classes=_DIGGERS, band_m=5.0, dwell_s=4.0,
-         activities=frozenset({"working"}), guard="the body stands while something inside its box moves"),
+         activities=frozenset({"working"}),
+         guard={"en": "the body stands while something inside its box moves", "zh": "机身不动而框内有部件在动"}),
     Rule(rule_id="stopped-5m", violation="excavation_5m", classes=_DIGGERS, band_m=5.0, dwell_s=20.0,
-         activities=frozenset({"stopped", "working"}), guard="a machine that passes never counts"),
+         activities=frozenset({"stopped", "working"}), may_be_off=True,
+         guard={"en": "a machine that passes never counts", "zh": "路过的机械不计"}),
     Rule(rule_id="works-50m", violation="works_50m", classes=_MACHINES, band_m=50.0, dwell_s=20.0,
-         activities=frozenset({"working"}), guard="working only; parked machines are lawful here"),
+         activities=frozenset({"working"}), may_be_off=True,
+         guard={"en": "working only; parked machines are lawful here", "zh": "仅计作业中的机械；在此停放合法"}),
     Rule(rule_id="works-200m", violation="engineering_200m", classes=_MACHINES, band_m=200.0, dwell_s=30.0,
-         activities=frozenset({"working"}), guard="working only; parked machines are lawful here"),
+         activities=frozenset({"working"}), may_be_off=True,
+         guard={"en": "working only; parked machines are lawful here", "zh": "仅计作业中的机械；在此停放合法"}),
     Rule(rule_id="person-on-pipe", violation="on_pipe", classes=frozenset({"person"}), zone="on_pipe",
          dwell_s=3.0, activities=frozenset({"passing", "stopped", "working"}),
-         guard="feet inside the drawn zone for three seconds"),
+         guard={"en": "feet inside the drawn zone for three seconds", "zh": "双脚在所画区域内停留三秒"}),
     Rule(rule_id="person-at-valve", violation="valve_operated", classes=frozenset({"person"}), zone="valve",
-         dwell_s=10.0, activities=frozenset({"stopped", "working"}), guard="who passes by never counts"),
+         dwell_s=10.0, activities=frozenset({"stopped", "working"}),
+         guard={"en": "who passes by never counts", "zh": "路过者不计"}),
     Rule(rule_id="heavy-on-track", violation="heavy_vehicle_on_track",
          classes=frozenset({"truck", "excavator", "loader", "crane"}), zone="patrol_track", dwell_s=3.0,
-         activities=frozenset({"passing", "stopped", "working"}), guard="wheels inside the drawn track"),
+         activities=frozenset({"passing", "stopped", "working"}),
+         guard={"en": "wheels inside the drawn track", "zh": "车轮在所画便道内"}),
     Rule(rule_id="fire-5m", violation="fire_5m", classes=frozenset({"fire"}), band_m=5.0, dwell_s=5.0,
          activities=frozenset({"passing", "stopped", "working"}), if_shipped=True,
-         guard="a flame stays for five seconds; only with a model whose figures for fire are good enough"),
+         guard={"en": "a flame stays for five seconds; only with a model whose figures for fire are good enough",
+                "zh": "火焰持续五秒；且仅当模型对火焰的指标足够好"}),
 )  # fmt: skip
 """Shipped rules; `rules_for` says which of them hold with the model that runs. Smoke has none: no article
 forbids it."""

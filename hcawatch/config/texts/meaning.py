@@ -1,6 +1,7 @@
 """Faults of meaning: names that must fit together, sources, networks, secrets, teams and permits."""
 
 from hcawatch.config.texts.base import FaultText as T
+from monitor.domain.rule_texts import RULE_FAULTS
 
 MEANING: dict[str, T] = {
     # ---- names
@@ -21,6 +22,16 @@ MEANING: dict[str, T] = {
         "Write I, II or III as GB 32167 assigns it.",
         "“{found}”不是高后果区等级；等级为 I、II、III，III 级最高（与风险等级方向相反）",
         "请按 GB 32167 的评定写 I、II 或 III。"),
+    # ---- rules and hours: the rulebook's own words
+    **{code: T(*texts) for code, texts in RULE_FAULTS.items()},
+    "hours_empty": T(
+        "the hours begin and end at {at}", "Correct one of the two; all day is 00:00 to 24:00.",
+        "时段的开始和结束均为 {at}", "请更正其一；全天为 00:00 至 24:00。"),
+    "schedule_reserved": T(
+        "'{id}' is the name of the sun's own hours", "Give the schedule another id; rules and zones take `day` and `night` as they are.",
+        "“{id}”是按太阳划分的时段名称", "请为时段换一个编号；规则和区域可直接使用 `day` 与 `night`。"),
+    "bad_clock": T(
+        "'{found}' is no time of day", "Write HH:MM, from 00:00 to 24:00.", "“{found}”不是时刻", "请写 HH:MM，00:00 至 24:00。"),
     # ---- cameras' sources
     "source_scheme": T(
         "cameras aren't read over '{scheme}'", "Use rtsp://, rtsps://, http://, https://, a file, a folder, stills:FOLDER or webcam:0.",

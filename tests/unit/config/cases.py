@@ -41,6 +41,13 @@ MEMBERS = """    members:
       - {user: li-na, name: Li, role: officer}
 """
 
+
+def rule(code: str, key: str, text: str, n: int = 0) -> Case:
+    """A row that gives the base's camera a setting of a rule."""
+    new = f"    rules:\n      - {text}\n    looks_per_s: 5\n"
+    return edit(code, f"cameras[0].rules[{n}]{key}", "    looks_per_s: 5\n", new)
+
+
 CASES: tuple[Case, ...] = (
     # ---- YAML
     edit("yaml_syntax", "", "edges:\n", "edges: [\n", line=23),
@@ -143,6 +150,29 @@ CASES: tuple[Case, ...] = (
          "[[400, 500], [900, 1000], [900, 500], [400, 1000]] #!"),
     edit("polygon_flat", "cameras[0].zones[0].polygon_px", POLYGON, "[[400, 500], [500, 500], [600, 500]] #!"),
     edit("polygon_outside_frame", "cameras[0].zones[0].polygon_px[1]", "[900, 500], ", "[9000, 500], "),
+    # ---- rules and hours
+    rule("rule_unknown", ".rule", "rule: dig-9m #!\n        reason: r"),
+    rule("rule_without_reason", ".reason", "rule: dig-5m\n        reason: ' ' #!"),
+    rule("rule_must_stay_on", ".on", "rule: dig-5m\n        reason: r\n        on: false #!"),
+    rule("rule_must_stay_on", ".within", "rule: dig-5m\n        reason: r\n        within: night #!"),
+    rule("rule_would_silence", ".enter_score", "rule: dig-5m\n        reason: r\n        enter_score: 0.9 #!"),
+    rule("rule_would_silence", ".night.dwell_s", "rule: dig-5m\n        reason: r\n        night:\n          dwell_s: 60 #!"),
+    rule("rule_number_low", ".leave_score", "rule: works-50m\n        reason: r\n        leave_score: 0.05 #!"),
+    rule("rule_leave_above_enter", ".leave_score", "rule: dig-5m\n        reason: r\n        leave_score: 0.55 #!"),
+    rule("rule_leave_above_enter", ".night.enter_score",
+         "rule: dig-5m\n        reason: r\n        leave_score: 0.4\n        night:\n          enter_score: 0.35 #!"),
+    rule("schedule_unknown", ".outside", "rule: works-50m\n        reason: r\n        outside: market #!"),
+    rule("duplicate_id", ".rule", "rule: works-50m\n        reason: r\n      - rule: works-50m #!\n        reason: r", n=1),
+    edit("schedule_unknown", "cameras[0].zones[0].within", f"polygon_px: {POLYGON}",
+         f"polygon_px: {POLYGON}\n        within: market #!"),
+    edit("hours_never", "cameras[0].zones[0].outside", f"polygon_px: {POLYGON}",
+         f"polygon_px: {POLYGON}\n        within: night\n        outside: night #!"),
+    edit("hours_empty", "schedules[0].hours[0].end", "teams:\n",
+         "schedules:\n  - id: s\n    hours:\n      - begin: 22:00\n        end: 22:00 #!\nteams:\n"),
+    edit("schedule_reserved", "schedules[0].id", "teams:\n",
+         "schedules:\n  - id: night #!\n    hours: [{begin: 22:00, end: 06:00}]\nteams:\n"),
+    edit("bad_clock", "schedules[0].hours[0].begin", "teams:\n",
+         "schedules:\n  - id: s\n    hours:\n      - begin: half past seven #!\n        end: 08:00\nteams:\n"),
     # ---- sources
     edit("source_scheme", "cameras[0].source", SOURCE, "source: rtmp://10.20.1.11/live #!"),
     edit("source_incomplete", "cameras[0].source", SOURCE, "source: rtsp:///stream1 #!"),

@@ -118,7 +118,7 @@ def test_example_has_no_faults(tmp_path: Path) -> None:
     path.write_text(example_text())
     assert check(path, env={}, now=NOW).faults == ()
     assert set(yaml.safe_load(example_text())) == {
-        "version", "city", "pipelines", "hcas", "edges", "cameras", "teams", "permits", "centre"
+        "version", "city", "pipelines", "hcas", "edges", "cameras", "teams", "permits", "schedules", "centre"
     }  # fmt: skip
 
 
