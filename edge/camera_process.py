@@ -115,6 +115,8 @@ class CameraProcess:
         self._media_s = 0.0
         #: boxes of the last look of the detector
         self._found = 0
+        #: this camera is no longer ours
+        self._taken_away = False
 
     def _begin_at_s(self) -> float:
         """Where a file goes on: by the given moment, or after a crash by the noted one; notes it otherwise."""
@@ -146,7 +148,7 @@ class CameraProcess:
         self._reader.start()
         interval_s = 1.0 / max(0.1, self._camera.looks_per_s)
         next_s = last_s = time.monotonic()
-        while not stop.is_set():
+        while not stop.is_set() and not self._taken_away:
             stop.wait(max(0.0, next_s - time.monotonic()))
             frame = self._reader.slot.take(timeout_s=min(0.25, interval_s))
             now_s = time.monotonic()
@@ -210,9 +212,28 @@ class CameraProcess:
             self._setup = msgspec.structs.replace(self._setup, void=self._minder.void)
             self._seen_ranges = None if self._minder.void is None else ()
         if self._minder.health.state is CameraState.ENDED:
-            self._state, told = watcher.close(self._state, datetime.now(UTC), _new_id)
-            for emission in told:
-                self._teller.tell(emission, Shot(bgr=lambda: _no_picture()))
+            self._end_episodes("source_ended")
+
+    def _end_episodes(self, why: episodes.Reason) -> None:
+        self._state, told = watcher.close(self._state, datetime.now(UTC), _new_id, why)
+        for emission in told:
+            self._teller.tell(emission, Shot(bgr=lambda: _no_picture()))
+
+    def _hear(self) -> None:
+        """What the worker has to say: another job that can be taken over, or None: the camera is taken away."""
+        while self._beats.poll():
+            job: CameraJob | None = self._beats.recv()
+            if job is None:
+                self._end_episodes("camera_removed")
+                self._taken_away = True
+                return
+            self._job, self._camera = job, job.camera
+            self._setup = msgspec.structs.replace(
+                self._setup, camera=job.camera, place=_place(job), timezone=ZoneInfo(job.timezone),
+                settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
+            )  # fmt: skip
+            self._teller.reconfigure(self._setup, job.config_version)
+            log.info("configuration_in_force", camera=job.camera.camera_id, version=job.config_version)
 
     def _detect(self, frame: Frame, luma: Luma) -> None:
         bgr = frame.picture.bgr()
@@ -234,7 +255,7 @@ class CameraProcess:
             self._tracker, found, frame.media_s, luma=luma, before=self._before[0] if self._before else None
         )
         look = watcher.Look(media_s=frame.media_s, captured_at=frame.captured_at, frame_size_px=frame.size_px,
-                            objects=objects)  # fmt: skip
+                            objects=objects, infrared=self._minder.health.infrared)  # fmt: skip
         state_before = self._state
         self._state, told = watcher.step(self._setup, state_before, look, _new_id)
         for emission in told:
@@ -244,7 +265,9 @@ class CameraProcess:
             self._seen_ranges = _seen(self._setup, frame.size_px)
 
     def _tick(self, dt_s: float, now_s: float) -> None:
-        """Keep the ledger, the saved states and the sign of life up to date."""
+        """Hear the worker; keep the ledger, the saved states and the sign of life up to date."""
+        with contextlib.suppress(EOFError, OSError):  # the worker is gone, and takes us with it
+            self._hear()
         self._counts["frames"], self._counts["kept"] = self._reader.slot.arrived, self._reader.slot.kept
         delta = {key: self._counts[key] - self._ticked[key] for key in self._counts}
         self._ticked = dict(self._counts)
@@ -363,11 +386,15 @@ def _planes(frame: Frame | None) -> tuple[Luma, Luma] | tuple[None, None]:
 def _setup(job: CameraJob, info: ModelInfo) -> watcher.Setup:
     return watcher.Setup(
         camera=job.camera,
-        place=Place(pipeline=job.pipeline, hca=job.hca,
-                    centreline=Centreline.of(job.pipeline.centreline, job.pipeline.origin_chainage_m)),
+        place=_place(job), settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
         ground=_ground(job), timezone=ZoneInfo(job.timezone),
         rules=rules_for(None if info.shipped is None else frozenset(info.shipped)),
     )  # fmt: skip
+
+
+def _place(job: CameraJob) -> Place:
+    line = Centreline.of(job.pipeline.centreline, job.pipeline.origin_chainage_m)
+    return Place(pipeline=job.pipeline, hca=job.hca, centreline=line)
 
 
 def _ground(job: CameraJob) -> Ground | None:

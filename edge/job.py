@@ -11,6 +11,8 @@ import msgspec
 from edge.seat import CameraEnd
 from monitor.domain.assets import Camera, City, Hca, Pipeline
 from monitor.domain.events import CameraState
+from monitor.domain.hours import Schedule
+from monitor.domain.rulebook import RuleSetting
 
 
 class CameraJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +25,9 @@ class CameraJob(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[str, ...]
     timezone: str
     config_version: str
+    #: what is set of rules for this camera, the edge's own settings included
+    settings: tuple[RuleSetting, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
     data_dir: Path
     weights_dir: Path | None
     #: what runs the detector (`models.backends`), chosen before the first camera starts

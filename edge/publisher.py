@@ -95,6 +95,7 @@ class Publisher(threading.Thread):
         access: MqttAccess,
         open_outbox: Callable[[], SqliteOutbox],
         *,
+        hear_configuration: Callable[[bytes], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name="publisher", daemon=True)
@@ -104,6 +105,7 @@ class Publisher(threading.Thread):
             open_outbox,
             monotonic,
         )
+        self._hear_configuration = hear_configuration
         self._wake, self._ended = threading.Event(), threading.Event()
         self._receipts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         #: one that the outbox had no room to apply
@@ -146,7 +148,7 @@ class Publisher(threading.Thread):
             log.error("broker_refused", reason=str(reason))
             return
         log.info("broker_connected", host=self._access.host, port=self._access.port)
-        client.subscribe(topic("receipt", self._edge_id), qos=1)
+        client.subscribe([(topic("receipt", self._edge_id), 1), (topic("config", self._edge_id), 1)])
         client.publish(topic("online", self._edge_id), b'{"online":true}', qos=1, retain=True)
         self._fresh = True
         self._connected.set()
@@ -158,6 +160,10 @@ class Publisher(threading.Thread):
             log.warning("broker_lost", reason=str(reason))
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        if message.topic == topic("config", self._edge_id):
+            if self._hear_configuration is not None:
+                self._hear_configuration(bytes(message.payload))
+            return
         self._receipts.put(bytes(message.payload))
         self._wake.set()
 

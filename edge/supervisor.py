@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
+import socket
+import struct
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +23,7 @@ import structlog
 
 from edge import camera_process
 from edge.job import Beat, CameraJob
+from edge.jobs import change
 from edge.load import OVERLOAD, Counted
 from monitor.domain.events import CameraState, CameraStatus
 
@@ -32,6 +36,8 @@ LONGEST_WAIT_S: Final = 30.0
 GOOD_AFTER_S: Final = 60.0
 #: An orderly stop may take this long, then it is a kill.
 STOP_S: Final = 8.0
+#: So long a child may take to read its new job.
+SEND_S: Final = 2
 
 log = structlog.get_logger()
 
@@ -76,6 +82,11 @@ class _Child:
         self.beats: Connection | None = None
         self.beat: Beat | None = None
         self.status = CameraStatus(state=CameraState.STARTING, since=datetime.now(UTC))
+        #: the job for which its process has to make way, in its turn
+        self.next_job: CameraJob | None = None
+        #: it was told to end; by then (monotonic seconds) it is killed
+        self.ends_by_s: float | None = None
+        self.removed = False
 
 
 class Supervisor:
@@ -104,8 +115,88 @@ class Supervisor:
         else:
             time.sleep(timeout_s)
         for child in self._children.values():
-            self._care(child)
+            if child.ends_by_s is None:
+                self._care(child)
+        self._turn_over()
         return self._words() != before
+
+    def apply(self, jobs: tuple[CameraJob, ...]) -> None:
+        """Bring the cameras to these jobs: what can be is taken over while it runs; processes that have to be
+        others make way one after the other, so that one camera at a time is blind; others come and go."""
+        wanted = {job.camera.camera_id: job for job in jobs}
+        for camera_id, child in self._children.items():
+            if camera_id not in wanted:
+                self._remove(child)
+        for camera_id, job in wanted.items():
+            child = self._children.setdefault(camera_id, _Child(job))
+            child.removed = False
+            if child.ends_by_s is not None or change(child.job, job) == "restart":
+                child.next_job = job
+            else:
+                child.next_job = None
+                self._take_over(child, job)
+
+    def _take_over(self, child: _Child, job: CameraJob) -> None:
+        """Let the running process go on with another job; one that is dead starts with it."""
+        if change(child.job, job) != "none" and child.beats is not None:
+            try:
+                child.beats.send(msgspec.structs.replace(job, seat=None))  # seats are given at the start only
+            except OSError:  # it does not read: the next process of the camera starts with it
+                child.next_job = job
+                return
+        child.job = job
+
+    def _remove(self, child: _Child) -> None:
+        """Let a camera's process end its episodes and itself."""
+        child.removed, child.next_job = True, None
+        if child.ends_by_s is None:
+            if child.beats is not None:
+                with contextlib.suppress(OSError):
+                    child.beats.send(None)
+            child.ends_by_s = self._monotonic() + STOP_S
+
+    def _turn_over(self) -> None:
+        """See off those that were told to end, start the next job of each, and ask the next one to make way."""
+        now_s = self._monotonic()
+        for camera_id, child in list(self._children.items()):
+            if child.ends_by_s is None or not self._has_ended(child, now_s):
+                continue
+            child.ends_by_s = None
+            if child.beats is not None:
+                child.beats.close()
+                child.beats = None
+            child.life = ChildLife(alive=False, started_s=0.0)
+            if child.removed:
+                del self._children[camera_id]
+                log.info("camera_removed", camera=camera_id)
+            elif child.next_job is not None:
+                child.job, child.next_job = child.next_job, None
+                self._start(child)
+        waiting = [c for c in self._children.values() if c.next_job is not None and c.ends_by_s is None]
+        if waiting and not any(self._is_coming(child, now_s) for child in self._children.values()):
+            child = waiting[0]
+            child.ends_by_s = now_s + STOP_S
+            if child.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.terminate()
+
+    @staticmethod
+    def _has_ended(child: _Child, now_s: float) -> bool:
+        if child.process is None or not child.life.alive:
+            return True
+        if child.process.is_alive() and child.ends_by_s is not None and now_s >= child.ends_by_s:
+            log.error("camera_would_not_end", camera=child.job.camera.camera_id, pid=child.process.pid)
+            child.process.kill()
+            child.process.join(2.0)
+        return not child.process.is_alive()
+
+    @staticmethod
+    def _is_coming(child: _Child, now_s: float) -> bool:
+        """Whether a camera is between two processes, or its new one has not said a word yet."""
+        if child.ends_by_s is not None:
+            return True
+        life = child.life
+        return life.alive and life.last_beat_s is None and now_s - life.started_s < START_S
 
     def statuses(self) -> dict[str, CameraStatus]:
         """The word on each camera."""
@@ -179,7 +270,8 @@ class Supervisor:
                   failures=child.life.failures)  # fmt: skip
 
     def _start(self, child: _Child) -> None:
-        ours, theirs = self._context.Pipe(duplex=False)
+        ours, theirs = self._context.Pipe(duplex=True)
+        _bound_sending(ours)
         child.process = self._context.Process(
             target=self._target,
             args=(child.job, theirs),
@@ -209,3 +301,9 @@ class Supervisor:
                 process.join(2.0)
         for child in self._children.values():
             child.life = msgspec.structs.replace(child.life, alive=False)
+
+
+def _bound_sending(pipe: Connection) -> None:
+    """A process that hangs and reads nothing must not hold up the worker that is to kill it."""
+    with socket.socket(fileno=os.dup(pipe.fileno())) as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))

@@ -73,6 +73,10 @@ class Teller:
         """Everything that the detector found in a look: evidence carries it, so that faces can be hidden."""
         self._seen.add(media_s, size_px, found)
 
+    def reconfigure(self, setup: Setup, config_version: str) -> None:
+        """From now on events are told of this setup, by this version."""
+        self._setup, self._config_version = setup, config_version
+
     def tell(self, emission: Emission, shot: Shot) -> bool:
         """One event with its evidence; False if the outbox refused it (the caller undoes the state)."""
         episode = emission.episode

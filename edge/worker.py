@@ -23,6 +23,8 @@ import structlog
 
 from edge import load
 from edge.backend import backend_for
+from edge.configuration import of_file, own_of
+from edge.configuring import Configuring
 from edge.detector_keeper import DetectorKeeper
 from edge.errors import AlreadyRunning, OutboxRefused, PartHopeless
 from edge.evidence import EvidenceStore
@@ -39,7 +41,9 @@ from models.errors import ModelRefused
 from models.registry import find, read_card
 from models.shipped import sentence
 from monitor.domain.assets import City
+from monitor.domain.edge_config import EdgeConfiguration
 from monitor.domain.events import EdgeStatus, encode
+from monitor.domain.rulebook import merged
 from monitor.domain.violations import RULES, alarm_classes
 
 STATUS_S: Final = 10.0
@@ -70,6 +74,9 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...] = ()
     #: version of the configuration; without one its hash is used
     config_version: str | None = None
+    #: folder and hash of the edge's own file
+    config_dir: Path = Path()
+    file_sha256: str = ""
     #: files play as if they had been live since then (Unix seconds)
     files_live_since_s: float | None = None
     #: share of the data folder's disk that evidence may use while it waits (0..1)
@@ -90,7 +97,7 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
         OutboxUnusable: the outbox can't be opened.
     """
     configure()
-    jobs = camera_jobs(city, edge_id, settings)
+    own = own_of(city, edge_id, settings.credentials, settings.config_dir.absolute())
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(settings.data_dir / "worker.lock")
     try:
@@ -102,8 +109,12 @@ def run(city: City, edge_id: str, settings: EdgeSettings) -> int:
     try:
         tell_silent_classes(settings.weights_dir)
         backend = backend_for(settings.backend, settings.weights_dir, settings.providers, settings.data_dir)
-        jobs = tuple(msgspec.structs.replace(job, backend=backend) for job in jobs)
-        Worker(edge_id, jobs, settings, city).run(stop)
+        settings = msgspec.structs.replace(settings, backend=backend)
+        configuring = Configuring(
+            own, of_file(city, edge_id, settings.config_version or config_version(city)),
+            data_dir=settings.data_dir, file_sha256=settings.file_sha256,
+        )  # fmt: skip
+        Worker(edge_id, configuring, settings, own.networks).run(stop)
     except PartHopeless as exc:
         log.critical("edge_hopeless", edge=edge_id, error=str(exc))
         return 1
@@ -140,20 +151,27 @@ def tell_silent_classes(weights_dir: Path | None) -> None:
 
 def camera_jobs(city: City, edge_id: str, settings: EdgeSettings) -> tuple[CameraJob, ...]:
     """What each camera's process of this edge is told; KeyError if the city has no such edge."""
-    edges = {edge.edge_id: edge for edge in city.edges}
-    if edge_id not in edges:
-        raise KeyError(f"no edge {edge_id!r} in the configuration; there are: {', '.join(edges) or 'none'}")
+    own = own_of(city, edge_id, settings.credentials, settings.config_dir)
     version = settings.config_version or config_version(city)
-    jobs = []
-    for camera in city.cameras:
-        if camera.edge_id != edge_id:
-            continue
-        hca = city.hca(camera.site_id)
+    return jobs_of(of_file(city, edge_id, version), own.networks, settings)
+
+
+def jobs_of(
+    configuration: EdgeConfiguration, networks: tuple[str, ...], settings: EdgeSettings
+) -> tuple[CameraJob, ...]:
+    """What each camera's process is told; `networks` are those of the edge's own file."""
+    edge_id, jobs = configuration.edge_id, []
+    hcas = {hca.site_id: hca for hca in configuration.hcas}
+    pipelines = {pipeline.pipeline_id: pipeline for pipeline in configuration.pipelines}
+    for camera in configuration.cameras:
+        hca = hcas[camera.site_id]
         own = {k: v for k, v in settings.credentials.items() if k == camera.credential}
         jobs.append(
             CameraJob(
-                edge_id=edge_id, camera=camera, hca=hca, pipeline=city.pipeline(hca.pipeline_id),
-                networks=edges[edge_id].networks, timezone=city.timezone, config_version=version,
+                edge_id=edge_id, camera=camera, hca=hca, pipeline=pipelines[hca.pipeline_id],
+                networks=networks, timezone=configuration.timezone, config_version=configuration.config_version,
+                settings=merged(configuration.rules, camera.rules), schedules=configuration.schedules,
+                backend=settings.backend,
                 data_dir=settings.data_dir, weights_dir=settings.weights_dir, credentials=own,
                 providers=settings.providers,
                 files_live_since_s=settings.files_live_since_s, parent_pid=os.getpid(),
@@ -165,16 +183,18 @@ def camera_jobs(city: City, edge_id: str, settings: EdgeSettings) -> tuple[Camer
 class Worker:
     """The running parts of one edge."""
 
-    def __init__(self, edge_id: str, jobs: tuple[CameraJob, ...], settings: EdgeSettings, city: City) -> None:
+    def __init__(
+        self, edge_id: str, configuring: Configuring, settings: EdgeSettings, networks: tuple[str, ...]
+    ) -> None:
         self._edge_id, self._started_at = edge_id, datetime.now(UTC)
         self._version = _version()
-        self._config_version = settings.config_version or config_version(city)
+        self._configuring, self._settings, self._networks = configuring, settings, networks
         path = outbox_path(settings.data_dir)
         self._outbox = SqliteOutbox(path)
         store = EvidenceStore(evidence_dir(settings.data_dir))
         store.sweep(self._outbox.evidence.names())
         self._detector, self._load = DetectorKeeper(), load.Load()
-        self._supervisor = Supervisor(self._detector.seated(jobs))
+        self._supervisor = Supervisor(self._jobs())
         access = MqttAccess(
             host=settings.mqtt_host, port=settings.mqtt_port, user=settings.mqtt_user, password=settings.mqtt_password,
             tls_ca=Path(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
@@ -187,11 +207,12 @@ class Worker:
             return httpx.Client(base_url=settings.centre_url, timeout=TIMEOUT_S, trust_env=False,
                                 headers={"Authorization": f"Bearer {settings.edge_token}"})  # fmt: skip
 
-        self._publisher = Part("publisher", lambda: Publisher(edge_id, access, opened), vital=True)
+        self._publisher = Part("publisher", lambda: Publisher(
+            edge_id, access, opened, hear_configuration=configuring.hear), vital=True)  # fmt: skip
         self._uploader = Part("uploader", lambda: Uploader(
             edge_id, client(), store.folder, opened, busy=lambda: self._publisher.current.busy))  # fmt: skip
         self._keeper = Part("keeper", lambda: Keeper(
-            edge_id, store, path, opened, cameras=len(jobs), share=settings.disk_share,
+            edge_id, store, path, opened, cameras=len(configuring.force.cameras), share=settings.disk_share,
             sending=lambda: self._uploader.current.sending))  # fmt: skip
         self._parts = (self._publisher, self._uploader, self._keeper)
 
@@ -210,6 +231,10 @@ class Worker:
                 changed = self._note_load() or changed
                 for part in self._parts:
                     changed = part.care() or changed
+                if (news := self._configuring.take()) is not None:
+                    changed = True
+                    if news:
+                        self._supervisor.apply(self._jobs())
                 if changed or time.monotonic() >= next_status_s:
                     next_status_s = time.monotonic() + STATUS_S
                     self._tell_status()
@@ -237,6 +262,11 @@ class Worker:
              looks={camera: f"{one.served}/{one.asked}" for camera, one in looks.items()})  # fmt: skip
         return True
 
+    def _jobs(self) -> tuple[CameraJob, ...]:
+        """What the cameras' processes are told now, each with its seat at the detector."""
+        jobs = jobs_of(self._configuring.force, self._networks, self._settings)
+        return self._detector.seated(jobs)
+
     def _drain(self) -> None:
         """Let the last words and their evidence arrive if the centre is there; what doesn't waits on disk."""
         deadline_s = time.monotonic() + DRAIN_S
@@ -260,12 +290,13 @@ class Worker:
         summary = self._outbox.summary()
         return EdgeStatus(
             edge_id=self._edge_id, epoch=summary.epoch, at=datetime.now(UTC), started_at=self._started_at,
-            version=self._version, config_version=self._config_version, queue_depth=summary.unreceipted,
+            version=self._version, config_version=self._configuring.force.config_version, queue_depth=summary.unreceipted,
             last_seq=summary.last_seq, evidence_pending=summary.evidence_pending,
             detector=self._supervisor.detector(), cameras=self._supervisor.statuses(),
             load=load.told(self._load, shared=self._detector.shares),
             troubles=(*(part.trouble for part in self._parts if part.trouble), *load.troubles(self._load)),
             disk={} if (disk := self._keeper.current.disk) is None else msgspec.structs.asdict(disk),
+            config_number=self._configuring.number, answer=self._configuring.answer,
         )  # fmt: skip
 
 

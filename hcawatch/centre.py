@@ -22,6 +22,7 @@ from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker
 from hcawatch.config import LoadedConfig, versions
 from hcawatch.config.surveys import ConfigSurveys
+from hcawatch.edge_configs import EdgeConfigs, of_version
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
 from monitor.audit.note import Signer
@@ -45,14 +46,13 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
     set_up_logs()
     migrate(runtime.database_url)
     with versions.connect(runtime.database_url) as conn:
-        number = versions.apply(
-            conn,
-            loaded,
-            author="hcawatch centre",
-            reason="the centre started with this file",
-            now=datetime.now(UTC),
+        newest = versions.begin(conn, loaded, now=datetime.now(UTC))
+    log.info("centre.configuration", version=newest.sha256[:12], number=newest.number)
+    if newest.sha256 != loaded.sha256:
+        log.warning(
+            "centre.file_is_older", file=str(loaded.path), what="`hcawatch config export` writes what runs"
         )
-    log.info("centre.configuration", version=loaded.version, number=number)
+        loaded = of_version(newest, loaded) or loaded
     data_dir = Path(runtime.data_dir)
     with make_pool(runtime.database_url, "centre", min_size=2, max_size=12) as pool:
         _serve(loaded, runtime, pool, data_dir)
@@ -65,11 +65,13 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
     alerts = AlertWorker(engine, Courier(book, {"mqtt": _publisher(ingest)}, engine), runtime.database_url)
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
+    configs = EdgeConfigs(pool, loaded, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
         surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path),
         cookie_secure=(runtime.public_url or "").startswith("https://"),
-        checks={"ingest": ingest.healthy, "alerts": alerts.healthy, "audit": sequencing.healthy},
+        checks={"ingest": ingest.healthy, "alerts": alerts.healthy, "audit": sequencing.healthy,
+                "configs": configs.healthy},
     )  # fmt: skip
     server = uvicorn.Server(
         uvicorn.Config(
@@ -85,7 +87,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-    with ingest, alerts, sequencing:
+    with ingest, alerts, sequencing, configs:
         log.info("centre.started", url=runtime.centre_url, config=loaded.version)
         server.run()
     log.info("centre.stopped")

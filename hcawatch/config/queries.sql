@@ -6,6 +6,24 @@ LOCK TABLE config_version IN SHARE ROW EXCLUSIVE MODE;
 -- The configuration that runs.
 SELECT version, sha256, body, author, reason, created_at FROM config_version ORDER BY version DESC LIMIT 1;
 
+-- newest_number --
+-- The newest version's number, and when the first one was applied: another database counts anew.
+SELECT max(version) AS number, min(created_at) AS since FROM config_version;
+
+-- started_since --
+-- Whether the file that a centre starts with is one that it, or somebody after it, has applied already.
+SELECT EXISTS (
+    SELECT FROM config_version
+    WHERE sha256 = %(sha256)s
+      AND version >= (SELECT max(version) FROM config_version WHERE author = %(starter)s)
+) AS known;
+
+-- edge_answers --
+-- What each edge says of its configuration.
+SELECT edge_id, online, status->>'config_version' AS config_version,
+       (status->>'config_number')::bigint AS config_number, status->'answer' AS answer
+FROM edge_state ORDER BY edge_id;
+
 -- one_version --
 -- A version by its number.
 SELECT version, sha256, body, author, reason, created_at FROM config_version WHERE version = %(version)s;

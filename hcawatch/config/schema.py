@@ -90,7 +90,8 @@ class HcaSection(Section):
 
 
 ScheduleName = Annotated[
-    Words, Field(description="name of a schedule, or `day`, `night` by the sun and the camera's infrared state")
+    Words,
+    Field(description="name of a schedule, or `day`, `night` by the sun and the camera's infrared state"),
 ]
 
 
@@ -139,7 +140,9 @@ class HoursSection(Section):
         default=list(WEEK), min_length=1, max_length=7, description="on which the hours begin"
     )
     begin: Clock = Field(description="HH:MM of the city's clock")
-    end: Clock = Field(description="HH:MM, before which they end; over midnight if it is earlier than `begin`")
+    end: Clock = Field(
+        description="HH:MM, before which they end; over midnight if it is earlier than `begin`"
+    )
 
 
 class ScheduleSection(Section):

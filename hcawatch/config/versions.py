@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
@@ -19,11 +20,16 @@ from hcawatch.config.faults import ConfigError
 from hcawatch.config.load import LoadedConfig
 from monitor.audit.entries import Entry
 from monitor.audit.log import append
+from monitor.domain.events import ConfigAnswer
 from monitor.store.queries import Queries
 
 QUERIES = Queries("hcawatch.config")
 
 Conn = psycopg.Connection[DictRow]
+
+
+#: who applies the file that a centre starts with
+STARTER = "hcawatch centre"
 
 
 class NoSuchVersion(ConfigError):
@@ -44,6 +50,18 @@ class Version:
     author: str
     reason: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeAnswer:
+    """What an edge says of its configuration."""
+
+    edge_id: str
+    online: bool
+    #: in force; without a number it is the edge's own file
+    config_version: str
+    config_number: int | None
+    answer: ConfigAnswer | None
 
 
 @contextmanager
@@ -107,6 +125,29 @@ def apply(
         _write_permits(conn, before, config, now)
         append(conn, _entry(int(row["version"]), config, author, reason, now, changed))
         return int(row["version"])
+
+
+def begin(conn: Conn, config: LoadedConfig, *, now: datetime) -> Version:
+    """The version that a starting centre runs: its file's, unless others were applied since the file was last
+    taken in. Whoever edits the file means it; an unchanged file undoes nothing that was applied meanwhile."""
+    with conn.transaction():
+        conn.execute(QUERIES["lock_versions"])
+        row = conn.execute(QUERIES["started_since"], {"sha256": config.sha256, "starter": STARTER}).fetchone()
+        if row is None or not row["known"]:
+            apply(conn, config, author=STARTER, reason="the centre started with this file", now=now)
+        return read(conn)
+
+
+def edge_answers(conn: Conn) -> tuple[EdgeAnswer, ...]:
+    """What each edge has in force, and its answer to the configuration that it heard last."""
+    return tuple(
+        EdgeAnswer(
+            edge_id=row["edge_id"], online=row["online"], config_version=row["config_version"] or "",
+            config_number=row["config_number"],
+            answer=None if row["answer"] is None else msgspec.convert(row["answer"], ConfigAnswer),
+        )
+        for row in conn.execute(QUERIES["edge_answers"])
+    )  # fmt: skip
 
 
 def _write_permits(conn: Conn, before: Version | None, config: LoadedConfig, now: datetime) -> None:

@@ -22,9 +22,6 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
         "version {number} is older than version {force}, which is in force",
         "Nothing, if it only came late; if the centre's database was restored from a backup, apply the configuration until its number is higher.",
         "版本 {number} 比已生效的版本 {force} 旧", "若只是迟到则无需处理；若中心数据库由备份恢复，请再次应用配置，直到版本号更高。"),
-    "no_cameras": (
-        "no camera is left to this edge", "Give it a camera, or take the edge out of service.",
-        "该边缘节点没有摄像机", "请为其分配摄像机，或停用该边缘节点。"),
     "id_twice": (
         "the id '{id}' is used twice", "Give each its own id.", "编号“{id}”重复", "请为每项使用不同的编号。"),
     "id_unsafe": (
@@ -68,9 +65,9 @@ def sentence(reason: ConfigReason, language: str) -> str:
         facts = ", ".join(f"{key} {value}" for key, value in sorted(reason.facts.items()))
         return f"{reason.path}: {reason.code.replace('_', ' ')} ({facts})"
     what, remedy = texts[2:] if language == "zh" else texts[:2]
-    facts = _Facts(reason.facts)
+    known = _Facts(reason.facts)
     where = f"{reason.path}: " if reason.path else ""
-    return f"{where}{what.format_map(facts)}{'。' if language == 'zh' else '. '}{remedy.format_map(facts)}"
+    return f"{where}{what.format_map(known)}{'。' if language == 'zh' else '. '}{remedy.format_map(known)}"
 
 
 class _Facts(dict[str, str]):

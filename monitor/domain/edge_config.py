@@ -20,7 +20,9 @@ from monitor.domain.rulebook import RuleSetting
 MAX_CONFIG_BYTES: Final = 256 * 1024
 
 
-class EdgeConfiguration(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.config/1"):
+class EdgeConfiguration(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.config/1"
+):
     """What one edge is to watch, and how."""
 
     edge_id: str

@@ -49,7 +49,7 @@ def is_whole_week(schedule: Schedule) -> bool:
     return all(
         any(_covers(hours, day, minute) for hours in schedule.hours)
         for day in range(7)
-        for minute in range(0, MINUTES_OF_DAY)
+        for minute in range(MINUTES_OF_DAY)
     )
 
 

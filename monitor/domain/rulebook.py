@@ -147,7 +147,9 @@ def _ruling(
     changed = _given(setting.numbers)
     at_night = _given(setting.night) if now.night else {}
     why = "set_for_night" if at_night else "set"
-    return Ruling(rule=msgspec.structs.replace(rule, **{**changed, **at_night}), why=why, reason=setting.reason)
+    return Ruling(
+        rule=msgspec.structs.replace(rule, **{**changed, **at_night}), why=why, reason=setting.reason
+    )
 
 
 def closed_by(
@@ -221,7 +223,7 @@ def hours_faults(
                             facts={"name": name, "known": ", ".join([*sorted(schedules), DAY, NIGHT])})  # fmt: skip
     if only_within is not None and only_within == only_outside:
         yield RuleFault(code="hours_never", path=("outside",), facts={"name": only_outside or ""})
-    elif only_outside in schedules and is_whole_week(schedules[only_outside]):
+    elif only_outside is not None and only_outside in schedules and is_whole_week(schedules[only_outside]):
         yield RuleFault(code="hours_never", path=("outside",), facts={"name": only_outside})
 
 

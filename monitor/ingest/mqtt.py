@@ -76,6 +76,8 @@ class MqttConnection:
         self._on_delivery, self._on_connected = on_delivery, on_connected
         self._lock = threading.Lock()
         self._generation = 0
+        #: how often the broker let us in; whoever keeps something retained there says it again
+        self.connections = 0
         self._connected = threading.Event()
         self._stopping = threading.Event()
         self._refused: dict[int, str] = {}
@@ -218,6 +220,7 @@ class MqttConnection:
             log.error("mqtt.subscriptions_refused", reasons=refused, remedy="check the broker's access list")
             return
         self._connected.set()
+        self.connections += 1
         log.info("mqtt.connected", broker=self._settings.host, port=self._settings.port)
         self._on_connected()
 

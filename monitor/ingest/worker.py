@@ -137,6 +137,11 @@ class IngestWorker:
             failures=self._failures,
         )
 
+    @property
+    def connections(self) -> int:
+        """How often the broker let us in: it may have forgotten what was retained."""
+        return self._mqtt.connections
+
     def wait_connected(self, timeout_s: float) -> bool:
         """Waits for the broker; False after `timeout_s`."""
         return self._mqtt.wait_connected(timeout_s)

@@ -27,7 +27,9 @@ NINGBO = (121.55, 29.87)
         (datetime(2024, 6, 21, 11, 46, tzinfo=UTC), (116.4, 39.9), -0.833),
     ],
 )
-def test_the_sun_stands_where_others_say(at: datetime, lonlat: tuple[float, float], expected_deg: float) -> None:
+def test_the_sun_stands_where_others_say(
+    at: datetime, lonlat: tuple[float, float], expected_deg: float
+) -> None:
     """Against NREL's worked example and almanacs, whose times are whole minutes (0.2 degrees)."""
     assert sun_elevation_deg(at, lonlat) == pytest.approx(expected_deg, abs=0.01 if at.second else 0.12)
 
