@@ -21,13 +21,13 @@ import msgspec
 from shapely.geometry import Polygon
 from shapely.validation import explain_validity
 
-from edge.errors import CalibrationVoid
 from edge.ground import ground_of
 from edge.networks import kind_of, redact
-from monitor.domain.assets import Camera, City, PictureZone
+from monitor.domain.assets import Camera, City, Mast, PictureZone
 from monitor.domain.edge_config import MAX_CONFIG_BYTES, EdgeConfiguration, configuration_of
 from monitor.domain.events import ConfigAnswer, ConfigReason
 from monitor.domain.geometry import Centreline
+from monitor.domain.ground.errors import CalibrationVoid
 from monitor.domain.hours import Schedule
 from monitor.domain.rulebook import RuleSetting, hours_faults, setting_faults
 from monitor.domain.violations import RULES
@@ -37,6 +37,12 @@ REASONS_MOST: Final = 20
 SAID_MOST: Final = 200
 #: From where to where a camera's numbers may be; as in the configuration's schema.
 RANGES: Final = {"looks_per_s": (0.01, 30.0), "min_score": (0.01, 0.99), "survey_sigma_m": (0.001, 100.0)}
+MAST_RANGES: Final = {
+    "height_m": (0.5, 500.0), "pan_deg": (-360.0, 360.0), "tilt_deg": (0.0, 90.0), "roll_deg": (-45.0, 45.0),
+    "hfov_deg": (2.0, 150.0), "height_sigma_m": (1e-6, 50.0), "pan_sigma_deg": (1e-6, 30.0),
+    "tilt_sigma_deg": (1e-6, 30.0), "roll_sigma_deg": (1e-6, 30.0), "hfov_sigma_deg": (1e-6, 30.0),
+    "position_sigma_m": (1e-6, 100.0),
+}  # fmt: skip
 FRAME_MOST_PX: Final = 65_536
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _DECODER: Final = msgspec.json.Decoder(EdgeConfiguration)
@@ -157,12 +163,9 @@ def _camera(
     camera: Camera, before: Camera | None, own: Own, schedules: dict[str, Schedule]
 ) -> Iterator[ConfigReason]:
     path = f"cameras[{camera.camera_id}]"
-    for name, (least, most) in RANGES.items():
-        value = getattr(camera, name)
-        if not least <= value <= most:
-            yield _reason(
-                "number_range", f"{path}.{name}", found=f"{value:g}", least=f"{least:g}", most=f"{most:g}"
-            )
+    yield from _ranges(camera, RANGES, path)
+    if camera.mast is not None:
+        yield from _ranges(camera.mast, MAST_RANGES, f"{path}.mast")
     for side in camera.frame_size_px or ():
         if not 1 <= side <= FRAME_MOST_PX:
             yield _reason("number_range", f"{path}.frame_size_px", found=side, least=1, most=FRAME_MOST_PX)
@@ -183,7 +186,17 @@ def _camera(
 
 
 def _survey(camera: Camera) -> tuple[object, ...]:
-    return camera.ground_points, camera.lens, camera.frame_size_px, camera.position, camera.survey_sigma_m
+    survey = (camera.ground_points, camera.mast, camera.lens, camera.frame_size_px, camera.survey_sigma_m)
+    return (*survey, camera.position, camera.calibration_version)
+
+
+def _ranges(of: Camera | Mast, ranges: dict[str, tuple[float, float]], path: str) -> Iterator[ConfigReason]:
+    for name, (least, most) in ranges.items():
+        value = getattr(of, name)
+        if not least <= value <= most:
+            yield _reason(
+                "number_range", f"{path}.{name}", found=f"{value:g}", least=f"{least:g}", most=f"{most:g}"
+            )
 
 
 def _settings(

@@ -52,7 +52,7 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
         log.warning(
             "centre.file_is_older", file=str(loaded.path), what="`hcawatch config export` writes what runs"
         )
-        loaded = of_version(newest, loaded) or loaded
+        loaded = of_version(newest, loaded.path) or loaded
     data_dir = Path(runtime.data_dir)
     with make_pool(runtime.database_url, "centre", min_size=2, max_size=12) as pool:
         _serve(loaded, runtime, pool, data_dir)
@@ -65,7 +65,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
     alerts = AlertWorker(engine, Courier(book, {"mqtt": _publisher(ingest)}, engine), runtime.database_url)
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
-    configs = EdgeConfigs(pool, loaded, ingest.publish, lambda: ingest.connections)
+    configs = EdgeConfigs(pool, loaded.path, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
         surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path),

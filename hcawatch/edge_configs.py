@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -37,12 +38,10 @@ class Publish(Protocol):
     def __call__(self, topic: str, payload: bytes, *, retain: bool) -> None: ...
 
 
-def of_version(version: Version, loaded: LoadedConfig) -> LoadedConfig | None:
-    """A version of the database as the file would be loaded; None if this release finds errors in it."""
-    around = Surroundings(
-        folder=loaded.path.absolute().parent, env=os.environ, now=datetime.now(UTC), part="nobody"
-    )
-    report = from_document(version.body, path=loaded.path, around=around)
+def of_version(version: Version, file: Path) -> LoadedConfig | None:
+    """A version of the database as `file` would be loaded; None if this release finds errors in it."""
+    around = Surroundings(folder=file.absolute().parent, env=os.environ, now=datetime.now(UTC), part="nobody")
+    report = from_document(version.body, path=file, around=around)
     if report.config is None:
         errors = [f"{fault.key}: {fault.what()}" for fault in report.errors]
         log.error("configs.version_faulty", number=version.number, errors=errors[:5])
@@ -68,9 +67,9 @@ class EdgeConfigs:
     """`with EdgeConfigs(…)`: a thread of its own looks once a second whether something is to be said."""
 
     def __init__(
-        self, pool: Pool, loaded: LoadedConfig, publish: Callable[..., None], connections: Callable[[], int]
+        self, pool: Pool, file: Path, publish: Callable[..., None], connections: Callable[[], int]
     ) -> None:
-        self._pool, self._loaded, self._connections = pool, loaded, connections
+        self._pool, self._file, self._connections = pool, file, connections
         self._publish: Publish = publish
         self._said: tuple[int, int] | None = None
         self._well = True
@@ -113,7 +112,7 @@ class EdgeConfigs:
                 return
             version = versions.read(conn, wanted[0])
             known = [answer.edge_id for answer in versions.edge_answers(conn)]
-        config = of_version(version, self._loaded)
+        config = of_version(version, self._file)
         told = {} if config is None else messages(version, config.city, row["since"])
         for edge_id, payload in told.items():
             if len(payload) > MAX_CONFIG_BYTES:
@@ -121,7 +120,9 @@ class EdgeConfigs:
                           what="share its cameras among more edges")  # fmt: skip
                 continue
             self._publish(topic("config", edge_id), payload, retain=True)
-        for edge_id in sorted(set(known) - set(told)) if config is not None else ():  # nothing is left for an edge that is no more
+        for edge_id in (
+            sorted(set(known) - set(told)) if config is not None else ()
+        ):  # nothing is left for an edge that is no more
             self._publish(topic("config", edge_id), b"", retain=True)
         self._said = wanted
         log.info("configs.published", number=version.number, edges=sorted(told))

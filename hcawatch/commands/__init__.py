@@ -13,6 +13,7 @@ from hcawatch.commands import (
     grafana,
     models,
     people,
+    rules,
     up,
 )
 
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo.demo)
     app.command("up")(up.up)
     app.command("check")(check.check)
+    app.command("rules")(rules.rules)
     app.command("centre")(centre.centre)
     app.command("edge")(edge.edge)
     app.command("people")(people.people)

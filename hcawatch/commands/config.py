@@ -11,8 +11,10 @@ from hcawatch.commands.common import (
     ConfigFile,
     DatabaseUrl,
     DataDir,
+    Language,
     database_url,
     group,
+    language,
     with_examples,
 )
 
@@ -38,19 +40,25 @@ def example() -> None:
 
 
 @app.command()
-@with_examples("hcawatch config show --data-dir data")
-def show(database: DatabaseUrl = None, data_dir: DataDir = None) -> None:
-    """List the versions in the database, newest first: number, hash, author, time, reason."""
+@with_examples("hcawatch config show --data-dir data", "hcawatch config show --data-dir data --lang zh")
+def show(database: DatabaseUrl = None, data_dir: DataDir = None, lang: Language = None) -> None:
+    """List the versions in the database, newest first, and what each edge made of the newest.
+
+    A version's line is number, hash, author, time, reason; an edge that refused it says where, why, what to do.
+    """
     from hcawatch.config import versions
+    from hcawatch.config.answers import lines_of
 
     with versions.connect(database_url(database, data_dir)) as conn:
-        rows = versions.history(conn)
+        rows, answers = versions.history(conn), versions.edge_answers(conn)
     for row in rows:
         typer.echo(
             f"{row.number:6} {row.sha256[:12]} {row.created_at:%Y-%m-%d %H:%M:%S%z} {row.author}: {row.reason}"
         )
     if not rows:
         typer.echo("no configuration was applied yet")
+    for line in lines_of(answers, rows[0].number if rows else None, language(lang).value):
+        typer.echo(line)
 
 
 @app.command()

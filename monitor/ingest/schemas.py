@@ -7,9 +7,17 @@ from typing import Any
 
 import msgspec
 
+from monitor.domain.edge_config import EdgeConfiguration
 from monitor.domain.events import EdgeStatus, LossRecord, Receipt, RiskEvent, WatchRecord
 
-MESSAGES: tuple[type[msgspec.Struct], ...] = (RiskEvent, WatchRecord, LossRecord, EdgeStatus, Receipt)
+MESSAGES: tuple[type[msgspec.Struct], ...] = (
+    RiskEvent,
+    WatchRecord,
+    LossRecord,
+    EdgeStatus,
+    Receipt,
+    EdgeConfiguration,
+)
 
 
 def schemas() -> dict[str, bytes]:

@@ -22,3 +22,13 @@ def misbehave(job: CameraJob, beats: Connection) -> None:
     if job.camera.source == "hangs":
         time.sleep(1000)
     raise SystemExit(7)
+
+
+def obey(job: CameraJob | None, beats: Connection) -> None:
+    """Goes on with each job that it is given, says by which it looks, and ends when its camera is taken away."""
+    while job is not None:
+        beat = Beat(camera_id=job.camera.camera_id, state=CameraState.STREAMING, since=datetime.now(UTC),
+                    reason=job.config_version)  # fmt: skip
+        beats.send_bytes(msgspec.msgpack.encode(beat))
+        if beats.poll(0.05):
+            job = beats.recv()

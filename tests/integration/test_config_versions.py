@@ -5,13 +5,19 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
 from hcawatch.config import LoadedConfig, load, versions
+from hcawatch.config.answers import lines_of
 from hcawatch.config.write import to_yaml
+from hcawatch.edge_configs import messages, of_version
 from monitor.audit.entries import read as read_entry
+from monitor.domain.edge_config import EdgeConfiguration
+from monitor.domain.events import ConfigAnswer, ConfigReason
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 LATER = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -166,3 +172,75 @@ def test_the_database_keeps_no_secret(conn: versions.Conn, base: str, tmp_path: 
     assert stored is not None
     assert "hunter2" not in stored["b"]
     assert json.loads(stored["b"])["centre"]["database"] == {"url_env": "TEST_DATABASE_URL"}
+
+
+def test_a_centre_that_starts_with_an_unchanged_file_keeps_what_was_applied_since(
+    conn: versions.Conn, base: str, tmp_path: Path
+) -> None:
+    """A threshold that a person approved outlives the centre's restart; an edited file counts; so does one put back."""
+    file = loaded(tmp_path, base)
+    assert versions.begin(conn, file, now=NOW).number == 1
+    other = loaded(tmp_path, base.replace("night: 10", "night: 11"))
+    versions.apply(conn, other, author="li", reason="approved", now=NOW)
+    assert versions.begin(conn, file, now=LATER).number == 2
+    edited = loaded(tmp_path, base.replace("night: 10", "night: 12"))
+    assert versions.begin(conn, edited, now=LATER).sha256 == edited.sha256
+    assert versions.begin(conn, file, now=LATER).sha256 == file.sha256
+
+
+def test_each_edge_is_told_its_own_part_without_secrets(
+    conn: versions.Conn, base: str, tmp_path: Path
+) -> None:
+    """Its cameras and what they stand beside, files as they are named in the document; no networks, no database address."""
+    text = base.replace("cameras:\n", "  - {id: edge-2, name: Other}\ncameras:\n").replace(
+        "source: rtsp://10.20.1.11:554/stream1", "source: clips/a.mp4"
+    )
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "a.mp4").touch()
+    number = versions.apply(conn, loaded(tmp_path, text), author="li", reason="first", now=NOW)
+    version = versions.read(conn, number)
+    config = of_version(version, tmp_path / "city.yaml")
+    assert config is not None
+    told = {edge: msgspec.json.decode(raw, type=EdgeConfiguration) for edge, raw in messages(version, config.city, NOW).items()}  # fmt: skip
+    assert {edge: [c.camera_id for c in t.cameras] for edge, t in told.items()} == {
+        "edge-1": ["gate"],
+        "edge-2": [],
+    }
+    assert told["edge-1"].cameras[0].source == "clips/a.mp4"
+    assert (told["edge-1"].number, told["edge-1"].config_version) == (number, version.sha256[:12])
+    assert [h.site_id for h in told["edge-1"].hcas] == ["hca-01"]
+    for raw in messages(version, config.city, NOW).values():
+        assert b"10.20.0.0" not in raw
+        assert b"postgres" not in raw
+
+
+@pytest.mark.parametrize(
+    ("edge", "newest", "words"),
+    [
+        ({}, 2, ["version 2 is in force"]),
+        ({}, 3, ["version 2 is in force", "version 3 has not reached it"]),
+        ({"online": False}, 2, ["(offline)"]),
+        ({}, 1, ["which this database does not have"]),
+        ({"config_number": None}, None, ["its own file"]),
+        ({"answer": {"number": 3, "taken": False, "reasons": ["rule_must_stay_on"]}}, 3, ["refused version 3", "can't be switched off"]),
+        ({"answer": {"number": None, "taken": False, "reasons": ["of_the_future"]}}, 2, ["names no version", "of the future"]),
+    ],
+)  # fmt: skip
+def test_what_edges_made_of_it_is_said(edge: dict[str, Any], newest: int | None, words: list[str]) -> None:
+    """One line an edge, with each reason in words; also reasons that this release does not know."""
+    given = {
+        "edge_id": "e",
+        "online": True,
+        "config_version": "abc",
+        "config_number": 2,
+        "answer": None,
+        **edge,
+    }
+    if given["answer"] is not None:
+        reasons = tuple(
+            ConfigReason(code=code, facts={"rule": "dig-5m"}) for code in given["answer"].pop("reasons")
+        )
+        given["answer"] = ConfigAnswer(at=NOW, reasons=reasons, **given["answer"])
+    said = "\n".join(lines_of((versions.EdgeAnswer(**given),), newest, "en"))
+    assert all(word in said for word in words), said
+    assert list(lines_of((versions.EdgeAnswer(**given),), newest, "zh"))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import psutil
 import pytest
 
 from edge.supervisor import Supervisor
 from edge.worker import EdgeSettings, camera_jobs
-from monitor.domain.assets import Camera
+from monitor.domain.assets import Camera, PictureZone
 from monitor.domain.events import CameraState
-from tests.doubles.edge_children import misbehave
+from tests.doubles.edge_children import misbehave, obey
 from tests.doubles.edge_things import NAME, city
 
 
@@ -46,4 +50,55 @@ def test_what_hangs_is_killed_what_dies_is_started_again_and_the_good_one_is_lef
     assert any("ended with status 7" in r for r in reasons["dies"]), reasons
     assert len(pids["good"]) == 1
     assert not any(r.startswith(CameraState.STALLED) for r in reasons["good"])
+    assert supervisor.pids() == {}
+
+
+def test_jobs_are_taken_over_or_turned_over_one_camera_at_a_time(tmp_path: Path) -> None:
+    """Zones and versions cost no process; another look rate does, never of two cameras at once; others come and go."""
+    settings = EdgeSettings(
+        data_dir=tmp_path, mqtt_host="127.0.0.1", mqtt_port=1, centre_url="http://127.0.0.1:1", edge_token="t"
+    )
+
+    def jobs(version: str, *ids: str, **changes: Any) -> tuple[Any, ...]:
+        cameras = [
+            Camera(camera_id=i, edge_id="edge-1", site_id="hca-1", name=NAME, source="x", **changes)
+            for i in ids
+        ]
+        return camera_jobs(
+            city(*cameras), "edge-1", msgspec.structs.replace(settings, config_version=version)
+        )
+
+    supervisor = Supervisor(jobs("v1", "a", "b"), target=obey)
+    fewest = 2
+
+    def until(condition: Callable[[], bool]) -> None:
+        nonlocal fewest
+        deadline = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < deadline, (supervisor.statuses(), supervisor.pids())
+            supervisor.poll(0.02)
+            fewest = min(fewest, sum(psutil.pid_exists(pid) for pid in supervisor.pids().values()))
+
+    def said(version: str, *ids: str) -> bool:
+        statuses = supervisor.statuses()
+        return set(statuses) == set(ids) and all(s.reason == version for s in statuses.values())
+
+    try:
+        until(lambda: said("v1", "a", "b"))
+        first, fewest = supervisor.pids(), 2
+        zone = PictureZone(zone_id="z", kind="valve", polygon_px=((0, 0), (1, 0), (1, 1)))
+        supervisor.apply(jobs("v2", "a", "b", zones=(zone,)))
+        until(lambda: said("v2", "a", "b"))
+        assert supervisor.pids() == first
+        supervisor.apply(jobs("v3", "a", "b", looks_per_s=2.0))
+        supervisor.apply(jobs("v4", "a", "b", looks_per_s=2.5))
+        until(lambda: said("v4", "a", "b"))
+        assert not set(first.values()) & set(supervisor.pids().values())
+        assert fewest >= 1
+        removed = supervisor.pids()["b"]
+        supervisor.apply(jobs("v5", "a", "c", looks_per_s=2.5))
+        until(lambda: said("v5", "a", "c"))
+        assert removed not in supervisor.pids().values()
+    finally:
+        supervisor.stop()
     assert supervisor.pids() == {}

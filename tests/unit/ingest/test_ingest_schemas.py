@@ -6,8 +6,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from monitor.domain.edge_config import configuration_of
 from monitor.domain.events import CameraState, CameraStatus, Receipt, encode
 from monitor.ingest.schemas import main, schemas
+from tests.doubles.edge_things import Pinhole, city
 from tests.doubles.ingest_messages import NOW, event, evidence, loss, status, watch
 
 SAMPLES = {
@@ -15,6 +17,9 @@ SAMPLES = {
     "hcawatch.watch-v1.json": watch(1),
     "hcawatch.loss-v1.json": loss(1),
     "hcawatch.status-v1.json": status(cameras={"c": CameraStatus(state=CameraState.DARK, since=NOW)}),
+    "hcawatch.config-v1.json": configuration_of(
+        city(Pinhole().camera()), "edge-1", number=1, since=NOW, config_version="v"
+    ),
     "hcawatch.receipt-v1.json": Receipt(edge_id="e", epoch="p", stored_through=3, ranges=((5, 9),)),
 }
 
