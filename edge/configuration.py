@@ -7,8 +7,10 @@ force already (a source, a survey) is not asked again.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -238,7 +240,7 @@ def _source(camera: Camera, own: Own, path: str) -> Iterator[ConfigReason]:
             yield refused(said)
     elif kind == "webcam":
         yield refused("its own file names no such device")
-    elif not Path(camera.source).is_relative_to(own.folder) or ".." in Path(camera.source).parts:
+    elif not Path(camera.source).is_relative_to(own.folder):
         yield refused(f"it lies outside of {own.folder}")
 
 
@@ -262,7 +264,10 @@ def _address(source: str, networks: tuple[str, ...]) -> str:
 def _local(source: str, own: Own) -> str:
     if source in own.sources or kind_of(source) in ("rtsp", "http", "webcam"):
         return source
-    return str(own.folder / source.removeprefix("file://").removeprefix("file:"))
+    named = Path(source.removeprefix("file://").removeprefix("file:"))
+    with contextlib.suppress(RuntimeError):  # ~ of a user that this machine has not
+        named = named.expanduser()
+    return os.path.normpath(own.folder / named)  # keeps links, as the own file's paths do
 
 
 def _polygon(zone: PictureZone) -> str:

@@ -150,6 +150,13 @@ def test_files_beside_the_own_one_may_be_opened_and_are_found_there() -> None:
     assert taken.cameras[0].source == "/srv/edge/clips/a.mp4"
 
 
+def test_a_file_elsewhere_that_the_own_file_names_may_be_opened_however_it_is_written() -> None:
+    """`../clips/a.mp4` of the document is the path that the edge made of it when it read its own file."""
+    own = msgspec.structs.replace(OWN, sources=frozenset({"/srv/clips/a.mp4"}))
+    assert said(camera(source="../clips/a.mp4"), own=own) == (True, set())
+    assert not said(camera(source="../clips/b.mp4"), own=own)[0]
+
+
 def test_what_is_in_force_already_is_not_asked_again() -> None:
     """A camera that runs with a source outside of the networks (told as blocked) may still get another threshold."""
     odd = msgspec.structs.replace(CAMERA, source="rtsp://10.0.0.1/x", credential="none")
