@@ -238,8 +238,8 @@ def _source(camera: Camera, own: Own, path: str) -> Iterator[ConfigReason]:
     if kind in ("rtsp", "http"):
         if said := _address(camera.source, own.networks):
             yield refused(said)
-    elif kind == "webcam":
-        yield refused("its own file names no such device")
+    elif kind in ("webcam", "stills"):  # what is read of a folder of stills is taken away from it
+        yield refused("its own file names no such device or folder")
     elif not Path(camera.source).is_relative_to(own.folder):
         yield refused(f"it lies outside of {own.folder}")
 
@@ -264,10 +264,11 @@ def _address(source: str, networks: tuple[str, ...]) -> str:
 def _local(source: str, own: Own) -> str:
     if source in own.sources or kind_of(source) in ("rtsp", "http", "webcam"):
         return source
-    named = Path(source.removeprefix("file://").removeprefix("file:"))
+    head = "stills:" if kind_of(source) == "stills" else ""
+    named = Path(source.removeprefix(head).removeprefix("file://").removeprefix("file:"))
     with contextlib.suppress(RuntimeError):  # ~ of a user that this machine has not
         named = named.expanduser()
-    return os.path.normpath(own.folder / named)  # keeps links, as the own file's paths do
+    return head + os.path.normpath(own.folder / named)  # keeps links, as the own file's paths do
 
 
 def _polygon(zone: PictureZone) -> str:

@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from edge import supervisor
+from edge.configuration import of_file, own_of
+from edge.configuring import Configuring
 from edge.errors import PartHopeless
 from edge.keeper import Keeper
 from edge.outbox import SqliteOutbox
@@ -129,7 +131,17 @@ def worker(
 
     def start(edge_id: str) -> SqliteOutbox:
         settings = settings_of(tmp_path, broker, edge_id)
-        running = Worker(edge_id, (), settings, city())
+        where = city()
+        nobody = msgspec.structs.replace(
+            where, edges=(msgspec.structs.replace(where.edges[0], edge_id=edge_id),)
+        )
+        configuring = Configuring(
+            own_of(nobody, edge_id, (), tmp_path),
+            of_file(nobody, edge_id, "v"),
+            data_dir=tmp_path,
+            file_sha256="",
+        )
+        running = Worker(edge_id, configuring, settings, ())
         threads.append(threading.Thread(target=running.run, args=(stop,)))
         threads[-1].start()
         return SqliteOutbox(tmp_path / "outbox.sqlite")

@@ -114,6 +114,7 @@ def test_an_older_version_undoes_nothing_but_another_database_counts_anew() -> N
         (camera(source="/etc/shadow"), "source_not_allowed cameras[cam-1].source"),
         (camera(source="clips/../../../etc/shadow"), "source_not_allowed cameras[cam-1].source"),
         (camera(source="webcam:0"), "source_not_allowed cameras[cam-1].source"),
+        (camera(source="stills:inbox"), "source_not_allowed cameras[cam-1].source"),
         (camera(ground_points=CAMERA.ground_points[:3]), "survey_bad cameras[cam-1].ground_points"),
         (zone(polygon_px=SQUARE[:2]), "polygon_bad cameras[cam-1].zones[z].polygon_px"),
         (zone(polygon_px=(SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3])), "polygon_bad cameras[cam-1].zones[z].polygon_px"),
