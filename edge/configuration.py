@@ -238,7 +238,7 @@ def _source(camera: Camera, own: Own, path: str) -> Iterator[ConfigReason]:
     if kind in ("rtsp", "http"):
         if said := _address(camera.source, own.networks):
             yield refused(said)
-    elif kind in ("webcam", "stills"):  # what is read of a folder of stills is taken away from it
+    elif kind in ("webcam", "stills"):  # both are places outside of its folder as a rule
         yield refused("its own file names no such device or folder")
     elif not Path(camera.source).is_relative_to(own.folder):
         yield refused(f"it lies outside of {own.folder}")
