@@ -205,6 +205,8 @@ class DetectorLoad(_Message, frozen=True, kw_only=True):
     #: since when looks are refused for want of time: by HCA grade, III last; None while all are served
     overloaded_since: datetime | None = None
     cameras: dict[str, CameraLoad] = msgspec.field(default_factory=dict)
+
+
 class ConfigReason(_Message, frozen=True, kw_only=True):
     """One thing that an edge found wrong in a configuration; `monitor.domain.answers` says it in words."""
 
