@@ -167,9 +167,9 @@ def title(alert: Alert) -> Text:
 
 
 def article(alert: Alert) -> Text | None:
-    """The legal article and the one that names the penalty; None for health alerts."""
+    """The legal article and the one that names the penalty; None for health alerts and what no article names."""
     row = CATALOGUE.get(alert.violation or "")
-    if row is None:
+    if row is None or not row.article:
         return None
     return {
         "en": f"{LAW['en']}, Article {row.article}; penalty: Article {row.penalty}",

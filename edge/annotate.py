@@ -24,6 +24,7 @@ SIMULATED: Final = "SIMULATED / 模拟画面"
 _CLASS_ZH: Final = {
     "person": "人员", "excavator": "挖掘机", "truck": "卡车", "crane": "起重机", "loader": "装载机",
     "drill_rig": "钻机", "fire": "火", "smoke": "烟", "car": "汽车",
+    "unexplained": "不明变化",
 }  # fmt: skip
 _COLOURS_BGR: Final = {
     Level.I: (48, 48, 230), Level.II: (40, 140, 255), Level.III: (60, 220, 250), Level.IV: (235, 160, 60),
@@ -59,6 +60,8 @@ def lines(label: Label) -> tuple[str, ...]:
     local = label.captured_at.astimezone(ZoneInfo(label.timezone))
     may = " (may lie within / 可能位于范围内)" if label.may_lie_within else ""
     head = f"{label.level} 级  疑似 {row.title['zh']} / suspected: {row.title['en']}{may}  Art {row.article}"
+    if not row.article:  # no article forbids what nobody has recognised yet
+        head = f"{label.level} 级  {row.title['zh']} / {row.title['en']}{may}"
     when = f"{local:%Y-%m-%d %H:%M:%S %z}  ({label.captured_at:%H:%M:%S} UTC)"
     names = (label.camera_name, label.site_name)
     who = "  ·  ".join(" ".join(dict.fromkeys(filter(None, (n.get("zh"), n.get("en"))))) for n in names)
@@ -95,6 +98,31 @@ def draw(bgr: Bgr, box: tuple[float, float, float, float], label: Label) -> Bgr:
     if label.simulated:
         _write(picture, SIMULATED, (size_px // 2, round(size_px * 2.2)), size_px * 2, (0, 220, 255))
     return picture
+
+
+def beside(
+    before: Bgr | None, annotated: Bgr, box: tuple[float, float, float, float], shape: tuple[int, ...]
+) -> Bgr:
+    """The scene before a change, left of the annotated picture of now; that alone if nobody knows how it looked.
+
+    Args:
+        before: of any size. box: in pixels of the picture that was annotated, whose shape is `shape`.
+    """
+    if before is None:
+        return annotated
+    height, width = annotated.shape[:2]
+    left = np.asarray(cv2.resize(before, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    scale_x, scale_y = width / shape[1], height / shape[0]
+    corners = (
+        (round(box[0] * scale_x), round(box[1] * scale_y)),
+        (round(box[2] * scale_x), round(box[3] * scale_y)),
+    )
+    cv2.rectangle(left, *corners, (255, 255, 255), max(2, width // 400))
+    size_px = max(12, round(width / 55)) * 2
+    _write(left, "before / 之前", (size_px // 2, size_px * 4), size_px, (255, 255, 255))
+    right = annotated.copy()
+    _write(right, "now / 现在", (size_px // 2, size_px * 4), size_px, (255, 255, 255))
+    return np.hstack([left, right])
 
 
 def _write(

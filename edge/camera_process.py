@@ -44,6 +44,7 @@ from edge.shared_detector import detector_for
 from edge.sources import Access
 from edge.telling import Shot, Teller
 from edge.tracking import ByteTracker, Raw, Tracker
+from edge.witness import Witness
 from models.detector import Detection, Detector, ModelInfo
 from models.errors import NotLooked
 from monitor.domain.events import CameraState, ModelRef
@@ -105,6 +106,7 @@ class CameraProcess:
         self._tracker = ByteTracker(self._camera.looks_per_s, self._camera.min_score)
         self._meter, self._gate = gate.MotionMeter(), gate.GateState()
         self._minder = Minder(job.camera, self._outbox, time.monotonic())
+        self._witness = Witness(job.camera, self._outbox)
         self._since = datetime.now(UTC)
         self._before: tuple[Luma, Luma] | None = None  # (full, small) of the look before
         self._seen_ranges: tuple[tuple[str, float, float], ...] | None = None
@@ -182,6 +184,7 @@ class CameraProcess:
             self._reader.wish = Wish(doze=False, seen_s=self._media_s)
             return
         self._media_s = frame.media_s
+        self._witness.look(frame, small, self._minder.health)
         self._gate, run = gate.decide(
             self._gate, moving_px, frame.media_s, empty=self._empty(), sparse=frame.sparse
         )
@@ -254,12 +257,17 @@ class CameraProcess:
         objects = followed(
             self._tracker, found, frame.media_s, luma=luma, before=self._before[0] if self._before else None
         )
+        changes, learned = self._witness.objects(objects, frame.size_px, frame.media_s)
         look = watcher.Look(media_s=frame.media_s, captured_at=frame.captured_at, frame_size_px=frame.size_px,
-                            objects=objects, infrared=self._minder.health.infrared)  # fmt: skip
+                            objects=(*objects, *changes), learned=learned,
+                            infrared=self._minder.health.infrared)  # fmt: skip
         state_before = self._state
         self._state, told = watcher.step(self._setup, state_before, look, _new_id)
         for emission in told:
-            if not self._teller.tell(emission, Shot(bgr=lambda: bgr, time_uncertain=frame.time_uncertain)):
+            if not self._teller.tell(
+                emission,
+                Shot(bgr=lambda: bgr, time_uncertain=frame.time_uncertain, before=self._witness.before),
+            ):
                 self._state = watcher.undo(self._state, state_before, emission)
         if self._seen_ranges is None:
             self._seen_ranges = _seen(self._setup, frame.size_px)

@@ -15,6 +15,7 @@ from edge.gate import LINGER_S, GateState
 from edge.scheduling import NOBODY_UNSEEN_S, Occasion, Refusal
 from edge.watcher import WatcherState
 from monitor.domain.events import CameraState
+from monitor.domain.remarks import Remark, told
 
 #: Asking for so long in vain: not even the looks that everybody gets under overload.
 IN_VAIN_S: Final = NOBODY_UNSEEN_S + 4.0
@@ -22,12 +23,12 @@ IN_VAIN_S: Final = NOBODY_UNSEEN_S + 4.0
 
 #: What a camera's state says of the refusals, by the last one.
 REASONS: Final = {
-    Refusal.LATE: "the detector has more to do than it can",
-    Refusal.SUPERSEDED: "the detector has more to do than it can",
-    Refusal.ABSENT: "no detector runs; the edge's log says why",
-    Refusal.NO_ANSWER: "the detector does not answer",
-    Refusal.FAILED: "the detector fails; the edge's log says why",
-    Refusal.OTHER_MODEL: "the weights were exchanged",
+    Refusal.LATE: told(Remark.DETECTOR_BUSY),
+    Refusal.SUPERSEDED: told(Remark.DETECTOR_BUSY),
+    Refusal.ABSENT: told(Remark.DETECTOR_ABSENT),
+    Refusal.NO_ANSWER: told(Remark.DETECTOR_SILENT),
+    Refusal.FAILED: told(Remark.DETECTOR_FAILS),
+    Refusal.OTHER_MODEL: told(Remark.OTHER_WEIGHTS),
 }
 
 
@@ -69,14 +70,14 @@ def state_of(looks: Looks, state: CameraState, now_s: float) -> CameraState:
 
 
 def reason_of(looks: Looks) -> str:
-    """Why nobody looks, in words."""
+    """Why nobody looks, as a remark."""
     return "" if looks.why is None else REASONS[looks.why]
 
 
 def occasion_of(state: WatcherState, gate: GateState, media_s: float) -> Occasion:
     """What the next look is for."""
-    told = {episode.track_id for episode in state.episodes}
-    if any(track.holds and track.track_id not in told for track in state.tracks):
+    already = {episode.track_id for episode in state.episodes}
+    if any(track.holds and track.track_id not in already for track in state.tracks):
         return Occasion.DWELL
     if gate.last_motion_s is not None and media_s - gate.last_motion_s <= LINGER_S:
         return Occasion.MOTION

@@ -16,6 +16,7 @@ from edge.frames import Frame, Luma
 from edge.reader import LinkStatus
 from monitor.domain.assets import Camera
 from monitor.domain.events import CameraState, NoFix
+from monitor.domain.remarks import Remark, told
 
 _FIT: Final = frozenset({CameraState.STREAMING, CameraState.MOVED})
 
@@ -101,17 +102,13 @@ class Minder:
         """What is to be told of a camera that streams; logged when it changes."""
         remarks = []
         if self.health.infrared:
-            remarks.append("infrared night picture")
+            remarks.append(told(Remark.INFRARED))
         if (drift := self._pace.drift) is not None:
-            remarks.append(
-                f"time drift: the stream's clock is {abs(drift):.0%} {'slow' if drift > 0 else 'fast'}"
-            )
+            remarks.append(told(Remark.STREAM_SLOW if drift > 0 else Remark.STREAM_FAST, 100 * abs(drift)))
         if (off_s := self._clock.off_s) is not None:
-            remarks.append(
-                f"time drift: the camera's clock is {abs(off_s):.0f} s {'ahead' if off_s > 0 else 'behind'}"
-            )
+            remarks.append(told(Remark.CLOCK_AHEAD if off_s > 0 else Remark.CLOCK_BEHIND, abs(off_s)))
         if (share := self._losses.share) is not None:
-            remarks.append(f"lossy line: {share:.0%} of the pictures came broken")
+            remarks.append(told(Remark.LOSSY, 100 * share))
         remark = "; ".join(remarks)
         if remark != self._remark:
             log.info("camera_remark", camera=self._camera_id, remark=remark, was=self._remark)

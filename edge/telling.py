@@ -25,6 +25,7 @@ from edge.watcher import Setup
 from models.detector import Detection
 from monitor.domain.events import ModelRef, Position, RiskEvent
 from monitor.domain.privacy_note import into_jpeg
+from monitor.domain.violations import UNEXPLAINED
 
 log = structlog.get_logger()
 
@@ -34,6 +35,8 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True):
 
     bgr: Callable[[], Bgr]
     time_uncertain: bool = False
+    #: how the scene looked before a change came, by the id of its region; None if nobody knows
+    before: Callable[[int], Bgr | None] | None = None
 
 
 class _Clip(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +137,12 @@ class Teller:
         """Both pictures; None if the disk refused them."""
         bgr = shot.bgr()
         try:
-            annotated = annotate.draw(bgr, emission.episode.sighting.xyxy, self._label(emission))
+            sighting = emission.episode.sighting
+            annotated = annotate.draw(bgr, sighting.xyxy, self._label(emission))
+            if shot.before is not None and sighting.object_class == UNEXPLAINED:
+                annotated = annotate.beside(
+                    shot.before(sighting.track_id), annotated, sighting.xyxy, bgr.shape
+                )
             return (
                 self._store.keep_jpeg(self._noted(annotated, bgr), "snapshot_annotated"),
                 self._store.keep_jpeg(self._noted(bgr, bgr), "snapshot_clean"),

@@ -17,6 +17,7 @@ import numpy as np
 from edge.frames import Bgr, Luma
 from edge.reader import LinkStatus
 from monitor.domain.events import CameraState
+from monitor.domain.remarks import Remark, told
 
 #: Without a frame for so long a stream counts as stalled.
 STALLED_S: Final = 5.0
@@ -115,7 +116,7 @@ _WELL: Final = frozenset({CameraState.STREAMING, CameraState.MOVED})
 _SPOILT: Final = frozenset(
     {CameraState.DARK, CameraState.OVEREXPOSED, CameraState.BLURRED, CameraState.OBSCURED}
 )
-_BLURRED: Final = (CameraState.BLURRED, "out of focus, fog or dirt: shapes remain, their edges are gone")
+_BLURRED: Final = (CameraState.BLURRED, told(Remark.SHAPES_ONLY))
 
 
 def watches(state: CameraState) -> bool:
@@ -173,7 +174,7 @@ def assess(
     if suspect is CameraState.STREAMING:
         reason = remark
         if moved:
-            suspect, reason = CameraState.MOVED, "the scene is not the one that was surveyed"
+            suspect, reason = CameraState.MOVED, told(Remark.OTHER_SCENE)
     if suspect is CameraState.STALLED and remark:  # a line that loses every picture stalls, and says why
         reason = f"{reason}; {remark}"
     if suspect is None:  # nothing new was seen: keep what was said
@@ -258,14 +259,14 @@ def _suspicion(
     if figures is None:
         silent_s = now_s - (health.last_frame_s if health.last_frame_s is not None else health.since_s)
         if health.last_frame_s is not None and silent_s > STALLED_S:
-            return CameraState.STALLED, f"no picture for {STALLED_S:.0f} s"
+            return CameraState.STALLED, told(Remark.NO_PICTURE, STALLED_S)
         return None, ""
     if health.same_since_s is not None and now_s - health.same_since_s >= FROZEN_S:
-        return CameraState.FROZEN, f"the same pixels for {FROZEN_S:.0f} s"
+        return CameraState.FROZEN, told(Remark.SAME_PIXELS, FROZEN_S)
     if figures.spread < FLAT_SPREAD and figures.mean < DARK_MEAN:
-        return CameraState.DARK, "the picture is black"
+        return CameraState.DARK, told(Remark.BLACK)
     if figures.white >= WHITE_SHARE:
-        return CameraState.OVEREXPOSED, "the picture is white"
+        return CameraState.OVEREXPOSED, told(Remark.WHITE)
     return _spoilt(health, figures)
 
 
@@ -274,17 +275,17 @@ def _spoilt(health: Health, figures: Figures) -> tuple[CameraState, str]:
     detail = sum(figures.detail) / len(figures.detail)
     if detail < DETAIL_MIN or (detail < NOISE_DETAIL and figures.spread < NOISE_SPREAD):
         blurred = figures.spread >= SHAPES_SPREAD and _same_light(health.light, figures.light)
-        return _BLURRED if blurred else (CameraState.OBSCURED, "nothing can be made out in the picture")
+        return _BLURRED if blurred else (CameraState.OBSCURED, told(Remark.NOTHING_TO_SEE))
     reference = health.reference or figures.detail
     with_detail = [(d, r) for d, r in zip(figures.detail, reference, strict=True) if r >= BLOCK_DETAIL_MIN]
     if with_detail:
         collapsed = sum(d < COLLAPSE * r for d, r in with_detail) / len(with_detail)
         if collapsed >= COLLAPSED_SHARE:
             if figures.mean >= GLARE_MEAN:
-                return CameraState.OVEREXPOSED, f"glare: detail is gone from {collapsed:.0%} of the picture"
+                return CameraState.OVEREXPOSED, told(Remark.GLARE, 100 * collapsed)
             if figures.spread >= SHAPES_SPREAD and _same_light(health.light, figures.light):
                 return _BLURRED
-            return CameraState.OBSCURED, f"detail is gone from {collapsed:.0%} of the picture"
+            return CameraState.OBSCURED, told(Remark.DETAIL_GONE, 100 * collapsed)
     return CameraState.STREAMING, ""
 
 

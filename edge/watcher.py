@@ -80,6 +80,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     objects: tuple[Seen, ...] = ()
     #: the camera sees by infrared now
     infrared: bool = False
+    #: ids of objects that are there, and belong to the scene from now on (`edge.unexplained`)
+    learned: tuple[int, ...] = ()
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +140,12 @@ def step(
     for track in state.tracks:
         if track.track_id not in tracks and look.media_s - track.last_seen_s <= FORGET_S:
             tracks[track.track_id] = track
+    running, over = _learned(running, look.learned, moment, new_id)
     after, told = _move(setup, running, present, moment, new_id)
-    return WatcherState(tracks=tuple(tracks.values()), episodes=after, last_look_s=look.media_s), told
+    return WatcherState(tracks=tuple(tracks.values()), episodes=after, last_look_s=look.media_s), (
+        *over,
+        *told,
+    )
 
 
 def close(
@@ -282,6 +288,15 @@ def _ready(
                 Judged(match=match, level=risk.level, points=risk.points, dwell_s=dwell_s, gone_s=rule.gone_s)
             )
     return tuple(ready)
+
+
+def _learned(
+    running: tuple[Episode, ...], learned: tuple[int, ...], moment: Moment, new_id: NewId
+) -> tuple[tuple[Episode, ...], tuple[Emission, ...]]:
+    """Ends what has become part of the scene: it is still there, and will not be told any more."""
+    over = [e for e in running if e.track_id is not None and e.track_id in learned]
+    rest = tuple(e for e in running if e not in over)
+    return rest, tuple(episodes.end(e, moment, new_id(), "learned") for e in over)
 
 
 def _move(

@@ -44,7 +44,7 @@ from monitor.domain.assets import City
 from monitor.domain.edge_config import EdgeConfiguration
 from monitor.domain.events import EdgeStatus, encode
 from monitor.domain.rulebook import merged
-from monitor.domain.violations import RULES, alarm_classes
+from monitor.domain.violations import RULES, UNEXPLAINED, alarm_classes
 
 STATUS_S: Final = 10.0
 #: an orderly stop waits no longer than this for receipts and uploads
@@ -141,7 +141,8 @@ def tell_silent_classes(weights_dir: Path | None) -> None:
         )  # fmt: skip
     told = {silent.class_name for silent in card.shipping.silent}
     alarms = alarm_classes(card.shipping.shipped) & set(card.classes)
-    for name in sorted(frozenset().union(*(rule.classes for rule in RULES)) - alarms - told):
+    wanted = frozenset().union(*(rule.classes for rule in RULES)) - {UNEXPLAINED}
+    for name in sorted(wanted - alarms - told):
         known = name in card.classes
         log.warning(
             "class_raises_no_alarm", object_class=name, model=card.name, reason="not_shipped_by_name" if known else "unknown_to_model",

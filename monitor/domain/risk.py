@@ -70,7 +70,10 @@ def grade(facts: Facts, weights: Weights | None = None) -> Risk:
     weights = weights or Weights()
     row = CATALOGUE[facts.violation]
     reasons = [Reason(key="violation", points=row.severity, detail=facts.violation)]
-    if facts.within_band is not None and (facts.within_band >= 0.8 or facts.may_lie_within):
+    within = facts.within_band is not None and (facts.within_band >= 0.8 or facts.may_lie_within)
+    if (
+        facts.within_band is not None and within and row.article
+    ):  # without an article there is no distance of one
         key = "within_band" if facts.within_band >= 0.8 else "may_lie_within"
         reasons.append(Reason(key=key, points=weights.within_band, detail=f"{facts.within_band:.2f}"))
     reasons.append(

@@ -95,9 +95,9 @@ class Ruling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_prohibited(rule: Rule) -> bool:
-    """Whether no approval makes the act of this row lawful."""
+    """Whether no approval makes the act of this row lawful; what nobody has recognised yet is no act."""
     row = CATALOGUE.get(rule.violation)
-    return row is None or row.permit == "none"
+    return row is None or (row.permit == "none" and bool(row.article))
 
 
 def most(rule: Rule, number: Numbers) -> float:

@@ -57,7 +57,11 @@ def console(request: Request, me: Room) -> Response:
         request, "console.html",
         running=[showing.row(item, deps.city, t) for item in running],
         closed=[showing.row(item, deps.city, t) for item in closed],
-        cameras=known,
+        # who does not watch comes first: the row scrolls
+        cameras=[
+            {**camera, "says": showing.camera_reason(camera["reason"], t)}
+            for camera in sorted(known, key=lambda camera: bool(camera["watching"]))
+        ],
         watching=watching,
         overloads=[
             (t.of(edge.name), since)
@@ -113,6 +117,8 @@ def alert_page(request: Request, alert_id: str, me: Room) -> Response:
         reason_details=[showing.reason_detail(reason, t, values["title"]) for reason in alert.reasons],
         moves=view.transitions,
         events=view.events,
+        no_fix=view.events[0].no_fix if view.events and alert.chainage_m is None else None,
+        next_steps=showing.next_steps(alert, view.events, t),
         evidence=sorted(view.evidence, key=lambda item: item.announced_at),
         dispatches=sorted(view.dispatches, key=lambda dispatch: dispatch.dispatched_at, reverse=True),
         team_names={team.team_id: t.of(team.name) for team in city.teams},

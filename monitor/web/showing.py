@@ -5,7 +5,7 @@ narrowed to what the table would really let this person do, so that no button le
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,9 @@ from alerts.steps import FIELD_STEPS
 from alerts.values import Alert, Confirmation, EvidenceItem
 from alerts.views import AlertRow, AlertView, DispatchView
 from monitor.domain.assets import City
+from monitor.domain.events import RiskEvent
 from monitor.domain.geometry import format_chainage
+from monitor.domain.remarks import read as read_remarks
 from monitor.domain.risk import Reason
 from monitor.web import geo
 from monitor.web.people import Principal
@@ -80,7 +82,9 @@ def camera_name(alert: Alert, city: City, t: Texts) -> str:
 def where(alert: Alert, city: City, t: Texts) -> str:
     """The alert's place in one line: chainage and offset, or why there is none."""
     if alert.kind is AlertKind.HEALTH:
-        return t("where.subject", subject=camera_name(alert, city, t) if alert.camera_id else alert.subject)
+        subject = camera_name(alert, city, t) if alert.camera_id else alert.subject
+        states = [f"camera.{key}" for key in _camera_states(alert) if t.has(f"camera.{key}")]
+        return t("where.subject", subject=" · ".join((subject, *map(t, states))))
     if alert.chainage_m is None or alert.offset_m is None:
         return t("where.no_fix", camera=camera_name(alert, city, t))
     chainage = format_chainage(alert.chainage_m)
@@ -88,6 +92,31 @@ def where(alert: Alert, city: City, t: Texts) -> str:
         return t("where.on_line", chainage=chainage)
     side = "where.right" if alert.offset_m > 0 else "where.left"
     return t(side, chainage=chainage, offset=f"{abs(alert.offset_m):.1f}")
+
+
+def camera_reason(reason: str, t: Texts) -> str:
+    """Why a camera's state is what it is, in words; what is no remark of ours is shown as it came."""
+    said = (
+        fact if remark is None else t(f"remark.{remark}", fact=fact) for remark, fact in read_remarks(reason)
+    )
+    return "; ".join(said) if t.language == "en" else "；".join(said)
+
+
+def _camera_states(alert: Alert) -> list[str]:
+    """What the watchdog calls the state of a camera that does not watch."""
+    found = (reason.key for reason in alert.reasons if reason.key.startswith("camera_"))
+    return [key.removeprefix("camera_") for key in found]
+
+
+def next_steps(alert: Alert, events: Sequence[RiskEvent], t: Texts) -> list[str]:
+    """What to do about a camera that does not watch, or about a place that nobody can give."""
+    states = [
+        reason.key.removeprefix("camera_") for reason in alert.reasons if reason.key.startswith("camera_")
+    ]
+    told = [t(f"camera_do.{state}") for state in states if t.has(f"camera_do.{state}")]
+    if alert.chainage_m is None and events and events[0].no_fix is not None:
+        told.append(t(f"no_fix_do.{events[0].no_fix}"))
+    return told
 
 
 def reason_detail(reason: Reason, t: Texts, title: str) -> str:
@@ -101,6 +130,8 @@ def reason_detail(reason: Reason, t: Texts, title: str) -> str:
             return reason.detail
     if reason.key == "loss" and (loss := _LOSS.fullmatch(reason.detail)):
         return t(f"loss.{loss['what']}", count=loss["count"], why=t(f"why.{loss['reason']}"))
+    if reason.key.startswith("camera_"):
+        return camera_reason(reason.detail, t)
     keyed = f"{reason.key}.{reason.detail}"
     return t(keyed) if t.has(keyed) else reason.detail
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -40,8 +41,8 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
 
-    def start(self) -> None:
-        app = self._here.app(clock=lambda: datetime.now(UTC))
+    def start(self, **changes: Any) -> None:
+        app = self._here.app(clock=lambda: datetime.now(UTC), **changes)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app, host="127.0.0.1", port=self.port, log_level="error", timeout_graceful_shutdown=1

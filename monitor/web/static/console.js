@@ -9,7 +9,7 @@ let drawn = null;
 let markers = null;
 
 function stateTexts() {
-  return new Map([...document.querySelectorAll("#camera-list .camera")].map((li) => [li.id.slice("camera-".length), li.querySelector(".camera-state").firstElementChild.nextSibling.textContent]));
+  return new Map([...document.querySelectorAll("#camera-list .camera")].map((li) => [li.id.slice("camera-".length), li.dataset.stateText]));
 }
 
 async function drawMap() {

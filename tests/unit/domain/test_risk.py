@@ -65,3 +65,18 @@ def test_a_permit_lowers_only_where_the_law_knows_one(code: str) -> None:
     without, with_ = grade(_facts(violation=code)), grade(_facts(violation=code, permit="P-1"))
     assert (with_.points < without.points) == (CATALOGUE[code].permit == "approval")
     assert any("P-1" in reason.detail for reason in with_.reasons)
+
+
+@pytest.mark.parametrize("hca_grade", list(HcaGrade))
+@pytest.mark.parametrize("activity", ["passing", "stopped", "working"])
+def test_what_nobody_recognised_never_rings_a_phone(hca_grade: HcaGrade, activity: str) -> None:
+    """An unexplained change stays level IV with every reason that can be added; only a person sends somebody."""
+    worst = _facts(
+        violation="unexplained_change",
+        hca_grade=hca_grade,
+        activity=activity,
+        dwell_s=1e6,
+        night=True,
+        repeats=9,
+    )
+    assert grade(worst).level is Level.IV

@@ -29,7 +29,7 @@ def test_a_camera_that_asks_in_vain_says_so_and_one_served_look_ends_it() -> Non
     assert looks.state_of(looks.had(tried), STREAMING, 200.0) is STREAMING
     again = looks.refused(looks.paused(tried), Refusal.ABSENT, 300.0, NOON)
     assert (looks.reason_of(tried), looks.reason_of(looks.had(again))) == (
-        "the detector has more to do than it can",
+        "detector_busy",
         "",
     )
     assert looks.state_of(again, STREAMING, 301.0) is STREAMING, (

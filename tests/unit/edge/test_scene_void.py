@@ -142,7 +142,7 @@ def test_a_night_by_infrared_is_told_as_a_remark() -> None:
     minder = Minder(CAMERA, Notes(), 0.0)
     minded(minder, 40, 0.0)
     assert minded(minder, 30, 40.0, grey=True) is CameraState.STREAMING
-    assert minder.health.reason == "infrared night picture"
+    assert minder.health.reason == "infrared"
     assert minded(minder, 30, 70.0) is CameraState.STREAMING
     assert minder.health.reason == ""
 

@@ -12,13 +12,16 @@ from alerts.lifecycle import State, Step
 from alerts.reasons import Health, Why
 from alerts.steps import Outcome
 from alerts.values import Confirmation
-from monitor.domain.events import CameraState
+from models.footprint import FOOTPRINTS
+from monitor.domain.events import CameraState, NoFix
 from monitor.domain.ground.errors import Refusal
 from monitor.domain.ground.places import PlaceFault
 from monitor.domain.levels import Level
+from monitor.domain.remarks import Remark, read, told
 from monitor.domain.risk import Reason
 from monitor.domain.roles import Role
-from monitor.web.showing import reason_detail
+from monitor.domain.violations import RULES
+from monitor.web.showing import camera_reason, reason_detail
 from monitor.web.texts import CATALOGUES, Texts, choose
 
 WEB = Path(monitor.web.__file__).parent
@@ -66,6 +69,11 @@ def test_no_chinese_text_was_forgotten() -> None:
         ("health_text", list(Health)),
         ("confirmation", list(Confirmation)),
         ("camera", [*CameraState, "unknown"]),
+        ("camera_do", [*CameraState, "unknown"]),
+        ("remark", list(Remark)),
+        ("no_fix", list(NoFix)),
+        ("no_fix_do", list(NoFix)),
+        ("object", [*sorted(FOOTPRINTS), *sorted(set().union(*(rule.classes for rule in RULES)))]),
         ("level", list(Level)),
         ("role", list(Role)),
         ("survey.refused", list(Refusal)),
@@ -161,3 +169,19 @@ def test_what_an_edge_threw_away_is_said_in_both_languages() -> None:
     )
     assert reason_detail(loss, Texts("zh"), "") == "3个图片或视频：待传证据超出边缘设备磁盘配额"
     assert reason_detail(Reason(key="loss", points=0, detail="x: y"), Texts("zh"), "") == "x: y"
+
+
+def test_what_the_watchdog_remarks_is_said_in_the_readers_language() -> None:
+    """Codes with their facts travel; a decoder's own error, or an older edge's words, are shown as they came."""
+    reason = "; ".join([told(Remark.INFRARED), told(Remark.CLOCK_BEHIND, 12.2)])
+    assert camera_reason(reason, Texts("zh")) == "红外夜视（无彩色画面）；摄像机时钟慢 12 秒"
+    assert camera_reason(reason, Texts("en")).endswith("; the camera's clock is 12 s behind")
+    assert camera_reason("401 Unauthorized; try 2", Texts("zh")) == "401 Unauthorized; try 2"
+    assert camera_reason("", Texts("zh")) == ""
+
+
+@pytest.mark.parametrize("remark", list(Remark))
+@pytest.mark.parametrize("fact", [None, 0.4, 15.0])
+def test_a_remark_comes_back_as_it_was_told(remark: Remark, fact: float | None) -> None:
+    """What the edge says is what the centre reads."""
+    assert read(told(remark, fact)) == ((remark, "" if fact is None else f"{fact:.0f}"),)
