@@ -7,6 +7,7 @@ ends with its parent, and keeps to one thread for each library, so that cameras 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import signal
 import sys
@@ -32,6 +33,7 @@ from edge.frames import Frame, Luma
 from edge.ground import Ground, ground_of
 from edge.job import Beat, CameraJob, evidence_dir
 from edge.logs import configure
+from edge.looking import Box, Looker
 from edge.minder import Minder
 from edge.networks import kind_of
 from edge.orphans import die_with_parent
@@ -97,6 +99,7 @@ class CameraProcess:
         self._detector: Detector = detector_for(
             job, lambda: looks.occasion_of(self._state, self._gate, self._media_s)
         )
+        self._looker = Looker(self._detector, self._camera.min_score)
         info = self._detector.info
         self._setup = _setup(job, info)
         self._teller = Teller(
@@ -144,7 +147,7 @@ class CameraProcess:
 
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop; then close the minute."""
-        self._detector.warm_up()
+        self._looker.warm_up()
         saved = (coverage.load(blob) for blob in self._outbox.minutes(self._camera.camera_id))
         over, self._minute = coverage.resume(
             tuple(m for m in saved if m is not None), self._camera.camera_id, datetime.now(UTC)
@@ -182,24 +185,25 @@ class CameraProcess:
         if frame is None or luma is None or small is None:
             return
         self._counts["looks"] += 1
-        moving_px = self._meter.measure(small, frame.media_s - self._media_s)
-        if frame.sparse and moving_px >= gate.MOVING_PX:
+        motion = self._meter.measure(small, frame.media_s - self._media_s)
+        if frame.sparse and motion.largest_px >= gate.MOVING_PX:
             # Something moved since the look before: see all of it first, and this picture then once more.
             self._reader.wish = Wish(doze=False, seen_s=self._media_s)
             return
         self._media_s = frame.media_s
         self._witness.look(frame, small, self._minder.health)
         self._gate, run = gate.decide(
-            self._gate, moving_px, frame.media_s, empty=self._empty(), sparse=frame.sparse
+            self._gate, motion.largest_px, frame.media_s, empty=self._empty(), sparse=frame.sparse
         )
         # what was kept until the line broke is seen when the word on the line is out already
         watching = watchdog.watches(self._minder.health.state) or (
             frame.late and self._minder.health.state in _BROKEN
         )
         if run and watching:
-            self._detect(frame, luma)
+            self._detect(frame, luma, motion.in_frame(small, frame.size_px))
         elif run:  # nobody looked: the next look that counts is due at once
             self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
+            self._looker.forget()
         self._before = (luma, small)
         self._reader.wish = Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s)
         self._teller.close_clips(frame.media_s, self._state.episodes)
@@ -242,10 +246,10 @@ class CameraProcess:
             self._teller.reconfigure(self._setup, job.config_version)
             log.info("configuration_in_force", camera=job.camera.camera_id, version=job.config_version)
 
-    def _detect(self, frame: Frame, luma: Luma) -> None:
-        bgr = frame.picture.bgr()
+    def _detect(self, frame: Frame, luma: Luma, moving: Sequence[Box]) -> None:
+        bgr = functools.cache(frame.picture.bgr)
         try:
-            found = self._detector.detect(bgr)
+            found = self._looker.look(bgr, frame.size_px, moving, frame.media_s)
         except (
             NotLooked
         ) as exc:  # no look: what stands there is neither seen nor gone, and the next one is due
@@ -254,7 +258,7 @@ class CameraProcess:
             self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
             return
         self._looks = looks.had(self._looks)
-        self._counts["detector_runs"] += 1
+        self._counts["detector_runs"] = sum(self._looker.runs.values())
         self._teller.saw(frame.media_s, frame.size_px, found)
         self._found = sum(d.score >= self._camera.min_score for d in found)
         self._counts["detections"] += self._found
@@ -270,7 +274,7 @@ class CameraProcess:
         for emission in told:
             if not self._teller.tell(
                 emission,
-                Shot(bgr=lambda: bgr, time_uncertain=frame.time_uncertain, before=self._witness.before),
+                Shot(bgr=bgr, time_uncertain=frame.time_uncertain, before=self._witness.before),
             ):
                 self._state = watcher.undo(self._state, state_before, emission)
         if self._seen_ranges is None:

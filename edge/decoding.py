@@ -137,7 +137,8 @@ class Dozer:
         #: intra refresh they don't, and looked at alone nothing would be seen
         self._key_pts: int | None = None
         self._whole = False
-        #: a stretch had no room
+        #: bytes of the stretch; a stretch had no room
+        self._stretch_bytes = 0
         self._heavy = False
         #: packets that were put aside undecoded
         self.put_aside = 0
@@ -203,19 +204,20 @@ class Dozer:
 
     def _room(self, packet: Any, arrival_s: float, *, key: bool) -> bool:
         """Whether there is room and time for one more packet before the next look."""
-        size = packet.size + sum(kept.packet.size for kept in self._stretch)
-        self._heavy = size > STRETCH_BYTES
+        self._heavy = packet.size + self._stretch_bytes > STRETCH_BYTES
         return not self._heavy and (key or arrival_s - self._looked_s <= LONGEST_DOZE_S)
 
     def _put_aside(self, kept: _Kept, arrival_s: float, wish: Wish, *, key: bool) -> Iterator[Decoded]:
         if not (key and is_due(self._rhythm, self._looked_s, arrival_s)):
             self._stretch.append(kept)
+            self._stretch_bytes += kept.packet.size
             self.put_aside += 1
             return
         self._decoder.flush_buffers()
         with contextlib.suppress(av.InvalidDataError):
             if frames := [*self._decoder.decode(kept.packet), *self._drained(kept.packet)]:
                 self._before, self._stretch, self._looked_s = self._stretch, [kept], arrival_s
+                self._stretch_bytes = kept.packet.size
                 self._shown_s = kept.stream_s if frames[-1].time is None else float(frames[-1].time)
                 yield Decoded(frame=frames[-1], sparse=True)
                 return
@@ -231,7 +233,7 @@ class Dozer:
             if not self._before or seen_s >= self._stretch[0].stream_s - NEXT_TO_NOTHING_S
             else self._before + self._stretch
         )
-        self._before, self._stretch, self.dozing = [], [], False
+        self._before, self._stretch, self._stretch_bytes, self.dozing = [], [], 0, False
         self._decoder.flush_buffers()
         self._given_s, self._catches_up = seen_s, True
         for kept in stretch:

@@ -40,6 +40,22 @@ class GateState(msgspec.Struct, frozen=True, kw_only=True):
     first_s: float | None = None
 
 
+class Motion(msgspec.Struct, frozen=True, kw_only=True):
+    """What moves in one look."""
+
+    #: pixels of the largest moving blob of the small picture
+    largest_px: int = 0
+    #: left, top, right, bottom of all that move, pixels of the small picture
+    boxes: tuple[tuple[int, int, int, int], ...] = ()
+
+    def in_frame(
+        self, small: Luma, size_px: tuple[int, int]
+    ) -> tuple[tuple[float, float, float, float], ...]:
+        """The boxes in pixels of a frame of (width, height) `size_px`."""
+        x, y = size_px[0] / small.shape[1], size_px[1] / small.shape[0]
+        return tuple((a * x, b * y, c * x, d * y) for a, b, c, d in self.boxes)
+
+
 def decide(
     state: GateState, moving_px: int, media_s: float, *, empty: bool = False, sparse: bool = False
 ) -> tuple[GateState, bool]:
@@ -83,8 +99,8 @@ class MotionMeter:
         self._kernel = np.ones((2, 2), np.uint8)
         self._shape: tuple[int, ...] = ()
 
-    def measure(self, small: Luma, dt_s: float = 0.0) -> int:
-        """Pixels of the largest moving blob, after specks are removed; `dt_s` seconds after the look before.
+    def measure(self, small: Luma, dt_s: float = 0.0) -> Motion:
+        """What moves, after specks are removed; `dt_s` seconds after the look before.
 
         The background learns by seconds, not by looks, else a dozing camera's daylight would run away from it.
         """
@@ -95,6 +111,11 @@ class MotionMeter:
         moved = self._mog.apply(small, learningRate=min(looks, 20.0) / HISTORY if looks > 2.0 else -1)
         mask = cv2.morphologyEx(moved, cv2.MORPH_OPEN, self._kernel)
         if not mask.any():
-            return 0
+            return Motion()
         _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-        return int(stats[1:, cv2.CC_STAT_AREA].max()) if len(stats) > 1 else 0
+        blobs = stats[1:]  # the first is what does not move
+        large = blobs[blobs[:, cv2.CC_STAT_AREA] >= MOVING_PX, : cv2.CC_STAT_AREA].tolist()
+        return Motion(
+            largest_px=int(blobs[:, cv2.CC_STAT_AREA].max()),
+            boxes=tuple((x, y, x + w, y + h) for x, y, w, h in large),
+        )

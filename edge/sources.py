@@ -134,6 +134,7 @@ class Stream:
         self._kept, self._put_aside, self._broke = kept, 0, broke
         #: the sender's own date of one moment of its stream (its RTCP sender reports): stream seconds, UTC
         self._sender: SenderClock | None = None
+        self._wished: tuple[Wish | None, float, Wish] = (None, 0.0, Wish())
         self._clocks = clocks or Clocks()
         self._secrets = secrets_of(access.credentials.get(camera.credential or ""))
 
@@ -287,8 +288,10 @@ class Stream:
 
     def _seen(self) -> Wish:
         """The watcher's wish, in the stream's own seconds."""
-        wish = self._wish()
-        return msgspec.structs.replace(wish, seen_s=wish.seen_s - self.clock.shift_s)
+        wish, shift_s = self._wish(), self.clock.shift_s
+        if (wish, shift_s) != self._wished[:2]:  # asked at each packet, changes with each look
+            self._wished = wish, shift_s, msgspec.structs.replace(wish, seen_s=wish.seen_s - shift_s)
+        return self._wished[2]
 
     def _framed(self, ones: Iterator[Decoded]) -> Iterator[Frame]:
         for one in ones:
@@ -308,7 +311,7 @@ class Stream:
             self._ring.add(
                 Packet(
                     data=bytes(packet), pts=packet.pts, dts=packet.dts, time_base=packet.time_base,
-                    keyframe=packet.is_keyframe, media_s=float(when * packet.time_base) + self.clock.shift_s,
+                    keyframe=packet.is_keyframe, media_s=(_seconds(when, packet.time_base) or 0.0) + self.clock.shift_s,
                 )
             )  # fmt: skip
 
@@ -383,4 +386,7 @@ def device_of(source: str) -> str:
 
 
 def _seconds(pts: int | None, time_base: Any) -> float | None:
-    return None if pts is None or time_base is None else float(pts * time_base)
+    if pts is None or time_base is None:
+        return None
+    # not as a product of fractions, which would be reduced at each packet
+    return int(pts) * int(time_base.numerator) / int(time_base.denominator)

@@ -102,9 +102,11 @@ class Calibrated:
         """The network's own."""
         return self._inside.info
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """Objects in one frame, best calibrated score first."""
-        return calibrate(self._inside.detect(frame_bgr), self._by, self._score_min)
+        return calibrate(self._inside.detect(frame_bgr, long_side_px=long_side_px), self._by, self._score_min)
 
     def warm_up(self) -> None:
         """As the one inside does."""

@@ -56,11 +56,15 @@ class Detector(Protocol):
         """Name, version, hash and classes of the network in use."""
         ...
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """Objects in one frame, best score first.
 
         Args:
             frame_bgr: picture of shape (H, W, 3), blue-green-red, any size.
+            long_side_px: longer side of the network's input, a multiple of 32, where it is not to be the usual
+                one: a part of a frame is seen at the frame's own scale so (`edge.looking`).
 
         Raises:
             FrameUnusable: the array is not such a picture.

@@ -76,11 +76,13 @@ class OnnxDetector:
         """Name, version, hash and classes of the network in use."""
         return self._info
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """Objects in one (H, W, 3) frame, best score first."""
         check_frame(frame_bgr)
         height_px, width_px = frame_bgr.shape[:2]
-        letterbox = fit((height_px, width_px), long_side_px=self._long_side_px)
+        letterbox = fit((height_px, width_px), long_side_px=long_side_px or self._long_side_px)
         output = self.run(to_input(frame_bgr, letterbox))
         return from_output(output, letterbox, self._info.classes, score_min=self._score_min)
 

@@ -100,11 +100,15 @@ class OpenVinoDetector:
         """Whether boxes are made only where something scores."""
         return bool(self._boxes)
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """Objects in one (H, W, 3) frame, best score first."""
         check_frame(frame_bgr)
-        letterbox = fit((frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=self._long_side_px)
-        with self._for(letterbox.input_hw).request() as request:
+        letterbox = fit(
+            (frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=long_side_px or self._long_side_px
+        )
+        with self._for(letterbox.input_hw, often=long_side_px is not None).request() as request:
             outputs = request.look(frame_bgr, letterbox)
             if not self._boxes:
                 return from_output(outputs[0], letterbox, self._info.classes, score_min=self._score_min)
@@ -130,13 +134,13 @@ class OpenVinoDetector:
         scores = np.asarray(1 / (1 + np.exp(-chosen)), dtype=np.float32)
         return to_detections(input_xyxy, scores, class_ids, letterbox, self._info.classes)
 
-    def _for(self, input_hw: tuple[int, int]) -> _Pool:
-        """The network for this shape of input, compiled now if it came often; else the one for all shapes."""
+    def _for(self, input_hw: tuple[int, int], *, often: bool = False) -> _Pool:
+        """The network for this shape of input, compiled now if it comes often; else the one for all shapes."""
         found = self._by_shape.get(input_hw)
         if found is not None:
             return found
         with self._lock:
-            self._met[input_hw] += 1
+            self._met[input_hw] += OFTEN if often else 1
             if self._met[input_hw] >= OFTEN and len(self._by_shape) < SHAPES_MAX:
                 return self._by_shape.setdefault(input_hw, self._network(input_hw))
             if self._any_shape is None:

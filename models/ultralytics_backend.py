@@ -47,11 +47,13 @@ class UltralyticsDetector:
         """Name, version, hash and classes of the network in use."""
         return self._info
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """Objects in one (H, W, 3) frame, best score first."""
         check_frame(frame_bgr)
         shape = (frame_bgr.shape[0], frame_bgr.shape[1])
-        input_hw = fit(shape, long_side_px=self._options.long_side_px).input_hw
+        input_hw = fit(shape, long_side_px=long_side_px or self._options.long_side_px).input_hw
         with self._lock:
             (found,) = self._yolo.predict(
                 np.ascontiguousarray(frame_bgr), imgsz=input_hw, conf=self._options.score_min, iou=NMS_IOU,

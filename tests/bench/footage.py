@@ -30,6 +30,7 @@ import numpy as np
 
 from edge import gate, watcher
 from edge.camera_process import followed
+from edge.looking import Looker
 from edge.tracking import ByteTracker
 from models.detector import Detector
 from models.eval.events.rates import poisson_interval
@@ -42,6 +43,8 @@ from tests.doubles.edge_things import Pinhole, ids, setup
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "video"
 LOOKS_PER_S = 5.0
+#: `Camera.min_score`, as shipped.
+SURE_SCORE = 0.4
 #: An onset comes after its dwell; its object may have left a moment ago, and annotations are right to 0.2 s.
 AROUND_S = 3.0
 #: Every fix lies within such a band.
@@ -74,6 +77,8 @@ class Film:
     light: str
     motion: str
     told: tuple[Told, ...]
+    #: looks at which the network was asked about everything, about a window, and about nothing
+    asked: dict[str, int]
 
 
 def verdict(clip: Clip, object_class: str, at_s: float) -> str:
@@ -99,7 +104,7 @@ def main() -> int:
     detector.warm_up()
     films = []
     for clip, path in chosen:
-        films.append(watched(clip, path, detector))
+        films.append(watched(clip, path, detector, everywhere=asked.everywhere))
         _say(
             f"{clip.file}: {films[-1].seconds:.0f} s, {len(films[-1].told)} onsets, {_count(films[-1:], 'false')} false"
         )
@@ -110,10 +115,11 @@ def main() -> int:
     return 1 if table["false_alarms"] else 0
 
 
-def watched(clip: Clip, path: Path, detector: Detector) -> Film:
+def watched(clip: Clip, path: Path, detector: Detector, *, everywhere: bool = False) -> Film:
     """One clip through the edge's own parts."""
     meter, state, tracker = gate.MotionMeter(), gate.GateState(), ByteTracker(LOOKS_PER_S)
-    core, memory, new_id = None, watcher.WatcherState(), ids()
+    looker = Looker(detector, SURE_SCORE)
+    core, memory, new_id, looks = None, watcher.WatcherState(), ids(), 0
     before, told, light, moves = None, [], [], []
     end_s = 0.0
     for media_s, bgr, end_s in frames(path, LOOKS_PER_S):  # noqa: B007 (the last end is the clip's)
@@ -121,12 +127,16 @@ def watched(clip: Clip, path: Path, detector: Detector) -> Film:
             continue
         core = core or _harshest((bgr.shape[1], bgr.shape[0]), detector)
         luma = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-        moving_px = meter.measure(gate.shrink(luma))
+        motion = meter.measure(small := gate.shrink(luma))
         light.append(float(luma.mean()))
-        moves.append(moving_px >= gate.MOVING_PX)
-        state, run = gate.decide(state, moving_px, media_s)
+        moves.append(motion.largest_px >= gate.MOVING_PX)
+        state, run = gate.decide(state, motion.largest_px, media_s)
         if run:
-            objects = followed(tracker, detector.detect(bgr), media_s, luma=luma, before=before)
+            size_px, looks = (bgr.shape[1], bgr.shape[0]), looks + 1
+            if everywhere:
+                looker.forget()
+            found = looker.look(lambda bgr=bgr: bgr, size_px, motion.in_frame(small, size_px), media_s)
+            objects = followed(tracker, found, media_s, luma=luma, before=before)
             look = watcher.Look(
                 media_s=media_s, captured_at=NOON + timedelta(seconds=media_s), objects=objects,
                 frame_size_px=(bgr.shape[1], bgr.shape[0]),
@@ -138,6 +148,7 @@ def watched(clip: Clip, path: Path, detector: Detector) -> Film:
         name=clip.file, seconds=end_s, told=tuple(told),
         light="dark" if float(np.median(light or [0.0])) < DARK_MEAN else "light",
         motion="busy" if float(np.mean(moves or [0.0])) >= BUSY_SHARE else "quiet",
+        asked=looker.runs | {"nothing": max(0, looks - sum(looker.runs.values()))},
     )  # fmt: skip
 
 
@@ -175,6 +186,7 @@ def summary(films: list[Film]) -> dict[str, Any]:
     conditions = {"light": "light", "dark": "light", "busy": "motion", "quiet": "motion"}
     return {
         **_figures(films),
+        "asked": {of: sum(film.asked[of] for film in films) for of in ("whole", "window", "nothing")},
         "by_rule": {rule: _figures(films, rule) for rule in rules},
         "by_condition": {
             name: _figures([film for film in films if getattr(film, of) == name])
@@ -185,6 +197,7 @@ def summary(films: list[Film]) -> dict[str, Any]:
                 "seconds": round(film.seconds, 1), "light": film.light, "motion": film.motion,
                 "false": [[one.at_s, one.rule_id, one.object_class] for one in film.told if one.verdict == "false"],
                 "true": sum(one.verdict == "true" for one in film.told),
+                "asked": film.asked,
             }
             for film in films
         },
@@ -229,6 +242,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clips", type=Path, default=DATA, help="a clip, or a folder of them")
     parser.add_argument("--events", type=Path, default=SHARED_CLIPS, help="what happens in them")
     parser.add_argument("--backend", default="onnxruntime", help="openvino-int8, openvino or onnxruntime")
+    parser.add_argument(
+        "--everywhere",
+        action="store_true",
+        help="ask the network about the whole picture at each look, to compare",
+    )
     parser.add_argument("--quick", action="store_true", help="the same: it takes a few minutes")
     parser.add_argument("--json", action="store_true", help="only the last line")
     return parser.parse_args()

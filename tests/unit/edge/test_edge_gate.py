@@ -46,8 +46,8 @@ def test_daylight_that_changes_while_it_dozes_is_no_motion() -> None:
     scene = rng.integers(20, 90, (180, 320)).astype(np.float32)
     for k in range(300):
         picture = np.clip(scene * (1 + k / 300) + rng.normal(0, 1.5, scene.shape), 0, 255).astype(np.uint8)
-        woken += meter.measure(picture, 2.0 if k else 0.0) >= gate.MOVING_PX
+        woken += meter.measure(picture, 2.0 if k else 0.0).largest_px >= gate.MOVING_PX
     assert woken < 6
     picture = np.clip(scene * 2, 0, 255).astype(np.uint8)
     picture[100:130, 50:70] = 250
-    assert meter.measure(picture, 2.0) >= gate.MOVING_PX
+    assert meter.measure(picture, 2.0).largest_px >= gate.MOVING_PX

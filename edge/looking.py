@@ -1,0 +1,321 @@
+"""Where in a picture the detector looks: everywhere, only around what moves, or nowhere.
+
+What stands where no pixel moves is what it was: its box is carried over, and costs nothing. Only boxes that
+the network itself gave several times are carried; everything is looked at again every few seconds. A window
+is seen at the scale of the whole picture, so that things in it look to the network as they always do. Pure,
+but for `Looker`, which asks the detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.gate import LINGER_S
+from edge.tracking import LOWEST_SCORE, kind_of_object
+from models.boxes import STRIDE_PX
+from models.detector import Detection, Detector, ModelInfo
+
+Box = tuple[float, float, float, float]
+Reason = Literal["first", "again", "unsure", "wide", "moving", "still"]
+
+#: Everything is looked at so often, whatever moves; as often as an empty picture (`gate.EMPTY_FLOOR_S`).
+WHOLE_EVERY_S: Final = 6.0
+#: A box is carried once the network gave it so often, and dropped when the network missed it so often in a row.
+SETTLED_LOOKS: Final = 3
+MISSED_LOOKS: Final = 2
+#: Two boxes of a kind that share so much are one thing that stands.
+SAME_IOU: Final = 0.5
+#: Windows' sides as shares of the network's input, smallest first; larger ones save too little.
+SHARES: Final = (0.5, 0.7)
+#: Left free around what moves, as a share of its size and in pixels of the network: a moving leg is part of a body.
+MARGIN_SHARE: Final = 0.3
+MARGIN_PX: Final = 16.0
+#: A box that comes so near (pixels of the network) to a window's inner side may be cut there.
+CUT_PX: Final = 4.0
+#: Windows' inputs depend on the network, not on the frame.
+COMMON_FRAME_PX: Final = (1920, 1080)
+#: A box so much of which lies in another one is a part of it.
+PART: Final = 0.5
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A box of the last look, pixels of the frame."""
+
+    class_name: str
+    score: float
+    xyxy: Box
+    #: looks of the network that gave it, and that missed it since
+    looks: int = 1
+    missed: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether it may be carried over without the network."""
+        return self.looks >= SETTLED_LOOKS and self.missed == 0
+
+
+class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
+    """What the looks before left; stream seconds."""
+
+    known: tuple[Known, ...] = ()
+    whole_s: float | None = None
+    #: what moved last, and when
+    moved: tuple[Box, ...] = ()
+    moved_s: float = float("-inf")
+
+
+class Aim(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one look goes, and why. Without a window: everywhere if `whole`, else nowhere."""
+
+    reason: Reason
+    whole: bool = False
+    #: whole pixels of the frame
+    window: tuple[int, int, int, int] | None = None
+    #: longer side of the network's input for the window
+    long_side_px: int | None = None
+    #: what moves, or moved a moment ago; and whether it does now
+    moved: tuple[Box, ...] = ()
+    moves: bool = False
+
+
+class Windows(msgspec.Struct, frozen=True, kw_only=True):
+    """Which windows a network may be given. Sizes are (width, height)."""
+
+    #: of its inputs, smallest first, and pixels of the frame per pixel of theirs
+    sizes_px: tuple[tuple[int, int], ...]
+    scale: float
+    frame_px: tuple[int, int]
+
+
+def windows_of(info: ModelInfo, frame_px: tuple[int, int]) -> Windows:
+    """The windows for frames of this size; none where the frame is smaller than they are.
+
+    >>> info = ModelInfo(name="", version="", sha256="", classes=(), trained_on="", backend="", input_hw=(384, 640))
+    >>> windows_of(info, (1920, 1080)).sizes_px
+    ((320, 192), (448, 288))
+    """
+    height, width = info.input_hw
+    scale = max(frame_px) / max(width, height)
+    sides = ((_up(share * width), _up(share * height)) for share in SHARES)
+    fits = tuple((w, h) for w, h in sides if w * scale <= frame_px[0] and h * scale <= frame_px[1])
+    return Windows(sizes_px=fits, scale=scale, frame_px=frame_px)
+
+
+def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windows, sure_score: float) -> Aim:
+    """Where this look goes.
+
+    Args:
+        moving: what moves now, pixels of the frame.
+        sure_score: boxes from this score on count as seen (`Camera.min_score`); below, they only keep tracks.
+    """
+    lingers = 0.0 <= media_s - before.moved_s <= LINGER_S
+    moved, moves = tuple(moving) or (before.moved if lingers else ()), bool(moving)
+
+    def everywhere(reason: Reason) -> Aim:
+        return Aim(reason=reason, whole=True, moved=moved, moves=moves)
+
+    if before.whole_s is None:
+        return everywhere("first")
+    if not 0.0 <= media_s - before.whole_s < WHOLE_EVERY_S:
+        return everywhere("again")
+    wide = tuple(_grown(box, windows) for box in moved)
+    held = [k for k in before.known if any(_meet(k.xyxy, box) for box in wide)]
+    if any(k.score >= sure_score and not k.settled for k in before.known if k not in held):
+        return everywhere("unsure")
+    if not wide:
+        return Aim(reason="still")
+    fitting = _window((*wide, *(k.xyxy for k in held)), windows)
+    if fitting is None:
+        return everywhere("wide")
+    window, long_side_px = fitting
+    return Aim(reason="moving", window=window, long_side_px=long_side_px, moved=moved, moves=moves)
+
+
+def learnt(
+    before: Knowledge, took: Aim, found: Sequence[Detection], media_s: float, windows: Windows
+) -> tuple[Knowledge, bool]:
+    """What is known after the network looked, and whether that was enough; if not, everything must be looked at.
+
+    Args:
+        found: boxes of the network, pixels of the frame; nothing if it looked nowhere.
+    """
+    base = before
+    if took.moves:
+        base = msgspec.structs.replace(before, moved=took.moved, moved_s=media_s)
+    if took.whole:
+        known = _matched(before.known, found, took.moved)
+        return msgspec.structs.replace(base, known=known, whole_s=media_s), True
+    if took.window is None:
+        return msgspec.structs.replace(base, known=tuple(k for k in before.known if k.settled)), True
+    inside = [k for k in before.known if _within(k.xyxy, took.window)]
+    outside = [k for k in before.known if k not in inside and k.settled]
+    whole, cut = [], []
+    for box in (box for box in found if box.score >= LOWEST_SCORE):
+        (cut if _is_cut(box.xyxy, took.window, windows) else whole).append(box)
+    if not all(any(_share(box.xyxy, k.xyxy) >= PART for k in outside) for box in cut):
+        return before, False
+    outside = [k for k in outside if not any(_one(k, box) for box in whole)]
+    known = (*_matched(inside, whole, took.moved), *outside)
+    return msgspec.structs.replace(base, known=known), True
+
+
+class Looker:
+    """Asks the detector where it is worth it. For one camera and one thread."""
+
+    def __init__(self, detector: Detector, sure_score: float) -> None:
+        self._detector, self._sure_score = detector, sure_score
+        self._windows: Windows | None = None
+        self.knowledge = Knowledge()
+        #: runs of the network: on whole pictures and on windows
+        self.runs = {"whole": 0, "window": 0}
+
+    def warm_up(self) -> None:
+        """Run the network once in each size, so that the first real look is not the slow one."""
+        self._detector.warm_up()
+        for width, height in windows_of(self._detector.info, COMMON_FRAME_PX).sizes_px:
+            self._detector.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
+
+    def forget(self) -> None:
+        """Nobody looked for a while, or what is seen may be another place."""
+        self.knowledge = Knowledge()
+
+    def look(
+        self,
+        bgr: Callable[[], NDArray[np.uint8]],
+        frame_px: tuple[int, int],
+        moving: Sequence[Box],
+        media_s: float,
+    ) -> tuple[Detection, ...]:
+        """Everything that stands or moves in this frame.
+
+        Args:
+            bgr: gives the frame (H, W, 3); asked only if the network runs. frame_px: its (width, height).
+            moving: what moves now, pixels of the frame.
+        """
+        if self._windows is None or self._windows.frame_px != frame_px:
+            self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
+        took = aim(self.knowledge, moving, media_s, self._windows, self._sure_score)
+        after, enough = learnt(self.knowledge, took, self._asked(bgr, took), media_s, self._windows)
+        if not enough:
+            took = msgspec.structs.replace(took, reason="wide", whole=True, window=None)
+            after, _ = learnt(self.knowledge, took, self._asked(bgr, took), media_s, self._windows)
+        self.knowledge = after
+        return tuple(Detection(class_name=k.class_name, score=k.score, xyxy=k.xyxy) for k in after.known)
+
+    def _asked(self, bgr: Callable[[], NDArray[np.uint8]], took: Aim) -> tuple[Detection, ...]:
+        if took.whole:
+            self.runs["whole"] += 1
+            return self._detector.detect(bgr())
+        if took.window is None:
+            return ()
+        self.runs["window"] += 1
+        left, top, right, bottom = took.window
+        found = self._detector.detect(bgr()[top:bottom, left:right], long_side_px=took.long_side_px)
+        return tuple(
+            Detection(class_name=d.class_name, score=d.score,
+                      xyxy=(d.xyxy[0] + left, d.xyxy[1] + top, d.xyxy[2] + left, d.xyxy[3] + top))
+            for d in found
+        )  # fmt: skip
+
+
+def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence[Box]) -> tuple[Known, ...]:
+    """Boxes after a look at all of `known`: each found one, with how often; a settled one that was missed stays a while."""
+    left, after = list(known), []
+    for box in found:
+        if box.score < LOWEST_SCORE:
+            continue
+        same = max((k for k in left if _one(k, box)), key=lambda k: iou(k.xyxy, box.xyxy), default=None)
+        if same is not None:
+            left.remove(same)
+        after.append(
+            Known(
+                class_name=box.class_name,
+                score=box.score,
+                xyxy=box.xyxy,
+                looks=1 if same is None else same.looks + 1,
+            )
+        )
+    for k in left:
+        moved_on = any(_meet(k.xyxy, box) for box in moved)
+        if k.looks >= SETTLED_LOOKS and k.missed + 1 < MISSED_LOOKS and not moved_on:
+            after.append(msgspec.structs.replace(k, missed=k.missed + 1))
+    return tuple(after)
+
+
+def _one(known: Known, box: Detection) -> bool:
+    """Whether they are the same thing, which stands."""
+    same_kind = kind_of_object(known.class_name) == kind_of_object(box.class_name)
+    return same_kind and iou(known.xyxy, box.xyxy) >= SAME_IOU
+
+
+def _window(boxes: Sequence[Box], windows: Windows) -> tuple[tuple[int, int, int, int], int] | None:
+    """The smallest window around all of them, and the longer side of its input; None if they need more."""
+    sides = np.array(boxes)
+    low, high = sides[:, :2].min(axis=0), sides[:, 2:].max(axis=0)
+    cut = CUT_PX * windows.scale
+    frame = np.array(windows.frame_px, dtype=float)
+    # a box that ends at the frame's own side is not cut by a window that ends there
+    low, high = np.where(low - cut <= 0, 0, low - cut), np.where(high + cut >= frame, frame, high + cut)
+    for width, height in windows.sizes_px:
+        size = np.floor(np.array([width, height]) * windows.scale)
+        if (high - low <= size).all():
+            at = np.clip(np.round((low + high - size) / 2), 0, frame - size)
+            left, top = int(at[0]), int(at[1])
+            return (left, top, left + int(size[0]), top + int(size[1])), max(width, height)
+    return None
+
+
+def _is_cut(xyxy: Box, window: tuple[int, int, int, int], windows: Windows) -> bool:
+    """Whether a box touches a side of the window that is no side of the frame."""
+    near = CUT_PX * windows.scale
+    return (
+        (window[0] > 0 and xyxy[0] - window[0] < near)
+        or (window[1] > 0 and xyxy[1] - window[1] < near)
+        or (window[2] < windows.frame_px[0] and window[2] - xyxy[2] < near)
+        or (window[3] < windows.frame_px[1] and window[3] - xyxy[3] < near)
+    )
+
+
+def _grown(box: Box, windows: Windows) -> Box:
+    """With its margin, inside the frame."""
+    margin = MARGIN_PX * windows.scale
+    dx, dy = (max(margin, MARGIN_SHARE * side) for side in (box[2] - box[0], box[3] - box[1]))
+    width, height = windows.frame_px
+    return (max(0.0, box[0] - dx), max(0.0, box[1] - dy), min(width, box[2] + dx), min(height, box[3] + dy))
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _within(box: Box, window: tuple[int, int, int, int]) -> bool:
+    return box[0] >= window[0] and box[1] >= window[1] and box[2] <= window[2] and box[3] <= window[3]
+
+
+def _common(a: Box, b: Box) -> float:
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _share(part: Box, of: Box) -> float:
+    """Share of `part` that lies in `of`."""
+    return _common(part, of) / max(1e-9, _area(part))
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0 to 1."""
+    common = _common(a, b)
+    return common / max(1e-9, _area(a) + _area(b) - common)
+
+
+def _up(side: float) -> int:
+    """To the next multiple that the network takes."""
+    return -(-round(side) // STRIDE_PX) * STRIDE_PX
