@@ -46,7 +46,7 @@ from edge.scheduling import Refusal
 from edge.shared_detector import detector_for
 from edge.sources import Access
 from edge.telling import Shot, Teller
-from edge.tracking import ByteTracker, Raw, Tracker
+from edge.tracking import LOWEST_SCORE, ByteTracker, Raw, Tracker
 from edge.witness import Witness
 from models.detector import Detection, Detector, ModelInfo
 from models.errors import NotLooked

@@ -30,11 +30,12 @@ SETTLED_LOOKS: Final = 3
 MISSED_LOOKS: Final = 2
 #: Two boxes of a kind that share so much are one thing that stands.
 SAME_IOU: Final = 0.5
-#: Windows' sides as shares of the network's input, smallest first; larger ones save too little.
-SHARES: Final = (0.5, 0.7)
+#: Windows' (width, height) as shares of the network's input, smallest first; larger ones save too little.
+SHARES: Final = ((0.5, 0.5), (0.6, 0.75), (0.8, 0.8))
 #: Left free around what moves, as a share of its size and in pixels of the network: a moving leg is part of a body.
 MARGIN_SHARE: Final = 0.3
 MARGIN_PX: Final = 16.0
+STEP_SHARE: Final = 0.1
 #: A box that comes so near (pixels of the network) to a window's inner side may be cut there.
 CUT_PX: Final = 4.0
 #: Windows' inputs depend on the network, not on the frame.
@@ -56,7 +57,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settled(self) -> bool:
         """Whether it may be carried over without the network."""
-        return self.looks >= SETTLED_LOOKS and self.missed == 0
+        return self.looks >= SETTLED_LOOKS
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,11 +98,11 @@ def windows_of(info: ModelInfo, frame_px: tuple[int, int]) -> Windows:
 
     >>> info = ModelInfo(name="", version="", sha256="", classes=(), trained_on="", backend="", input_hw=(384, 640))
     >>> windows_of(info, (1920, 1080)).sizes_px
-    ((320, 192), (448, 288))
+    ((320, 192), (384, 288), (512, 320))
     """
     height, width = info.input_hw
     scale = max(frame_px) / max(width, height)
-    sides = ((_up(share * width), _up(share * height)) for share in SHARES)
+    sides = ((_up(of_width * width), _up(of_height * height)) for of_width, of_height in SHARES)
     fits = tuple((w, h) for w, h in sides if w * scale <= frame_px[0] and h * scale <= frame_px[1])
     return Windows(sizes_px=fits, scale=scale, frame_px=frame_px)
 
@@ -125,11 +126,12 @@ def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windo
         return everywhere("again")
     wide = tuple(_grown(box, windows) for box in moved)
     held = [k for k in before.known if any(_meet(k.xyxy, box) for box in wide)]
-    if any(k.score >= sure_score and not k.settled for k in before.known if k not in held):
+    if any(k.score >= sure_score and _new(k, before.known) for k in before.known if k not in held):
         return everywhere("unsure")
     if not wide:
         return Aim(reason="still")
-    fitting = _window((*wide, *(k.xyxy for k in held)), windows)
+    # what moves has gone a little further than its last box
+    fitting = _window((*wide, *(_grown(k.xyxy, windows, STEP_SHARE) for k in held)), windows)
     if fitting is None:
         return everywhere("wide")
     window, long_side_px = fitting
@@ -137,7 +139,7 @@ def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windo
 
 
 def learnt(
-    before: Knowledge, took: Aim, found: Sequence[Detection], media_s: float, windows: Windows
+    before: Knowledge, took: Aim, found: Sequence[Detection], media_s: float, windows: Windows, sure_score: float
 ) -> tuple[Knowledge, bool]:
     """What is known after the network looked, and whether that was enough; if not, everything must be looked at.
 
@@ -154,9 +156,13 @@ def learnt(
         return msgspec.structs.replace(base, known=tuple(k for k in before.known if k.settled)), True
     inside = [k for k in before.known if _within(k.xyxy, took.window)]
     outside = [k for k in before.known if k not in inside and k.settled]
-    whole, cut = [], []
-    for box in (box for box in found if box.score >= LOWEST_SCORE):
-        (cut if _is_cut(box.xyxy, took.window, windows) else whole).append(box)
+    whole = [box for box in found if not _is_cut(box.xyxy, took.window, windows)]
+    # what is cut and stands is known already, or waits for the next look at everything
+    moved = tuple(_grown(box, windows) for box in took.moved)
+    cut = [
+        box for box in found
+        if box not in whole and box.score >= sure_score and any(_meet(box.xyxy, m) for m in moved)
+    ]  # fmt: skip
     if not all(any(_share(box.xyxy, k.xyxy) >= PART for k in outside) for box in cut):
         return before, False
     outside = [k for k in outside if not any(_one(k, box) for box in whole)]
@@ -200,10 +206,11 @@ class Looker:
         if self._windows is None or self._windows.frame_px != frame_px:
             self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
         took = aim(self.knowledge, moving, media_s, self._windows, self._sure_score)
-        after, enough = learnt(self.knowledge, took, self._asked(bgr, took), media_s, self._windows)
+        known, rest = self.knowledge, (media_s, self._windows, self._sure_score)
+        after, enough = learnt(known, took, self._asked(bgr, took), *rest)
         if not enough:
             took = msgspec.structs.replace(took, reason="wide", whole=True, window=None)
-            after, _ = learnt(self.knowledge, took, self._asked(bgr, took), media_s, self._windows)
+            after, _ = learnt(known, took, self._asked(bgr, took), *rest)
         self.knowledge = after
         return tuple(Detection(class_name=k.class_name, score=k.score, xyxy=k.xyxy) for k in after.known)
 
@@ -242,9 +249,17 @@ def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence
         )
     for k in left:
         moved_on = any(_meet(k.xyxy, box) for box in moved)
-        if k.looks >= SETTLED_LOOKS and k.missed + 1 < MISSED_LOOKS and not moved_on:
+        if k.settled and k.missed + 1 < MISSED_LOOKS and not moved_on:
             after.append(msgspec.structs.replace(k, missed=k.missed + 1))
     return tuple(after)
+
+
+def _new(one: Known, known: Sequence[Known]) -> bool:
+    """Whether it must be seen again before it is believed; a second box of what stands there is not new."""
+    return not one.settled and not any(
+        k.settled and kind_of_object(k.class_name) == kind_of_object(one.class_name) and _share(one.xyxy, k.xyxy) >= PART
+        for k in known
+    )
 
 
 def _one(known: Known, box: Detection) -> bool:
@@ -281,10 +296,10 @@ def _is_cut(xyxy: Box, window: tuple[int, int, int, int], windows: Windows) -> b
     )
 
 
-def _grown(box: Box, windows: Windows) -> Box:
+def _grown(box: Box, windows: Windows, share: float = MARGIN_SHARE) -> Box:
     """With its margin, inside the frame."""
     margin = MARGIN_PX * windows.scale
-    dx, dy = (max(margin, MARGIN_SHARE * side) for side in (box[2] - box[0], box[3] - box[1]))
+    dx, dy = (max(margin, share * side) for side in (box[2] - box[0], box[3] - box[1]))
     width, height = windows.frame_px
     return (max(0.0, box[0] - dx), max(0.0, box[1] - dy), min(width, box[2] + dx), min(height, box[3] + dy))
 

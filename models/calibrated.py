@@ -80,8 +80,13 @@ def calibrate(found: tuple[Detection, ...], by: Calibration, score_min: float) -
 
     Of two whose calibrated scores are equal the one with the higher raw score comes first.
     """
-    scored = [replace(d, score=float(by.of(d.class_name).apply(np.array([d.score]))[0])) for d in found]
-    kept = [d for d in scored if d.score >= score_min]
+    scores = [0.0] * len(found)
+    for name in {d.class_name for d in found}:  # a curve is applied once to all boxes of its class
+        at = [i for i, d in enumerate(found) if d.class_name == name]
+        given = by.of(name).apply(np.array([found[i].score for i in at])).tolist()
+        for i, score in zip(at, given, strict=True):
+            scores[i] = score
+    kept = [replace(d, score=score) for d, score in zip(found, scores, strict=True) if score >= score_min]
     return tuple(sorted(kept, key=lambda d: -d.score))
 
 

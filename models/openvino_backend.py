@@ -42,6 +42,8 @@ OFTEN: Final = 8
 SHAPES_MAX: Final = 4
 #: Cells of the smallest network for boxes; half as many anchors. Two or three things in a frame need no more.
 CELLS_MIN: Final = 32
+#: Networks for boxes up to so many cells are compiled before the first look: 60 ms each would delay an onset.
+CELLS_WARM: Final = 256
 #: With it a graph in OpenVINO's own form ends; numbers follow.
 _GRAPH_END: Final = b"</net>\n"
 
@@ -115,7 +117,9 @@ class OpenVinoDetector:
             return self._sparse(outputs[0], outputs[1:], letterbox)
 
     def warm_up(self) -> None:
-        """Run once on a grey 16:9 picture."""
+        """Run once on a grey 16:9 picture, and compile what a picture full of things would ask for."""
+        for boxes in self._boxes:
+            boxes.warm_up()
         self.detect(np.full((*self._info.input_hw, 3), PAD_GREY, dtype=np.uint8))
 
     def _sparse(
@@ -237,6 +241,13 @@ class _Boxes:
         self._lock = threading.Lock()
         self._by_size: dict[int, _Pool] = {}
         self._for(CELLS_MIN, 1)
+
+    def warm_up(self) -> None:
+        """Compile all sizes that are likely."""
+        size = CELLS_MIN
+        while size <= CELLS_WARM:
+            self._for(size, 1)
+            size *= 2
 
     def distances(
         self, level: NDArray[np.float32], anchors: NDArray[np.int64], grid: Grid, first: int
