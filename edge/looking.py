@@ -139,7 +139,12 @@ def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windo
 
 
 def learnt(
-    before: Knowledge, took: Aim, found: Sequence[Detection], media_s: float, windows: Windows, sure_score: float
+    before: Knowledge,
+    took: Aim,
+    found: Sequence[Detection],
+    media_s: float,
+    windows: Windows,
+    sure_score: float,
 ) -> tuple[Knowledge, bool]:
     """What is known after the network looked, and whether that was enough; if not, everything must be looked at.
 
@@ -257,7 +262,9 @@ def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence
 def _new(one: Known, known: Sequence[Known]) -> bool:
     """Whether it must be seen again before it is believed; a second box of what stands there is not new."""
     return not one.settled and not any(
-        k.settled and kind_of_object(k.class_name) == kind_of_object(one.class_name) and _share(one.xyxy, k.xyxy) >= PART
+        k.settled
+        and kind_of_object(k.class_name) == kind_of_object(one.class_name)
+        and _share(one.xyxy, k.xyxy) >= PART
         for k in known
     )
 

@@ -99,7 +99,9 @@ class _Inside:
     def __init__(self) -> None:
         self.warm = 0
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """An excavator and two persons."""
         box = (0.0, 0.0, 1.0, 1.0)
         return tuple(

@@ -52,7 +52,9 @@ class FakeDetector:
     looks: int = 0
     info: ModelInfo = field(default=INFO)
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         self.looks += 1
         self.clock.now_s += next(self.times_s)
         return self.found

@@ -34,7 +34,9 @@ class FakeDetector:
     shown: list[tuple[int, ...]] = field(default_factory=list)
     info: ModelInfo = FAKE
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         self.shown.append(frame_bgr.shape)
         height, width = frame_bgr.shape[:2]
         everything = (0.0, 0.0, float(width), float(height))
