@@ -34,11 +34,19 @@ def test_a_false_alarm_is_counted_under_its_rule_its_light_and_its_clip() -> Non
         Told(clip="gate.mp4", at_s=at, rule_id="person-on-pipe", object_class="person", verdict=verdict)
         for at, verdict in ((1.0, "false"), (2.0, "false"), (15.0, "true"))
     )
-    film = Film(name="gate.mp4", seconds=1800.0, light="dark", motion="busy", told=told)
+    film = Film(
+        name="gate.mp4",
+        seconds=1800.0,
+        light="dark",
+        motion="busy",
+        told=told,
+        asked={"whole": 1, "window": 2, "nothing": 3},
+    )
     table = summary([film])
     assert (table["false_alarms"], table["per_camera_hour"], table["true_onsets"]) == (2, 4.0, 1)
     assert table["interval_95"][0] < 1 < 14 < table["interval_95"][1]
     assert table["by_rule"]["person-on-pipe"]["false_alarms"] == 2
     assert table["by_condition"]["dark"]["false_alarms"] == 2
     assert table["by_condition"]["light"]["false_alarms"] == 0
+    assert table["asked"] == {"whole": 1, "window": 2, "nothing": 3}
     assert [row[0] for row in table["clips"]["gate.mp4"]["false"]] == [1.0, 2.0]
