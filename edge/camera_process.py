@@ -40,19 +40,20 @@ from edge.orphans import die_with_parent
 from edge.outbox import SavedEpisode, SqliteOutbox
 from edge.playback import Began, duration_s, start_s
 from edge.process_name import call_me
-from edge.reader import Reader
 from edge.rules import Place
 from edge.scheduling import Refusal
 from edge.shared_detector import detector_for
 from edge.sources import Access
+from edge.streams import Streams
 from edge.telling import Shot, Teller
-from edge.tracking import LOWEST_SCORE, ByteTracker, Raw, Tracker
+from edge.tracking import ByteTracker, Raw, Tracker
 from edge.witness import Witness
 from models.detector import Detection, Detector, ModelInfo
 from models.errors import NotLooked
 from monitor.domain.events import CameraState, ModelRef
 from monitor.domain.geometry import Centreline
 from monitor.domain.ground.errors import CalibrationVoid
+from monitor.domain.ground.fix import scale_between
 from monitor.domain.violations import rules_for
 
 BEAT_S: Final = 0.5
@@ -93,9 +94,10 @@ class CameraProcess:
         self._job, self._beats = job, beats
         self._camera = job.camera
         self._outbox = SqliteOutbox(job.outbox_path)
-        self._reader = Reader(
-            job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s()
-        )
+        self._streams = Streams(
+            job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s(),
+            now_s=time.monotonic(),
+        )  # fmt: skip
         self._detector: Detector = detector_for(
             job, lambda: looks.occasion_of(self._state, self._gate, self._media_s)
         )
@@ -104,7 +106,7 @@ class CameraProcess:
         self._setup = _setup(job, info)
         self._teller = Teller(
             edge_id=job.edge_id, config_version=job.config_version, setup=self._setup, outbox=self._outbox,
-            store=EvidenceStore(evidence_dir(job.data_dir)), ring=self._reader.ring, new_id=_new_id,
+            store=EvidenceStore(evidence_dir(job.data_dir)), rings=self._streams.rings, new_id=_new_id,
             model=ModelRef(name=info.name, version=info.version, sha256=info.sha256),
         )  # fmt: skip
         restored = (episodes.load(blob) for blob in self._outbox.episodes(self._camera.camera_id))
@@ -125,6 +127,7 @@ class CameraProcess:
         self._found = 0
         #: this camera is no longer ours
         self._taken_away = False
+        self._size_px: tuple[int, int] | None = None
 
     def _begin_at_s(self) -> float:
         """Where a file goes on: by the given moment, or after a crash by the noted one; notes it otherwise."""
@@ -154,18 +157,22 @@ class CameraProcess:
         )
         self._closing.extend(over)
         _spare_the_collector()
-        self._reader.start()
+        self._streams.start()
         interval_s = 1.0 / max(0.1, self._camera.looks_per_s)
         next_s = last_s = time.monotonic()
         while not stop.is_set() and not self._taken_away:
             stop.wait(max(0.0, next_s - time.monotonic()))
-            frame = self._reader.slot.take(timeout_s=min(0.25, interval_s))
+            frame = self._streams.slot.take(timeout_s=min(0.25, interval_s))
             now_s = time.monotonic()
-            behind = frame is None or self._reader.slot.behind  # late frames are not waited for
+            behind = frame is None or self._streams.slot.behind  # late frames are not waited for
             next_s = now_s if behind else max(next_s + interval_s, now_s)
             self._look(frame, now_s)
+            if frame is not None:
+                self._size_px = frame.size_px
+            if self._streams.tend(now_s, busy=self._busy(), size_px=self._size_px):
+                self._begin_anew()
             if behind:  # where looks are dear, what is late must not cost what is happening now
-                self._reader.slot.thin(most_late(time.monotonic() - now_s))
+                self._streams.slot.thin(most_late(time.monotonic() - now_s))
             self._tick(now_s - last_s, now_s)
             last_s = now_s
         self._finish()
@@ -175,10 +182,10 @@ class CameraProcess:
         if frame is not None and frame.media_s < self._media_s:
             return  # a dozing camera's picture that late ones have overtaken
         luma, small = _planes(frame)
-        before_state = self._minder.health.state
+        before_state, counts = self._minder.health.state, self._streams.counts()
         self._minder.look(
-            frame, now_s, self._reader.status, small=small, before=self._before[1] if self._before else None,
-            pictures=(self._reader.slot.arrived, self._reader.slot.broken),
+            frame, now_s, self._streams.status, small=small, before=self._before[1] if self._before else None,
+            pictures=(counts.arrived, counts.broken),
         )  # fmt: skip
         if self._minder.health.state is not before_state:
             self._changed_state(before_state)
@@ -188,7 +195,7 @@ class CameraProcess:
         motion = self._meter.measure(small, frame.media_s - self._media_s)
         if frame.sparse and motion.largest_px >= gate.MOVING_PX:
             # Something moved since the look before: see all of it first, and this picture then once more.
-            self._reader.wish = Wish(doze=False, seen_s=self._media_s)
+            self._streams.wish(Wish(doze=False, seen_s=self._media_s))
             return
         self._media_s = frame.media_s
         self._witness.look(frame, small, self._minder.health)
@@ -205,8 +212,19 @@ class CameraProcess:
             self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
             self._looker.forget()
         self._before = (luma, small)
-        self._reader.wish = Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s)
+        self._streams.wish(Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s))
         self._teller.close_clips(frame.media_s, self._state.episodes)
+
+    def _busy(self) -> bool:
+        """Whether something goes on that is worth the main stream."""
+        return bool(self._state.episodes) or not gate.rests(self._gate, self._media_s)
+
+    def _begin_anew(self) -> None:
+        """Another stream is looked at: other pixels, the same things."""
+        self._tracker = ByteTracker(self._camera.looks_per_s, self._camera.min_score)
+        self._state, self._before = watcher.of_another_stream(self._state), None
+        self._meter, self._gate = gate.MotionMeter(), gate.GateState()
+        self._looker.forget()
 
     def _empty(self) -> bool:
         """Whether there is nothing that must not be forgotten."""
@@ -239,6 +257,7 @@ class CameraProcess:
                 self._taken_away = True
                 return
             self._job, self._camera = job, job.camera
+            self._looker.sure_score = job.camera.min_score
             self._setup = msgspec.structs.replace(
                 self._setup, camera=job.camera, place=_place(job), timezone=ZoneInfo(job.timezone),
                 settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
@@ -266,9 +285,12 @@ class CameraProcess:
             self._tracker, found, frame.media_s, luma=luma, before=self._before[0] if self._before else None
         )
         changes, learned = self._witness.objects(objects, frame.size_px, frame.media_s)
-        look = watcher.Look(media_s=frame.media_s, captured_at=frame.captured_at, frame_size_px=frame.size_px,
-                            objects=(*objects, *changes), learned=learned,
-                            infrared=self._minder.health.infrared)  # fmt: skip
+        look = in_pixels_of(
+            self._camera.frame_size_px,
+            watcher.Look(media_s=frame.media_s, captured_at=frame.captured_at, frame_size_px=frame.size_px,
+                         objects=(*objects, *changes), learned=learned,
+                         infrared=self._minder.health.infrared),
+        )  # fmt: skip
         state_before = self._state
         self._state, told = watcher.step(self._setup, state_before, look, _new_id)
         for emission in told:
@@ -278,13 +300,14 @@ class CameraProcess:
             ):
                 self._state = watcher.undo(self._state, state_before, emission)
         if self._seen_ranges is None:
-            self._seen_ranges = _seen(self._setup, frame.size_px)
+            self._seen_ranges = _seen(self._setup, look.frame_size_px)
 
     def _tick(self, dt_s: float, now_s: float) -> None:
         """Hear the worker; keep the ledger, the saved states and the sign of life up to date."""
         with contextlib.suppress(EOFError, OSError):  # the worker is gone, and takes us with it
             self._hear()
-        self._counts["frames"], self._counts["kept"] = self._reader.slot.arrived, self._reader.slot.kept
+        counts = self._streams.counts()
+        self._counts["frames"], self._counts["kept"] = counts.arrived, counts.kept
         delta = {key: self._counts[key] - self._ticked[key] for key in self._counts}
         self._ticked = dict(self._counts)
         if self._looks.since_s is not None:  # nobody looks at what is kept while looks are refused
@@ -339,10 +362,11 @@ class CameraProcess:
         state, since, reason = self._minder.health.state, self._since, self._minder.health.reason
         if looks.state_of(asked, state, time.monotonic()) is CameraState.UNANALYSED:
             state, since, reason = CameraState.UNANALYSED, asked.since or since, looks.reason_of(asked)
+        counts = self._streams.counts()
         beat = Beat(
             camera_id=self._camera.camera_id, state=state, since=since,
             reason=reason, frames=self._counts["frames"], looks=self._counts["looks"],
-            dropped=self._reader.slot.dropped, broken=self._reader.slot.broken,
+            dropped=counts.dropped, broken=counts.broken,
             asked=asked.asked, served=asked.served, refused=asked.refused,
             detector={"name": info.name, "version": info.version, "sha256": info.sha256, "backend": info.backend,
                       "trained_on": info.trained_on, "no_alarm": ", ".join(without_alarm(info))},
@@ -352,7 +376,7 @@ class CameraProcess:
 
     def _finish(self) -> None:
         """An orderly stop: the minute is closed with the span that we were responsible for."""
-        self._reader.stop()
+        self._streams.stop()
         self._closing.append(coverage.finish(self._minute))
         with contextlib.suppress(OutboxRefused):
             for minute in self._closing:
@@ -381,6 +405,20 @@ def followed(
             box_motion=None if before is None else box_motion(luma, before, t.xyxy),
         )
         for t in tracker.update(raw, media_s)
+    )  # fmt: skip
+
+
+def in_pixels_of(size_px: tuple[int, int] | None, look: watcher.Look) -> watcher.Look:
+    """The look in pixels of the camera's full frame, where a substream shows it smaller; other shapes stay as they are."""
+    scale = None if size_px is None else scale_between(look.frame_size_px, size_px)
+    if scale is None or size_px is None or scale == 1.0:
+        return look
+    return msgspec.structs.replace(
+        look, frame_size_px=size_px,
+        objects=tuple(
+            msgspec.structs.replace(o, xyxy=(o.xyxy[0] * scale, o.xyxy[1] * scale, o.xyxy[2] * scale, o.xyxy[3] * scale))
+            for o in look.objects
+        ),
     )  # fmt: skip
 
 

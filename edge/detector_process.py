@@ -30,15 +30,13 @@ from edge.orphans import die_with_parent
 from edge.process_name import call_me
 from edge.scheduling import Ask, Refusal, turn
 from edge.seat import Answer, Box, DetectorEnd, Request, ask_of
-from models.detector import Detector
 from models.errors import ModelError
 from models.registry import load
+from monitor.domain.privacy import NOTED_SCORE
 
 BEAT_S: Final = 0.5
 #: A lane that runs one look for so long hangs. Longer than a network of another shape takes to be compiled.
 LANE_HUNG_S: Final = 20.0
-#: Sizes of input that are held at once: the whole picture's, and a part's.
-SIZES_MAX: Final = 3
 #: After so many failures in a row it is not the picture that is to blame.
 FAILURES_MAX: Final = 5
 #: More lanes than this were never seen to be of use, and each costs some 20 MB.
@@ -94,39 +92,6 @@ def main(job: DetectorJob, seats: dict[str, DetectorEnd], beats: Connection) -> 
         sys.exit(1)
 
 
-class Networks:
-    """The network, at each size of input that is asked for."""
-
-    def __init__(self, job: DetectorJob) -> None:
-        self._job, self._lock = job, threading.Lock()
-        first = self._load(None)
-        #: as its weights were found when they were loaded
-        self.model_sha256 = first.info.sha256
-        self._by_side = {max(first.info.input_hw): first}
-
-    def _load(self, long_side_px: int | None) -> Detector:
-        job = self._job
-        detector = load(
-            job.weights_dir,
-            job.backend,
-            providers=job.providers,
-            at_once=job.lanes,
-            long_side_px=long_side_px,
-        )
-        detector.warm_up()
-        return detector
-
-    def of(self, long_side_px: int) -> Detector | None:
-        """The one for this size; None if there are too many already."""
-        found = self._by_side.get(long_side_px)
-        if found is not None:  # others go on while a lane loads another size
-            return found
-        with self._lock:
-            if long_side_px not in self._by_side and len(self._by_side) < SIZES_MAX:
-                self._by_side[long_side_px] = self._load(long_side_px)
-            return self._by_side.get(long_side_px)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
     """A request, and whose it is."""
@@ -142,7 +107,11 @@ class DetectorProcess:
         self._seats, self._beats = seats, beats
         for seat in seats.values():
             seat.open()
-        self._networks = Networks(job)
+        #: one network for all sizes of input: its weights are there once
+        self._network = load(
+            job.weights_dir, job.backend, providers=job.providers, at_once=job.lanes, score_min=NOTED_SCORE
+        )
+        self._network.warm_up()
         self._asked: dict[int, _Asked] = {}
         self._served_s: dict[str, float] = {}
         self._todo: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
@@ -189,7 +158,7 @@ class DetectorProcess:
     def _hear(self, camera_id: str) -> None:
         for request in self._seats[camera_id].requests():
             asked = _Asked(ask=ask_of(camera_id, request), request=request)
-            if request.model_sha256 != self._networks.model_sha256:
+            if request.model_sha256 != self._network.info.sha256:
                 self._refuse(asked, Refusal.OTHER_MODEL)
             else:
                 self._asked[request.look] = asked
@@ -241,10 +210,8 @@ class DetectorProcess:
         picture = self._seats[asked.ask.camera_id].picture(request)
         if picture is None:
             return Answer(request.look, Refusal.SUPERSEDED)
-        network = self._networks.of(request.long_side_px)
-        if network is None:
-            return Answer(request.look, Refusal.FAILED)
-        found = network.detect(picture)  # the picture is the network's input, so boxes are in its pixels
+        # the picture is the network's input, so boxes are in its pixels
+        found = self._network.detect(picture, long_side_px=request.long_side_px)
         return Answer(request.look, None, tuple(Box(d.class_name, d.score, d.xyxy) for d in found))
 
     def _beat(self, now_s: float) -> None:

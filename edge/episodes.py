@@ -177,8 +177,11 @@ def is_same(episode: Episode, sighting: Sighting, moment: Moment) -> bool:
         and new.ground_m is not None
     ):
         return _apart(old.ground_m, new.ground_m) <= SAME_WITHIN_M
-    height_px = max(1.0, old.xyxy[3] - old.xyxy[1])
-    return _apart(old.foot_px, new.foot_px) <= SAME_WITHIN_HEIGHTS * height_px
+    # the camera may be seen by another of its streams since
+    scale = new.frame_size_px[0] / max(1, old.frame_size_px[0])
+    height_px = max(1.0, scale * (old.xyxy[3] - old.xyxy[1]))
+    foot_px = (scale * old.foot_px[0], scale * old.foot_px[1])
+    return _apart(foot_px, new.foot_px) <= SAME_WITHIN_HEIGHTS * height_px
 
 
 def rebase(episode: Episode, moment: Moment) -> Episode:

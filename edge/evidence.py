@@ -17,13 +17,15 @@ from typing import Any, Final
 import av
 
 from edge.errors import EvidenceRefused
-from edge.frames import Packet, PacketRing
+from edge.frames import Packet, Ring
 from edge.shedding import floor_bytes
 from monitor.domain import privacy_note
 from monitor.domain.events import EvidenceRef, sha256_hex
 from monitor.domain.privacy import Note
 
 PRE_S: Final = 5.0
+#: A clip that begins so much later than asked for is no replacement of another stream's.
+LATE_S: Final = 0.5
 POST_S: Final = 10.0
 #: A partial file this old belongs to a process that died.
 STALE_S: Final = 120.0
@@ -60,7 +62,7 @@ class EvidenceStore:
 
     def keep_clip(
         self,
-        ring: PacketRing,
+        ring: Ring,
         from_s: float,
         to_s: float,
         boxes: Callable[[float, float], Note | None] = lambda *_: None,

@@ -115,6 +115,18 @@ Template = tuple[Any, Any]
 """A container that is never written, and in it a stream with a camera's parameters."""
 
 
+class Ring(Protocol):
+    """Where clips are cut from."""
+
+    def cut(self, from_s: float, to_s: float) -> tuple[tuple[Packet, ...], Template | None]:
+        """Packets of that time, and what a muxer needs."""
+        ...
+
+    def spans(self, from_s: float, to_s: float) -> tuple[tuple[float, float], ...]:
+        """The parts of that time that there are."""
+        ...
+
+
 class PacketRing:
     """The last seconds of encoded packets, for clips that need no re-encoding. Thread-safe."""
 

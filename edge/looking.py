@@ -8,6 +8,7 @@ but for `Looker`, which asks the detector.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
@@ -16,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.gate import LINGER_S
-from edge.tracking import LOWEST_SCORE, kind_of_object
+from edge.tracking import kind_of_object
 from models.boxes import STRIDE_PX
 from models.detector import Detection, Detector, ModelInfo
+from models.errors import NotLooked
+from monitor.domain.privacy import NOTED_SCORE
 
 Box = tuple[float, float, float, float]
 Reason = Literal["first", "again", "unsure", "wide", "moving", "still"]
@@ -179,7 +182,9 @@ class Looker:
     """Asks the detector where it is worth it. For one camera and one thread."""
 
     def __init__(self, detector: Detector, sure_score: float) -> None:
-        self._detector, self._sure_score = detector, sure_score
+        self._detector = detector
+        #: boxes from this score on count as seen
+        self.sure_score = sure_score
         self._windows: Windows | None = None
         self.knowledge = Knowledge()
         #: runs of the network: on whole pictures and on windows
@@ -189,7 +194,8 @@ class Looker:
         """Run the network once in each size, so that the first real look is not the slow one."""
         self._detector.warm_up()
         for width, height in windows_of(self._detector.info, COMMON_FRAME_PX).sizes_px:
-            self._detector.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
+            with contextlib.suppress(NotLooked):  # a shared detector is loaded, or busy
+                self._detector.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
 
     def forget(self) -> None:
         """Nobody looked for a while, or what is seen may be another place."""
@@ -210,8 +216,8 @@ class Looker:
         """
         if self._windows is None or self._windows.frame_px != frame_px:
             self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
-        took = aim(self.knowledge, moving, media_s, self._windows, self._sure_score)
-        known, rest = self.knowledge, (media_s, self._windows, self._sure_score)
+        took = aim(self.knowledge, moving, media_s, self._windows, self.sure_score)
+        known, rest = self.knowledge, (media_s, self._windows, self.sure_score)
         after, enough = learnt(known, took, self._asked(bgr, took), *rest)
         if not enough:
             took = msgspec.structs.replace(took, reason="wide", whole=True, window=None)
@@ -239,7 +245,7 @@ def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence
     """Boxes after a look at all of `known`: each found one, with how often; a settled one that was missed stays a while."""
     left, after = list(known), []
     for box in found:
-        if box.score < LOWEST_SCORE:
+        if box.score < NOTED_SCORE:
             continue
         same = max((k for k in left if _one(k, box)), key=lambda k: iou(k.xyxy, box.xyxy), default=None)
         if same is not None:

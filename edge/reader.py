@@ -61,17 +61,34 @@ class Reader(threading.Thread):
         start_s: float = 0.0,
         clocks: Clocks | None = None,
         jitter: Callable[[], float] = random.random,
+        ring: PacketRing | None = None,
+        goes_on: Callable[[], StreamClock] | None = None,
+        only_keep: bool = False,
     ) -> None:
+        """Prepare; `start` begins.
+
+        Args:
+            goes_on: the clock of another stream of the camera, whose time this one's continues.
+            only_keep: fill the ring and decode nothing.
+        """
         super().__init__(name=f"reader-{camera.camera_id}", daemon=True)
-        self.camera, self.slot, self.ring = camera, Slot(), PacketRing()
+        self.camera, self.slot, self.ring = camera, Slot(), ring or PacketRing()
         self.status = LinkStatus(link="connecting")
         #: whether the watcher lets the camera doze, and up to when it has seen everything
         self.wish = Wish()
         #: times that the stream was opened again
         self.reopened = 0
         self._access, self._start_s, self._clocks = access, start_s, clocks or Clocks()
-        self._clock, self._jitter = StreamClock(), jitter
+        self._clock, self._jitter, self._only_keep = StreamClock(), jitter, only_keep
+        self._goes_on = goes_on or StreamClock
+        self._stream: Stream | None = None
         self._halt = threading.Event()
+
+    @property
+    def clock(self) -> StreamClock:
+        """How far its time has come."""
+        stream = self._stream
+        return self._clock if stream is None else stream.clock
 
     def stop(self) -> None:
         """End soon; a read that hangs is left to its time limit."""
@@ -92,9 +109,12 @@ class Reader(threading.Thread):
     def _read_once(self, attempt: int) -> float | None:
         """One opening; seconds to wait before the next (negative: the backoff), or None if that was all."""
         camera_id = self.camera.camera_id
+        if not self._clock.begun:
+            self._clock = self._goes_on()
         stream = Stream(self.camera, self._access, self.ring, clock=self._clock, wait=self._halt.wait,
                         start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish,
-                        kept=self.slot.count, broke=self.slot.lose)  # fmt: skip
+                        kept=self.slot.count, broke=self.slot.lose, only_keep=self._only_keep)  # fmt: skip
+        self._stream = stream
         try:
             for frame in stream.frames():
                 if self.status.link != "open":
@@ -123,7 +143,7 @@ class Reader(threading.Thread):
             self._say(LinkStatus(link="unreachable", reason=f"a fault of the worker: {reason}"))
             return -1.0
         finally:
-            self._clock, self._start_s = stream.clock, 0.0
+            self._clock, self._start_s, self._stream = stream.clock, 0.0, None
         return None
 
     def _after_end(self, ended: SourceEnded) -> float | None:

@@ -24,6 +24,7 @@ from models.detector import Detection, Detector, ModelInfo
 from models.errors import ModelRefused, NotLooked
 from models.registry import describe, find, load, read_card
 from monitor.domain.levels import HcaGrade
+from monitor.domain.privacy import NOTED_SCORE
 
 #: How long a look may run on a busy machine once it has begun.
 RUN_S: Final = 3.0
@@ -49,12 +50,24 @@ def detector_for(job: CameraJob, occasion: OccasionNow, long_side_px: int | None
         ModelRefused, BackendUnknown, BackendUnusable: as `models.registry.load`.
     """
     if job.seat is None:
-        return load(job.weights_dir, job.backend, providers=job.providers, long_side_px=long_side_px)
+        return load(
+            job.weights_dir,
+            job.backend,
+            providers=job.providers,
+            long_side_px=long_side_px,
+            score_min=NOTED_SCORE,
+        )
     folder = job.weights_dir or find(None)
     card = read_card(folder)
     side_px = long_side_px or card.long_side_px
     if side_px > LONGEST_SIDE_PX:
-        return load(job.weights_dir, job.backend, providers=job.providers, long_side_px=side_px)
+        return load(
+            job.weights_dir,
+            job.backend,
+            providers=job.providers,
+            long_side_px=side_px,
+            score_min=NOTED_SCORE,
+        )
     return SharedDetector(
         job.seat, describe(card, job.backend, side_px), grade=job.hca.grade, occasion=occasion, folder=folder
     )
@@ -81,7 +94,9 @@ class SharedDetector:
         """By the card; the shared network refuses to look for who names another one."""
         return self._info
 
-    def detect(self, frame_bgr: NDArray[np.uint8]) -> tuple[Detection, ...]:
+    def detect(
+        self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
+    ) -> tuple[Detection, ...]:
         """Objects in one (H, W, 3) frame, best score first.
 
         Raises:
@@ -89,7 +104,8 @@ class SharedDetector:
             ModelRefused: the weights were exchanged since this process began.
         """
         check_frame(frame_bgr)
-        letterbox = fit((frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=self._long_side_px)
+        side_px = long_side_px or self._long_side_px
+        letterbox = fit((frame_bgr.shape[0], frame_bgr.shape[1]), long_side_px=side_px)
         with self._seat.turn:
             serving = self._seat.serving
             if not serving:
@@ -98,7 +114,7 @@ class SharedDetector:
             to_canvas(frame_bgr, letterbox, self._seat.picture(look, letterbox.input_hw), rgb=False)
             until_s = deadline_s(occasion, time.monotonic())
             asked = self._seat.ask(
-                Request(look, self._grade, occasion, until_s, letterbox.input_hw, self._long_side_px,
+                Request(look, self._grade, occasion, until_s, letterbox.input_hw, side_px,
                         self._info.sha256)
             )  # fmt: skip
             answer = self._answered(look, serving, until_s + RUN_S) if asked else None

@@ -119,6 +119,7 @@ class Stream:
         wish: Callable[[], Wish] = Wish,
         kept: Callable[[int], None] = lambda _: None,
         broke: Callable[[int], None] = lambda _: None,
+        only_keep: bool = False,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -128,10 +129,11 @@ class Stream:
             wish: whether the watcher lets a live camera doze; in seconds of `media_s`.
             kept: told how many packets of a dozing camera arrived and were not decoded.
             broke: told how many pictures came broken and are not given; from any thread.
+            only_keep: fill the ring and give no pictures (a stream; files are always played).
         """
         self.camera, self.clock = camera, clock
         self._access, self._ring, self._wait = access, ring, wait
-        self._start_s, self._wish = start_s, wish
+        self._start_s, self._wish, self._only_keep = start_s, wish, only_keep
         #: the source gives no times of its own; and the last one that was given for it
         self._timeless, self._dated = False, 0
         self._kept, self._put_aside, self._broke = kept, 0, broke
@@ -226,7 +228,10 @@ class Stream:
                 target_pts = int((self._start_s + (first_s or 0.0)) / stream.time_base)
                 container.seek(target_pts, stream=stream, backward=True)
             try:
-                yield from self._decode(container, stream, pace, first_s, dozer)
+                if self._only_keep and live:
+                    self._only_kept(container, stream)
+                else:
+                    yield from self._decode(container, stream, pace, first_s, dozer)
             except (av.FFmpegError, httpx.HTTPError, OSError):
                 if dozer is not None:  # the line broke: what was kept until then is seen after all
                     yield from self._framed(dozer.rest(self._seen()))
@@ -234,6 +239,19 @@ class Stream:
         raise SourceEnded(
             self.camera.camera_id, "played to its end" if not live else "the camera closed the stream"
         )
+
+    def _only_kept(self, container: Any, stream: Any) -> None:
+        """Packets into the ring, until the worker stops or the stream ends."""
+        seen_packet = False
+        for packet in container.demux(stream):
+            if not seen_packet and packet.pts is not None:
+                seen_packet = True
+                self.clock = rebegin(
+                    self.clock, _seconds(packet.pts, packet.time_base), self._clocks.monotonic()
+                )
+            self._keep(packet)
+            if self._wait(0.0):
+                return
 
     def _decode(
         self, container: Any, stream: Any, pace: _Pace | None, first_s: float | None, dozer: Dozer | None

@@ -16,9 +16,9 @@ from edge import annotate, episodes
 from edge.boxes import SeenBoxes
 from edge.episodes import Emission, Episode
 from edge.errors import EvidenceRefused, OutboxRefused
-from edge.evidence import POST_S, PRE_S, EvidenceStore, Kept
+from edge.evidence import LATE_S, POST_S, PRE_S, EvidenceStore, Kept
 from edge.evidence_queue import PendingEvidence
-from edge.frames import Bgr, PacketRing
+from edge.frames import Bgr, Ring
 from edge.losses import LossCounter
 from edge.outbox import Outbox, SavedEpisode
 from edge.watcher import Setup
@@ -58,13 +58,13 @@ class Teller:
         setup: Setup,
         outbox: Outbox,
         store: EvidenceStore,
-        ring: PacketRing,
+        rings: tuple[Ring, ...],
         model: ModelRef,
         new_id: Callable[[], str],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._edge_id, self._config_version, self._setup = edge_id, config_version, setup
-        self._outbox, self._store, self._ring, self._model = outbox, store, ring, model
+        self._outbox, self._store, self._rings, self._model = outbox, store, rings, model
         self._new_id, self._now = new_id, now
         self._losses = LossCounter(outbox, edge_id, now)
         self._unpictured = LossCounter(outbox, edge_id, now, what="evidence", reason="disk_full")
@@ -123,14 +123,17 @@ class Teller:
         if clip is None:
             return ()
         kept: list[Kept] = []
-        for from_s, to_s in self._ring.spans(clip.from_s, clip.to_s):
-            try:
-                part = self._store.keep_clip(self._ring, from_s, to_s, self._seen.film)
-            except EvidenceRefused as exc:
-                log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
-                return tuple(kept) or None
-            if part is not None:
-                kept.append(part)
+        try:
+            for ring in self._rings:  # the sharper stream first; a smaller one only for what that lacks
+                spans = ring.spans(clip.from_s, clip.to_s)
+                for from_s, to_s in spans:
+                    if (part := self._store.keep_clip(ring, from_s, to_s, self._seen.film)) is not None:
+                        kept.append(part)
+                if spans and spans[0][0] <= clip.from_s + LATE_S:
+                    break
+        except EvidenceRefused as exc:
+            log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))
+            return tuple(kept) or None
         return tuple(kept)
 
     def _snapshots(self, emission: Emission, shot: Shot) -> tuple[Kept, ...] | None:
@@ -138,10 +141,13 @@ class Teller:
         bgr = shot.bgr()
         try:
             sighting = emission.episode.sighting
-            annotated = annotate.draw(bgr, sighting.xyxy, self._label(emission))
+            # the picture may be a substream's, boxes are in pixels of the full frame
+            scale = bgr.shape[1] / sighting.frame_size_px[0]
+            x1, y1, x2, y2 = (side * scale for side in sighting.xyxy)
+            annotated = annotate.draw(bgr, (x1, y1, x2, y2), self._label(emission))
             if shot.before is not None and sighting.object_class == UNEXPLAINED:
                 annotated = annotate.beside(
-                    shot.before(sighting.track_id), annotated, sighting.xyxy, bgr.shape
+                    shot.before(sighting.track_id), annotated, (x1, y1, x2, y2), bgr.shape
                 )
             return (
                 self._store.keep_jpeg(self._noted(annotated, bgr), "snapshot_annotated"),

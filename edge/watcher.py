@@ -158,6 +158,13 @@ def close(
     return msgspec.structs.replace(state, episodes=(), restored=()), told
 
 
+def of_another_stream(state: WatcherState) -> WatcherState:
+    """The camera is seen by another of its streams, whose tracks are counted anew: episodes find their objects again."""
+    return msgspec.structs.replace(
+        state, tracks=(), episodes=tuple(msgspec.structs.replace(e, track_id=None) for e in state.episodes)
+    )
+
+
 def undo(after: WatcherState, before: WatcherState, refused: Emission) -> WatcherState:
     """The state when one emission could not be kept: its episode is as it was, so that the next look tells it again."""
     episode_id = refused.episode.episode_id

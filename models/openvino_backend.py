@@ -39,7 +39,7 @@ from models.detector import Detection, ModelInfo
 #: A shape that was met so often is a camera's, and is worth the half second of compiling.
 OFTEN: Final = 8
 #: Networks compiled for one shape each; each holds its own copy of the weights.
-SHAPES_MAX: Final = 4
+SHAPES_MAX: Final = 8
 #: Cells of the smallest network for boxes; half as many anchors. Two or three things in a frame need no more.
 CELLS_MIN: Final = 32
 #: Networks for boxes up to so many cells are compiled before the first look: 60 ms each would delay an onset.

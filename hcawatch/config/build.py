@@ -139,7 +139,7 @@ def _camera(camera: CameraSection, around: Surroundings) -> Camera:
     frame = camera.frame_size_px
     return Camera(
         camera_id=camera.id, edge_id=camera.edge, site_id=camera.site, name=text_of(camera.name), source=source,
-        credential=camera.credential, transport=camera.transport, footage=camera.footage,
+        substream=camera.substream, credential=camera.credential, transport=camera.transport, footage=camera.footage,
         position=None if camera.position is None else _pair(camera.position),
         frame_size_px=None if frame is None else (frame[0], frame[1]),
         ground_points=tuple(

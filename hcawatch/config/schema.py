@@ -247,6 +247,11 @@ class CameraSection(Section):
         max_length=2000,
         description="rtsp://, rtsps://, http(s)://, a file or folder (relative to this file), stills:FOLDER that a camera fills, or webcam:0; never with a password",
     )  # fmt: skip
+    substream: Words | None = Field(
+        default=None,
+        description="a smaller stream of the same picture, rtsp:// or http(s)://: it is watched in the place of source, "
+        "at a fraction of the cost, and clips are cut from source; at least 640 pixels wide, same shape",
+    )
     credential: Id | None = Field(default=None, description="name in the edge's own secrets file")
     transport: Literal["tcp", "udp", "auto"] = Field(
         default="tcp", description="of RTSP: tcp loses nothing; udp for cameras and radio links that need it; auto tries tcp first",

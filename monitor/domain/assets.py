@@ -111,6 +111,8 @@ class Camera(Asset, frozen=True, kw_only=True):
     #: rtsp://, http(s)://, file path, folder of images, 'stills:' and a folder that a camera fills, or 'webcam:0';
     #: credentials are never in here
     source: str
+    #: a smaller stream of the same picture: it is looked at, and the other one is kept when something goes on
+    substream: str | None = None
     #: name of the credential in the edge's own secrets file
     credential: str | None = None
     #: how an RTSP camera sends: inside the connection (nothing is lost), beside it, or as it takes it

@@ -24,8 +24,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from models.registry import find, read_card
-from monitor.domain.assets import Camera
 from monitor.ingest.embedded_broker import EmbeddedBroker
 from tests.bench.detector_python import python_with_ultralytics
 from tests.bench.edge_parts import figures, runs
@@ -69,7 +70,7 @@ def _measured(
     found: list[Run] = []
     lap = folder_with_lap(python, _say) if "ultralytics" in told.only else None
     backend, growth, limit = told.backend, None, None
-    edges = [f"bench-{name}" for name in (*scenes, "memory")]
+    edges = [f"bench-{name}" for name in (*scenes, "sub", "memory")]
     with EmbeddedBroker(bench.scratch / "broker", edges) as broker:
         for name, scene in scenes.items():
             if "ours" in told.only:
@@ -80,6 +81,15 @@ def _measured(
                     theirs = side == "ultralytics"
                     chosen, more = (python, lap) if theirs else (sys.executable, None)
                     found.append(_told(runs.peer(bench, f"peer_{side}", chosen, scene, scene.main, more)))
+        still = scenes["10pct"]
+        if "ours" in told.only:
+            run, _ = runs.ours(bench, broker, "bench-sub", still, backend, sub=True)
+            found.append(_told(msgspec.structs.replace(run, scenario="10pct_sub")))
+        for side in (side for side in told.only if side != "ours"):
+            theirs = side == "ultralytics"
+            chosen, more = (python, lap) if theirs else (sys.executable, None)
+            run = runs.peer(bench, f"peer_{side}", chosen, still, still.sub, more)
+            found.append(_told(msgspec.structs.replace(run, scenario="10pct_sub")))
         if "ours" in told.only and not told.quick and told.memory_s:
             growth = growth_mb_h(
                 runs.memory(bench, broker, "bench-memory", scenes["10pct"], backend, warm_s=MEMORY_WARM_S,
@@ -103,14 +113,14 @@ def table_of(
     def rounded(value: float | None) -> float | None:
         return None if value is None else round(value, 3)
 
-    (still, still_peers), (busy, busy_peers) = of("10pct"), of("busy")
+    (still, still_peers), (busy, busy_peers), (sub, sub_peers) = of("10pct"), of("busy"), of("10pct_sub")
     ours = [run for run in (still, busy) if run is not None]
     limit_s = None if limit is None else limit["decode_s"] + limit["detect_s"]
     table: dict[str, Any] = {
         "streams_per_core": {run.scenario: round(1.0 / run.cost, 2) for run in ours},
         "ratio_10pct": rounded(figures.ratio(still, still_peers)),
         "ratio_busy": rounded(figures.ratio(busy, busy_peers)),
-        "ratio_10pct_sub": None,
+        "ratio_10pct_sub": rounded(figures.ratio(sub, sub_peers)),
         "of_limit": rounded(figures.of_limit(limit_s, still.video_s if still else 1.0, still)),
         "event_recall": rounded(figures.recall(ours)),
         "event_recall_peers": {
@@ -129,8 +139,6 @@ def table_of(
             "onset_to_publish ends when a subscriber at the broker has the event, a moment after the acknowledgement",
         ],
     }  # fmt: skip
-    if runs.SUBSTREAM not in Camera.__struct_fields__:
-        table["notes"].append("ratio_10pct_sub: a camera has no substream in our configuration yet")
     return table
 
 

@@ -85,7 +85,7 @@ class SimCamera:
         self._drawer = Drawer(camera.camera_id, rng, edge_utc)
         self._teller = Teller(
             edge_id=scene.EDGE, config_version=CONFIG_VERSION, setup=setup, outbox=outbox, store=self._drawer,  # type: ignore[arg-type]
-            ring=self._drawer, model=MODEL, new_id=ids, now=edge_utc)  # type: ignore[arg-type]  # fmt: skip
+            rings=(self._drawer,), model=MODEL, new_id=ids, now=edge_utc)  # type: ignore[arg-type]  # fmt: skip
         restored = (episodes.load(blob) for blob in outbox.episodes(camera.camera_id))
         self._state = watcher.WatcherState(restored=tuple(e for e in restored if e is not None))
         self._tracker = ByteTracker(camera.looks_per_s, camera.min_score)

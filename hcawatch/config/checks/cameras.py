@@ -27,6 +27,12 @@ def check(look: Look) -> Iterator[Fault]:
         networks[edge.id] = found
     for index, camera in enumerate(look.document.cameras):
         yield from _source(look, index, networks.get(camera.edge))
+        if camera.substream is not None and scheme_of(camera.substream) in NETWORK_SCHEMES:
+            yield from _address(look, index, networks.get(camera.edge), "substream", camera.substream)
+        elif camera.substream is not None:
+            yield look.fault(
+                "source_scheme", "cameras", index, "substream", scheme=scheme_of(camera.substream)
+            )
     if look.ok("cameras"):
         used = {camera.edge for camera in look.document.cameras}
         for index, edge in enumerate(look.document.edges):
@@ -68,7 +74,7 @@ def _source(look: Look, index: int, networks: list[IPv4Network | IPv6Network] | 
     path = ("cameras", index, "source")
     scheme = scheme_of(camera.source)
     if scheme in NETWORK_SCHEMES:
-        yield from _address(look, index, networks)
+        yield from _address(look, index, networks, "source", camera.source)
     elif scheme == "webcam":
         if not re.fullmatch(r"webcam:([0-9]{1,3}|/dev/[\w./:+@-]+)", camera.source) or ".." in camera.source:
             yield look.fault("source_incomplete", *path)
@@ -89,16 +95,18 @@ def _exists(file: FilePath) -> bool:
         return False
 
 
-def _address(look: Look, index: int, networks: list[IPv4Network | IPv6Network] | None) -> Iterator[Fault]:
+def _address(
+    look: Look, index: int, networks: list[IPv4Network | IPv6Network] | None, key: str, source: str
+) -> Iterator[Fault]:
     camera = look.document.cameras[index]
-    path = ("cameras", index, "source")
+    path = ("cameras", index, key)
     try:
-        url: SplitResult = urlsplit(camera.source)
+        url: SplitResult = urlsplit(source)
         host, _ = url.hostname, url.port
     except ValueError:
         yield look.fault("source_incomplete", *path)
         return
-    if url.username is not None or url.password is not None or _SECRET.search(camera.source):
+    if url.username is not None or url.password is not None or _SECRET.search(source):
         yield look.fault("credential_in_url", *path)
     if not host:
         yield look.fault("source_incomplete", *path)

@@ -54,8 +54,6 @@ STALL_S: Final = 20.0
 TAIL_FRAMES: Final = 12
 #: Events after the last whole passage that still count, as found or as false.
 AFTER_S: Final = 3.0
-#: Camera's field for a second, smaller stream; while there is none, ours has no figure with it.
-SUBSTREAM: Final = "substream"
 _PIN: Final = (
     "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); os.execvp(sys.argv[2], sys.argv[2:])"
 )
@@ -199,9 +197,11 @@ def peer(bench: Bench, module: str, python: str, scene: Scene, file: str, more: 
         return _run(module.removeprefix("peer_"), scene, counted, heard)
 
 
-def ours(bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, backend: str) -> tuple[Run, str]:
-    """Our worker over a scene, and the detector's backend that it took."""
-    with _edge(bench, broker, edge_id, scene, backend, endless=False) as (side, relay, centre):
+def ours(
+    bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, backend: str, *, sub: bool = False
+) -> tuple[Run, str]:
+    """Our worker over a scene, and the detector's backend that it took. `sub`: it is offered the substream too."""
+    with _edge(bench, broker, edge_id, scene, backend, endless=False, sub=sub) as (side, relay, centre):
         path = outbox_path(bench.scratch / edge_id)
         counted = count(side, relay, scene, lambda: _looked(path, centre))
         centre.wait(lambda c: bool(c.statuses), 5.0)
@@ -241,7 +241,14 @@ def memory(bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, bac
 
 @contextlib.contextmanager
 def _edge(
-    bench: Bench, broker: EmbeddedBroker, edge_id: str, scene: Scene, backend: str, *, endless: bool
+    bench: Bench,
+    broker: EmbeddedBroker,
+    edge_id: str,
+    scene: Scene,
+    backend: str,
+    *,
+    endless: bool,
+    sub: bool = False,
 ) -> Iterator[tuple[Side, Relay, EdgeCentre]]:
     with (
         served(bench, scene.main) as server,
@@ -249,10 +256,14 @@ def _edge(
         EdgeCentre(broker, edge_id) as centre,
         EvidenceServer("t") as evidence,
     ):
-        url = server.url(Path(scene.main).name, endless=endless).replace(
+        # frames are counted of the stream that is looked at
+        counted = server.url(Path(scene.sub if sub else scene.main).name, endless=endless).replace(
             f":{server.port}/", f":{relay.port}/"
         )
-        (bench.scratch / f"{edge_id}.city").write_bytes(msgspec.json.encode(town(edge_id, url)))
+        place = town(edge_id, counted)
+        if sub:
+            place = town(edge_id, server.url(Path(scene.main).name, endless=endless), counted)
+        (bench.scratch / f"{edge_id}.city").write_bytes(msgspec.json.encode(place))
         (bench.scratch / f"{edge_id}.settings").write_bytes(msgspec.json.encode({
             "data_dir": str(bench.scratch / edge_id), "mqtt_host": broker.host, "mqtt_port": broker.port,
             "mqtt_user": edge_id, "mqtt_password": broker.passwords[edge_id], "centre_url": evidence.url,
@@ -266,7 +277,7 @@ def _edge(
             side.stop()
 
 
-def town(edge_id: str, url: str) -> City:
+def town(edge_id: str, url: str, substream: str | None = None) -> City:
     """One camera with the two zones."""
     zones = tuple(
         PictureZone(zone_id=kind, kind=RULE[kind].zone, polygon_px=polygon(kind))
@@ -274,7 +285,7 @@ def town(edge_id: str, url: str) -> City:
         if RULE[kind].zone
     )
     street = Camera(camera_id=CAMERA, edge_id=edge_id, site_id="hca-1", name=NAME, source=url,
-                    footage="simulated", frame_size_px=SIZE_PX, zones=zones)  # fmt: skip
+                    substream=substream, footage="simulated", frame_size_px=SIZE_PX, zones=zones)  # fmt: skip
     return city(street, networks=(f"{HOST}/32",))
 
 
