@@ -257,7 +257,6 @@ class CameraProcess:
                 self._taken_away = True
                 return
             self._job, self._camera = job, job.camera
-            self._looker.sure_score = job.camera.min_score
             self._setup = msgspec.structs.replace(
                 self._setup, camera=job.camera, place=_place(job), timezone=ZoneInfo(job.timezone),
                 settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},

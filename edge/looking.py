@@ -182,9 +182,7 @@ class Looker:
     """Asks the detector where it is worth it. For one camera and one thread."""
 
     def __init__(self, detector: Detector, sure_score: float) -> None:
-        self._detector = detector
-        #: boxes from this score on count as seen
-        self.sure_score = sure_score
+        self._detector, self._sure_score = detector, sure_score
         self._windows: Windows | None = None
         self.knowledge = Knowledge()
         #: runs of the network: on whole pictures and on windows
@@ -216,8 +214,8 @@ class Looker:
         """
         if self._windows is None or self._windows.frame_px != frame_px:
             self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
-        took = aim(self.knowledge, moving, media_s, self._windows, self.sure_score)
-        known, rest = self.knowledge, (media_s, self._windows, self.sure_score)
+        took = aim(self.knowledge, moving, media_s, self._windows, self._sure_score)
+        known, rest = self.knowledge, (media_s, self._windows, self._sure_score)
         after, enough = learnt(known, took, self._asked(bgr, took), *rest)
         if not enough:
             took = msgspec.structs.replace(took, reason="wide", whole=True, window=None)

@@ -32,7 +32,7 @@ def jobs_for(
     ]
     settings = EdgeSettings(
         data_dir=folder, mqtt_host="127.0.0.1", mqtt_port=1, centre_url="http://127.0.0.1:1", edge_token="t",
-        weights_dir=weights_dir,
+        weights_dir=weights_dir, backend="onnxruntime",
     )  # fmt: skip
     jobs = camera_jobs(city(*cameras), "edge-1", settings)
     return tuple(
