@@ -23,12 +23,12 @@ from edge.job import Beat
 from edge.outbox import SqliteOutbox
 from edge.scheduling import Refusal
 from edge.shared_detector import detector_for
-from edge.tracking import LOWEST_SCORE
 from models import registry
 from models.detector import Detection, Detector
 from models.errors import ModelRefused, NotLooked
 from monitor.domain.events import CameraState, WatchRecord, decode_numbered
 from monitor.domain.levels import HcaGrade
+from monitor.domain.privacy import NOTED_SCORE
 from tests.doubles.edge_things import make_clip
 from tests.doubles.shared_cameras import KeptDetector, jobs_for, until
 from tests.unit.models.parity import pictures
@@ -56,7 +56,7 @@ def surely(detector: Detector, picture: NDArray[np.uint8]) -> tuple[Detection, .
 def test_a_shared_detector_finds_the_very_same_and_its_death_costs_looks_but_no_box(tmp_path: Path) -> None:
     """Boxes are those of a camera's own detector, to the last digit; killed with -9 under two cameras that look all
     the time it is back within seconds, no look of either gets the other's boxes, and none is an empty answer."""
-    own = registry.load(score_min=LOWEST_SCORE)
+    own = registry.load(score_min=NOTED_SCORE)
     expected = {name: own.detect(picture) for name, picture in PICTURES.items()}
     with KeptDetector(jobs_for(tmp_path, TWO)) as kept:
         cameras = kept.cameras()
