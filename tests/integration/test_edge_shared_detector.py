@@ -195,7 +195,7 @@ def test_time_in_which_looks_are_refused_is_unwatched_and_the_camera_says_so(
         until(lambda: heard(lambda beat: beat.state is CameraState.UNANALYSED))
         assert (beats[-1].served, beats[-1].looks) == (0, 0)
         assert beats[-1].refused == {"absent": beats[-1].asked}
-        assert "no detector" in beats[-1].reason
+        assert beats[-1].reason == "detector_absent"
         with kept:
             until(lambda: heard(lambda beat: beat.state is CameraState.STREAMING and beat.served > 1))
     finally:
