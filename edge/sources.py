@@ -60,7 +60,7 @@ _RTSP_OPTIONS: Final = {
     "fflags": "nobuffer+discardcorrupt",
 }
 #: The smoothing of block edges is left out between key frames: a quarter of decoding. What that adds up to by the
-#: next key frame (35 to 45 dB) changed as few boxes as noise does (docs/decisions/0303); clips are the packets as they came.
+#: next key frame (35 to 45 dB) changed as few boxes as noise does (docs/decisions/0310); clips are the packets as they came.
 _DECODER_OPTIONS: Final = {"skip_loop_filter": "nokey", "flags2": "+fast"}
 
 #: AVProducerReferenceTime, of which only the date is used
