@@ -6,16 +6,34 @@ lower score: `monitor.domain.privacy` says which part of each the centre hides, 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
 from edge.frames import RING_S
 from models.detector import Detection
-from monitor.domain.privacy import UNSEEN_S, Box, Look, Note, boxes_of
+from monitor.domain.privacy import PLATE_BESIDE, PLATE_SHARE, UNSEEN_S, Box, Look, Note, boxes_of, in_size
 
 #: Kept as long as the packets of a clip, and what lies just before them.
 KEPT_S: Final = RING_S + UNSEEN_S
+
+
+def of_right_half(note: Note) -> Note:
+    """The note of a picture beside which, on the left, stands another of its size that no look is of: all hidden."""
+    width, height = note.size_px
+    # the hidden part of a vehicle's box, below its roof and a little beside it, is then just the left half
+    all_of_it = Box(
+        "v", 100, 0, height - math.ceil(height / PLATE_SHARE), round(width / (1 + PLATE_BESIDE)), height
+    )
+    looks = tuple(
+        Look(
+            look.at_s,
+            (all_of_it, *(Box(b.kind, b.score, b.x1 + width, b.y1, b.x2 + width, b.y2) for b in look.boxes)),
+        )
+        for look in note.looks
+    )
+    return Note(size_px=(2 * width, height), looks=looks)
 
 
 class SeenBoxes:
@@ -42,13 +60,17 @@ class SeenBoxes:
     def film(self, first_s: float, last_s: float) -> Note | None:
         """The looks of that stretch and those just outside it, in seconds from `first_s`; None without one.
 
-        If the camera changed its picture's size in between, the looks of the newest size.
+        Looks at a substream and at the main stream both count, in pixels of the largest of them. None too if
+        one of them is of another shape: without it a stretch of the film would uncover whom it saw.
         """
         inside = [look for look in self._looks if first_s - UNSEEN_S <= look[0] <= last_s + UNSEEN_S]
         if not inside:
             return None
-        size_px = inside[-1][1]
-        looks = tuple(
-            Look(round(at_s - first_s, 3), boxes) for at_s, size, boxes in inside if size == size_px
-        )
-        return Note(size_px=size_px, looks=looks)
+        largest_px = max((size_px for _, size_px, _ in inside), key=math.prod)
+        looks: list[Look] = []
+        for at_s, size_px, boxes in inside:
+            look = Look(round(at_s - first_s, 3), boxes)
+            if (note := in_size(Note(size_px=size_px, looks=(look,)), largest_px)) is None:
+                return None
+            looks += note.looks
+        return Note(size_px=largest_px, looks=tuple(looks))

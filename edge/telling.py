@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from edge import annotate, episodes
-from edge.boxes import SeenBoxes
+from edge.boxes import SeenBoxes, of_right_half
 from edge.episodes import Emission, Episode
 from edge.errors import EvidenceRefused, OutboxRefused
 from edge.evidence import LATE_S, POST_S, PRE_S, EvidenceStore, Kept
@@ -159,8 +159,10 @@ class Teller:
 
     def _noted(self, picture: Bgr, look: Bgr) -> bytes:
         """A picture of a look as JPEG, with the boxes of all that was found in it."""
-        note = self._seen.still(scale=picture.shape[1] // look.shape[1])
+        note = self._seen.still(scale=picture.shape[0] // look.shape[0])
         jpeg = annotate.to_jpeg(picture)
+        if note is not None and picture.shape[1] == 2 * note.size_px[0]:  # before and now, side by side
+            note = of_right_half(note)
         if note is None or note.size_px != (picture.shape[1], picture.shape[0]):
             return jpeg  # boxes of another picture would hide the wrong parts: the centre then hides all
         return into_jpeg(jpeg, note)

@@ -16,6 +16,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from monitor.domain.ground.fix import scale_between
+
 Rect = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
 
@@ -45,6 +47,8 @@ FLICKER_S: Final = 0.5
 #: Without a look for longer than this nothing is known: where nothing stands, the edge looks every six
 #: seconds (`edge.gate`).
 UNSEEN_S: Final = 6.5
+#: … and by what share more on each side when it was found in a smaller or larger picture of the same scene.
+SCALED: Final = 0.05
 #: By what share of its size a box in a film grows on each side: it moved since the look.
 GROWN: Final = 0.1
 
@@ -91,6 +95,26 @@ def boxes_of(found: Iterable[tuple[str, float, Rect]], scale: float = 1.0) -> tu
     )  # fmt: skip
 
 
+def in_size(note: Note, size_px: tuple[int, int]) -> Note | None:
+    """The note for the same scene at another size, each box a little larger; None if that has another shape.
+
+    >>> in_size(Note(size_px=(10, 10), looks=(Look(0.0, (Box("p", 9, 2, 2, 4, 4),)),)), (100, 100)).looks[0].boxes
+    (Box(kind='p', score=9, x1=19, y1=19, x2=41, y2=41),)
+    """
+    if size_px == note.size_px:
+        return note
+    if scale_between(note.size_px, size_px) is None:
+        return None
+    x, y = (to / of for to, of in zip(size_px, note.size_px, strict=True))
+    looks = tuple(Look(look.at_s, tuple(_scaled(box, x, y) for box in look.boxes)) for look in note.looks)
+    return Note(size_px=size_px, looks=looks)
+
+
+def _scaled(box: Box, x: float, y: float) -> Box:
+    x1, y1, x2, y2 = _grown((box.x1 * x, box.y1 * y, box.x2 * x, box.y2 * y), SCALED)
+    return Box(box.kind, box.score, math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2))
+
+
 def hidden_part(kind: Kind, box: Rect) -> Rect:
     """The part of a box to hide; it may reach beyond the picture.
 
@@ -121,29 +145,36 @@ class Film:
         self._steps = tuple(_step(a, b) for a, b in pairwise(self._looks))
 
     def hidden_at(self, at_s: float) -> tuple[Rect, ...] | None:
-        """The parts of the film's picture to hide at that time; None if nobody looked near it.
+        """The parts of the film's picture to hide at that time; None if nobody knows them.
 
         What two looks share lies in between; what only one of them has is hidden for FLICKER_S beyond it,
-        because a detector that blinks uncovers nobody. After a long gap both looks count.
+        because a detector that blinks uncovers nobody. In a long gap who stayed is hidden wherever either look
+        has them, and in between; where somebody came, went or crossed the picture in it, nobody knows by which way.
         """
         index = bisect.bisect_right(self._looks, at_s, key=lambda look: look.at_s)
         around = self._looks[max(0, index - 1) : index + 1]
         if all(abs(look.at_s - at_s) > UNSEEN_S for look in around):
             return None
         shown: list[tuple[Kind, Rect]] = []
-        if len(around) == 2 and around[1].at_s - around[0].at_s <= MOVING_GAP_S:
-            step = self._steps[index - 1]
+        parts: list[Rect] = []
+        if len(around) == 1:  # before the first look, or after the last
+            if around[0].boxes and abs(around[0].at_s - at_s) > FLICKER_S:
+                return None
+            shown += [(box.kind, _rect(box)) for box in around[0].boxes]
+        elif (step := self._steps[index - 1]).to_s - step.from_s <= MOVING_GAP_S:
             share = (at_s - step.from_s) / (step.to_s - step.from_s) if step.to_s > step.from_s else 0.0
             shown += [(a.kind, _between(_rect(a), _rect(b), share)) for a, b in step.both]
             shown += [(box.kind, _rect(box)) for box in (*step.only_before, *step.only_after)]
+        elif step.only_before or step.only_after:
+            return None
         else:
-            shown += [(box.kind, _rect(box)) for look in around for box in look.boxes]
+            parts += [_hull(_part(a.kind, _rect(a)), _part(b.kind, _rect(b))) for a, b in step.both]
         for step in self._steps:
             if step.to_s <= at_s and at_s - step.from_s <= FLICKER_S:
                 shown += [(box.kind, _rect(box)) for box in step.only_before]
             if step.from_s > at_s and step.to_s - at_s <= FLICKER_S:
                 shown += [(box.kind, _rect(box)) for box in step.only_after]
-        return tuple(hidden_part(kind, _grown(rect)) for kind, rect in shown)
+        return (*parts, *(_part(kind, rect) for kind, rect in shown))
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,10 +221,18 @@ def _between(a: Rect, b: Rect, share: float) -> Rect:
     return x1, y1, x2, y2
 
 
+def _part(kind: Kind, rect: Rect) -> Rect:
+    return hidden_part(kind, _grown(rect))
+
+
+def _hull(a: Rect, b: Rect) -> Rect:
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
 def _rect(box: Box) -> Rect:
     return float(box.x1), float(box.y1), float(box.x2), float(box.y2)
 
 
-def _grown(rect: Rect) -> Rect:
-    x, y = (rect[2] - rect[0]) * GROWN, (rect[3] - rect[1]) * GROWN
+def _grown(rect: Rect, share: float = GROWN) -> Rect:
+    x, y = (rect[2] - rect[0]) * share, (rect[3] - rect[1]) * share
     return rect[0] - x, rect[1] - y, rect[2] + x, rect[3] + y

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from monitor.domain import privacy_note
-from monitor.domain.privacy import Film
+from monitor.domain.privacy import Film, Note, in_size
 from monitor.web.blurring import Bgr, hide, hide_all, stamp
 
 MOST_WIDTH_PX: Final = 1280
@@ -61,11 +61,14 @@ def make(source: Path, target: Path, sha256: str) -> None:
     ):
         tags = {key.lower(): text for key, text in film.metadata.items()}
         note = privacy_note.read(tags.get(privacy_note.TAG))
-        boxes = None if note is None else (note.size_px, Film(note.looks))
+        films: dict[tuple[int, int], Film | None] = {}
         out.metadata["title"] = f"blurred copy of {sha256}"
         stream: Any = None
         for at_s, bgr in _pictures(film):
-            picture = stamp(_hidden(bgr, boxes, at_s), sha256)
+            size_px = (bgr.shape[1], bgr.shape[0])
+            if size_px not in films:
+                films[size_px] = _film(note, size_px)
+            picture = stamp(_hidden(bgr, films[size_px], at_s), sha256)
             if stream is None:
                 stream = out.add_stream("libx264", rate=round(1 / LEAST_STEP_S), options=_X264)
                 stream.height, stream.width = picture.shape[:2]
@@ -105,12 +108,16 @@ def _pictures(film: Any) -> Iterator[tuple[float, Bgr]]:
                 yield at_s, np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
 
 
-def _hidden(bgr: Bgr, boxes: tuple[tuple[int, int], Film] | None, at_s: float) -> Bgr:
-    """Without boxes, or with those of a picture of another size, all of it is hidden."""
+def _film(note: Note | None, size_px: tuple[int, int]) -> Film | None:
+    """The looks in the film's pixels: they may be a substream's. None for those of another shape."""
+    fitting = None if note is None else in_size(note, size_px)
+    return None if fitting is None else Film(fitting.looks)
+
+
+def _hidden(bgr: Bgr, film: Film | None, at_s: float) -> Bgr:
+    """Without boxes all of it is hidden."""
     small = _shrunk(bgr)
-    if boxes is None or boxes[0] != (bgr.shape[1], bgr.shape[0]):
-        return hide_all(small)
-    parts = boxes[1].hidden_at(at_s)
+    parts = None if film is None else film.hidden_at(at_s)
     if parts is None:
         return hide_all(small)
     scale = small.shape[1] / bgr.shape[1]

@@ -30,7 +30,7 @@ from monitor.web.uploads import make_folder, path_of, shown_path_of, sync_folder
 log = structlog.get_logger(__name__)
 
 #: Part of a copy's name: raise it when what is hidden changes, and all copies are made anew.
-VERSION: Final = 1
+VERSION: Final = 2
 JPEG_QUALITY: Final = 82
 FILM_WITHIN_S: Final = 900.0
 #: A film whose copy failed is tried again after so long.
@@ -108,6 +108,11 @@ class Copies:
                     raise NoCopyError(str(exc)) from exc
                 write_whole(path, blurred_picture(original, sha256, boxes_known=not photo))
         return path
+
+    def fleeting(self, original: bytes, sha256: str) -> bytes:
+        """A copy that is not kept, at its original's own size, in its turn with the others. NoCopyError as above."""
+        with self._pictures:
+            return blurred_picture(original, sha256, strip=False)
 
     def film(self, sha256: str) -> Path | None:
         """The copy of a film; None while it is being made. NoCopyError if it could not be made lately."""

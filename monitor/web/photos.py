@@ -18,7 +18,9 @@ SHOWN_EDGE_PX = 2048
 _FORMATS = {JPEG: "JPEG", PNG: "PNG", WEBP: "WEBP"}
 
 
-def shown_copy(original: bytes, edge_px: int | None = SHOWN_EDGE_PX) -> tuple[str, bytes]:
+def shown_copy(
+    original: bytes, edge_px: int | None = SHOWN_EDGE_PX, most_pixels: int = MAX_PIXELS
+) -> tuple[str, bytes]:
     """(content type of the original, JPEG to show). Unusable if it is no picture that we take.
 
     `edge_px` is the most that the longer edge keeps; None leaves the size as it is.
@@ -31,13 +33,13 @@ def shown_copy(original: bytes, edge_px: int | None = SHOWN_EDGE_PX) -> tuple[st
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(original), formats=[_FORMATS[content_type]]) as picture:
                 # the header names the size: nothing is unpacked before this is known
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000)
+                if picture.width * picture.height > most_pixels:
+                    raise Unusable("photo_pixels", status=413, limit=most_pixels // 1_000_000)
                 if edge_px is not None:
                     picture.draft("RGB", (edge_px, edge_px))
                 upright = ImageOps.exif_transpose(picture).convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as exc:
-        raise Unusable("photo_pixels", status=413, limit=MAX_PIXELS // 1_000_000) from exc
+        raise Unusable("photo_pixels", status=413, limit=most_pixels // 1_000_000) from exc
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise Unusable("photo_broken") from exc
     if edge_px is not None:

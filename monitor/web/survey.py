@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import UploadFile
 
 from monitor.domain.assets import Camera, GroundPoint, LonLat
-from monitor.domain.events import CameraState
+from monitor.domain.events import CameraState, sha256_hex
 from monitor.domain.geometry import Centreline, format_chainage
 from monitor.domain.ground.homography import LEAST_POINTS
 from monitor.domain.ground.places import PlaceFault, Typed, read_place
@@ -23,7 +23,7 @@ from monitor.domain.roles import Right, Sight, may, sight
 from monitor.store.pool import Conn
 from monitor.web import survey_picture, trail
 from monitor.web.access import Guard
-from monitor.web.copies import NoCopyError, blurred_picture
+from monitor.web.copies import NoCopyError
 from monitor.web.deps import Web, web_of
 from monitor.web.errors import Conflict, NotFound, Unusable
 from monitor.web.people import Principal
@@ -132,28 +132,35 @@ def picture_file(
     Who sees no originals (`monitor.domain.roles`) gets it with faces and plates hidden, at its own size: points
     of the ground are clicked as well in it. A picture that was brought has no boxes; who may bring one sees it.
     """
-    deps = web_of(request).deps
+    web = web_of(request)
+    deps = web.deps
     with deps.pool.connection() as conn:
         path = survey_picture.path_if_known(conn, deps.data_dir, camera_id, of)
-        if path is None:
-            raise NotFound("no_evidence")
-        subject = of if of != survey_picture.UPLOADED else f"camera:{camera_id}"
-        brought = of == survey_picture.UPLOADED and may(me.role, Right.REGISTER_CAMERA)
-        clear = brought or sight(me.role) is Sight.CLEAR
+    if path is None:
+        raise NotFound("no_evidence")
+    uploaded = of == survey_picture.UPLOADED
+    subject = f"camera:{camera_id}" if uploaded else of
+    clear = sight(me.role) is Sight.CLEAR or (uploaded and may(me.role, Right.REGISTER_CAMERA))
+    copy = "original" if clear else "blurred"
+    # read once: the hash in the audit log is of these bytes, also if somebody brings another picture meanwhile
+    shown = path.read_bytes()
+    facts = {"sha256": sha256_hex(shown)} if uploaded else {}
+    if not clear:  # without a connection: others need it while this waits its turn
         try:
-            hidden = None if clear else blurred_picture(path.read_bytes(), subject, strip=False)
+            shown = web.copies.fleeting(shown, subject)
         except NoCopyError as exc:
             raise NotFound("no_blurred_copy") from exc
-        copy = "original" if clear else "blurred"
-        trail.record(conn, trail.EVIDENCE_VIEWED, subject, me.user, deps.clock(), role=me.role, copy=copy)
+    with deps.pool.connection() as conn:
+        trail.record(
+            conn, trail.EVIDENCE_VIEWED, subject, me.user, deps.clock(), role=me.role, copy=copy, **facts
+        )
     headers = {
-        "Cache-Control": "private, max-age=300",
+        # the picture that was brought keeps its address when another takes its place
+        "Cache-Control": "no-store" if uploaded else "private, max-age=300",
         "Vary": "Cookie, Authorization",
         "Evidence-Copy": copy,
     }
-    if hidden is not None:
-        return Response(hidden, media_type="image/jpeg", headers=headers)
-    return FileResponse(path, media_type="image/jpeg", headers=headers)
+    return Response(shown, media_type="image/jpeg", headers=headers)
 
 
 def _state(conn: Conn, camera_id: str) -> str:

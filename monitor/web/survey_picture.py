@@ -20,6 +20,8 @@ from monitor.web.sql import QUERIES
 from monitor.web.uploads import path_of, write_whole
 
 UPLOADED = "uploaded"
+#: 4K, 4096 x 2160 too: a picture for each who looks is decoded and encoded anew
+MAX_PIXELS = 9_000_000
 
 
 class SurveyPicture(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +59,7 @@ def path_if_known(conn: Conn, data_dir: Path, camera_id: str, of: str) -> Path |
 
 def keep(data_dir: Path, camera_id: str, original: bytes, now: datetime) -> str:
     """Keep a picture that somebody brought; the hash of what they brought. Unusable if it is no picture."""
-    _, copy = shown_copy(original, edge_px=None)
+    _, copy = shown_copy(original, edge_px=None, most_pixels=MAX_PIXELS)
     path = _own(data_dir, camera_id)
     write_whole(path, copy)
     os.utime(path, (now.timestamp(), now.timestamp()))

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from monitor.domain.events import EvidenceRef, sha256_hex
 from monitor.domain.privacy import Look, Note, Rect, boxes_of
 from monitor.domain.privacy_note import TAG, into_jpeg, write
+from monitor.web.blurred_film import make
 from monitor.web.uploads import path_of
 from tests.doubles.web_town import EDGE_TOKENS, PASSWORD, Town, snapshot, town
 
@@ -66,11 +67,11 @@ def still(seed: int = 1, noted: bool = True) -> bytes:
     return into_jpeg(jpeg, note()) if noted else jpeg
 
 
-def film(tmp_path: Path, *, noted: bool = True) -> bytes:
+def film(tmp_path: Path, *, noted: bool = True, boxes: Note | None = None) -> bytes:
     path = tmp_path / "film.mp4"
     with av.open(str(path), "w") as out:
         if noted:
-            out.metadata[TAG] = write(note(0.0, 0.4, 0.8)).decode()
+            out.metadata[TAG] = write(boxes or note(0.0, 0.4, 0.8)).decode()
         stream = out.add_stream("libx264", rate=10, options={"preset": "ultrafast", "crf": "12"})
         stream.width, stream.height, stream.pix_fmt = *SIZE_PX, "yuv420p"
         for i in range(10):
@@ -226,6 +227,18 @@ def test_a_film_is_encoded_anew_off_the_request(
         assert detail(picture, FACE) < 0.15 * detail(scene(), FACE)
         assert (detail(picture, FEET) > 0.4 * detail(scene(), FEET)) is noted
     assert client.get(url, headers=as_(client, "operator")).content == data
+
+
+def test_boxes_of_a_substream_hide_a_face_in_the_main_streams_film(tmp_path: Path) -> None:
+    """A camera that is looked at in small shows its patrol the movement, not a film of colours."""
+    boxes = boxes_of([("person", 0.2, tuple(side / 2 for side in PERSON))])  # type: ignore[list-item]
+    half_px = (SIZE_PX[0] // 2, SIZE_PX[1] // 2)
+    film(tmp_path, boxes=Note(size_px=half_px, looks=(Look(0.0, boxes), Look(0.9, boxes))))
+    make(tmp_path / "film.mp4", tmp_path / "copy.mp4", "0" * 64)
+    with av.open(str(tmp_path / "copy.mp4")) as copy:
+        picture = next(copy.decode(video=0)).to_ndarray(format="bgr24")
+    assert detail(picture, FACE) < 0.15 * detail(scene(), FACE)
+    assert detail(picture, FEET) > 0.4 * detail(scene(), FEET)
 
 
 def test_a_film_that_is_none_costs_one_try(here: Town, client: TestClient) -> None:

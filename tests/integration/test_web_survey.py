@@ -6,7 +6,9 @@ Real PostgreSQL and the configuration's real versions; the picture is a drawn on
 import copy
 import io
 import math
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ from hcawatch.config.load import from_document
 from hcawatch.config.surveys import ConfigSurveys
 from hcawatch.demo.setting import FIELD, PATH
 from monitor.audit.entries import read as read_entry
+from monitor.domain.events import sha256_hex
 from monitor.domain.geometry import LocalFrame
 from monitor.domain.ground.fix import CameraGround, GroundFix
+from monitor.web.copies import Copies
 from tests.doubles.survey_town import SurveyTown, survey_town
 from tests.doubles.web_town import PASSWORD, picture
 
@@ -233,6 +237,11 @@ def test_a_picture_that_somebody_brings_is_checked_and_kept_at_its_size(
     assert client.post(f"{API}/picture", files={"file": ("x.png", big)}, headers=me).status_code == 201
     shown = client.get(f"{API}/picture", params={"of": "uploaded"}, headers=me)
     assert shown.content[:3] == b"\xff\xd8\xff"
+    assert shown.headers["cache-control"] == "no-store", "its address stays when another is brought"
+    huge = client.post(
+        f"{API}/picture", files={"file": ("x.png", picture("h", (4096, 2200), "PNG"))}, headers=me
+    )
+    assert (huge.status_code, "at most 9 million" in huge.json()["detail"]) == (413, True)
     page = client.get(f"/cameras/{FIELD}/survey", headers=me).text
     assert "survey/picture?of=uploaded" in page
     assert 'viewBox="0 0 1280 720"' in page  # pixels stay those of the configured frame
@@ -241,7 +250,37 @@ def test_a_picture_that_somebody_brings_is_checked_and_kept_at_its_size(
             row["kind"]
             for row in conn.execute("SELECT kind FROM audit_entry WHERE actor = 'admin'").fetchall()
         ]
+        viewed = conn.execute("SELECT body FROM audit_entry WHERE kind = 'evidence.viewed'").fetchall()
     assert "survey.picture" in kinds
+    assert [read_entry(bytes(row["body"])).body["sha256"] for row in viewed] == [sha256_hex(shown.content)]
+
+
+def test_a_survey_picture_is_blurred_in_its_turn_and_holds_no_connection(
+    place: SurveyTown, client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many who look at large pictures leave the room its database and all but two of its cores."""
+    me, pool = as_(client, "auditor"), place.here.pool
+    clean, held = place.sends(picture("clean")), []
+    lent: list[int] = []
+    really, connection = Copies.fleeting, pool.connection
+
+    @contextmanager
+    def counted(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with connection(*args, **kwargs) as conn:
+            lent.append(threading.get_ident())
+            try:
+                yield conn
+            finally:
+                lent.remove(threading.get_ident())
+
+    def watched(copies: Copies, original: bytes, sha256: str) -> bytes:
+        held.append(lent.count(threading.get_ident()))
+        return really(copies, original, sha256)
+
+    monkeypatch.setattr(Copies, "fleeting", watched)
+    monkeypatch.setattr(pool, "connection", counted)
+    assert client.get(f"{API}/picture", params={"of": clean}, headers=me).status_code == 200
+    assert held == [0]
 
 
 def test_without_a_configuration_nothing_is_saved(place: SurveyTown, client: TestClient) -> None:

@@ -85,6 +85,31 @@ def test_who_stands_still_stays_hidden_until_the_next_look() -> None:
     assert inside((108.0, 100.0, 132.0, 122.0), parts[0])
 
 
+CROSSED: Rect = (1000.0, 100.0, 1040.0, 220.0)
+
+
+@pytest.mark.parametrize(
+    ("looks", "at_s"),
+    [
+        ([look(0.0, PERSON), look(5.0, CROSSED)], 2.5),
+        ([look(0.0), look(5.0, PERSON)], 2.5),
+        ([look(0.0, PERSON), look(5.0)], 4.0),
+        ([look(3.0, PERSON)], 1.0),
+        ([look(3.0, PERSON)], 5.0),
+    ],
+)
+def test_who_moved_while_nobody_looked_is_hidden_with_everything(looks: list[Look], at_s: float) -> None:
+    """Looks are rare when the edge is short of time: both ends of a way say nothing of its middle."""
+    assert Film(looks).hidden_at(at_s) is None
+
+
+def test_who_moved_a_little_between_rare_looks_is_hidden_all_the_way() -> None:
+    """A head that was left and right of here may be here."""
+    parts = Film([look(0.0, PERSON), look(2.0, (200.0, 100.0, 240.0, 220.0))]).hidden_at(0.9)
+    assert parts is not None
+    assert inside((108.0, 100.0, 232.0, 122.0), parts[0])
+
+
 @pytest.mark.parametrize(
     ("at_s", "known"), [(UNSEEN_S, True), (UNSEEN_S + 0.1, False), (-UNSEEN_S - 0.1, False)]
 )

@@ -5,11 +5,12 @@ from pathlib import Path
 import av
 import pytest
 
-from edge.boxes import KEPT_S, SeenBoxes
+from edge.boxes import KEPT_S, SeenBoxes, of_right_half
 from edge.evidence import EvidenceStore
 from edge.frames import Packet, PacketRing
 from models.detector import Detection
 from monitor.domain import privacy_note
+from monitor.domain.privacy import hidden_parts
 from tests.doubles.edge_things import make_clip
 
 SIZE_PX = (320, 240)
@@ -44,14 +45,42 @@ def test_a_film_has_the_looks_around_it_and_no_old_ones() -> None:
     assert seen.film(119.8 - KEPT_S - 20, 119.8 - KEPT_S - 10) is None
 
 
-def test_looks_of_another_size_do_not_place_boxes() -> None:
-    """A camera that was set to another picture in between."""
+def test_looks_at_the_substream_count_in_the_main_streams_clip() -> None:
+    """Whom only the substream saw, before the camera was looked at in full, is hidden too."""
     seen = SeenBoxes()
-    seen.add(1.0, (640, 480), [person(300.0)])
-    seen.add(2.0, SIZE_PX, [person(1.0)])
+    seen.add(1.0, SIZE_PX, [person(100.0)])
+    seen.add(2.0, (640, 480), [person(1.0)])
     note = seen.film(0.0, 3.0)
     assert note is not None
-    assert (note.size_px, len(note.looks)) == (SIZE_PX, 1)
+    assert (note.size_px, [look.at_s for look in note.looks]) == ((640, 480), [1.0, 2.0])
+    box = note.looks[0].boxes[0]
+    assert (190 <= box.x1 < 200, 240 < box.x2 <= 250) == (True, True), "twice as far right, a little larger"
+
+
+def test_looks_of_another_shape_leave_no_stretch_uncovered() -> None:
+    """Nobody can say where a squeezed picture's boxes lie: all is hidden, not only what the others saw."""
+    seen = SeenBoxes()
+    seen.add(1.0, (352, 288), [person(100.0)])
+    seen.add(2.0, (640, 360), [])
+    assert seen.film(0.0, 3.0) is None
+
+
+@pytest.mark.parametrize("size_px", [(960, 540), (961, 541), (540, 960)])
+def test_of_before_and_now_the_past_is_hidden_whole_and_now_where_somebody_is(
+    size_px: tuple[int, int],
+) -> None:
+    """The patrol sees what changed; whoever stood there before the change was in no look."""
+    width, height = size_px
+    seen = SeenBoxes()
+    seen.add(1.0, size_px, [person(100.0)])
+    note = seen.still()
+    assert note is not None
+    both = of_right_half(note)
+    left, head = hidden_parts(both.looks[0].boxes)
+    assert both.size_px == (2 * width, height)
+    assert (left[0] <= 0, left[1] <= 0, left[3] >= height) == (True, True, True)
+    assert left[2] == pytest.approx(width, abs=1.5)
+    assert head[0] == pytest.approx(hidden_parts(note.looks[0].boxes)[0][0] + width)
 
 
 def test_a_clip_carries_its_boxes_under_its_hash(tmp_path: Path) -> None:
