@@ -31,14 +31,14 @@ from monitor.domain.events import ConfigAnswer, ConfigReason
 from monitor.domain.geometry import Centreline
 from monitor.domain.ground.errors import CalibrationVoid
 from monitor.domain.hours import Schedule
-from monitor.domain.rulebook import RuleSetting, hours_faults, setting_faults
+from monitor.domain.rulebook import RuleSetting, setting_faults, zone_faults
 from monitor.domain.violations import RULES
 
 #: More reasons than these help nobody.
 REASONS_MOST: Final = 20
 SAID_MOST: Final = 200
 #: From where to where a camera's numbers may be; as in the configuration's schema.
-RANGES: Final = {"looks_per_s": (0.01, 30.0), "min_score": (0.01, 0.99), "survey_sigma_m": (0.001, 100.0)}
+RANGES: Final = {"looks_per_s": (0.5, 30.0), "min_score": (0.01, 0.75), "survey_sigma_m": (0.001, 100.0)}
 MAST_RANGES: Final = {
     "height_m": (0.5, 500.0), "pan_deg": (-360.0, 360.0), "tilt_deg": (0.0, 90.0), "roll_deg": (-45.0, 45.0),
     "hfov_deg": (2.0, 150.0), "height_sigma_m": (1e-6, 50.0), "pan_sigma_deg": (1e-6, 30.0),
@@ -64,7 +64,7 @@ class Own(msgspec.Struct, frozen=True, kw_only=True):
     credentials: frozenset[str]
     #: of the file: sources that are files are relative to it, and new ones must lie in it
     folder: Path
-    #: sources that the file names itself
+    #: sources and substreams that the file names itself
     sources: frozenset[str]
 
 
@@ -73,7 +73,10 @@ def own_of(city: City, edge_id: str, credentials: Iterable[str], folder: Path) -
     edges = {edge.edge_id: edge for edge in city.edges}
     if edge_id not in edges:
         raise KeyError(f"no edge {edge_id!r} in the configuration; there are: {', '.join(edges) or 'none'}")
-    sources = frozenset(camera.source for camera in city.cameras if camera.edge_id == edge_id)
+    ours = [camera for camera in city.cameras if camera.edge_id == edge_id]
+    sources = frozenset(
+        named for camera in ours for named in (camera.source, camera.substream) if named is not None
+    )
     return Own(edge_id=edge_id, networks=edges[edge_id].networks, credentials=frozenset(credentials), folder=folder,
                sources=sources)  # fmt: skip
 
@@ -173,6 +176,8 @@ def _camera(
             yield _reason("number_range", f"{path}.frame_size_px", found=side, least=1, most=FRAME_MOST_PX)
     if before is None or (before.source, before.credential) != (camera.source, camera.credential):
         yield from _source(camera, own, path)
+    if camera.substream is not None and (before is None or before.substream != camera.substream):
+        yield from _substream(camera.substream, own, path)
     if before is None or _survey(before) != _survey(camera):
         try:
             ground_of(camera)
@@ -182,7 +187,7 @@ def _camera(
     for zone in camera.zones:
         if said := _polygon(zone):
             yield _reason("polygon_bad", f"{path}.zones[{zone.zone_id}].polygon_px", reason=said)
-        for fault in hours_faults(zone.within, zone.outside, schedules):
+        for fault in zone_faults(zone.kind, zone.within, zone.outside, _ROWS, schedules):
             yield _reason(fault.code, ".".join([f"{path}.zones[{zone.zone_id}]", *fault.path]), **fault.facts)
     yield from _settings(camera.rules, schedules, path)
 
@@ -242,6 +247,16 @@ def _source(camera: Camera, own: Own, path: str) -> Iterator[ConfigReason]:
         yield refused("its own file names no such device or folder")
     elif not Path(camera.source).is_relative_to(own.folder):
         yield refused(f"it lies outside of {own.folder}")
+
+
+def _substream(substream: str, own: Own, path: str) -> Iterator[ConfigReason]:
+    """Only an address, of the own file or in its networks: a file or device would be read in the camera's place."""
+    if kind_of(substream) not in ("rtsp", "http"):
+        said = "a substream is rtsp(s):// or http(s)://"
+    else:
+        said = "" if substream in own.sources else _address(substream, own.networks)
+    if said:
+        yield _reason("source_not_allowed", f"{path}.substream", source=redact(substream), reason=said)
 
 
 def _address(source: str, networks: tuple[str, ...]) -> str:

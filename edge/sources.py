@@ -22,7 +22,7 @@ import structlog
 
 from edge import stills
 from edge.decoding import Decoded, Dozer, Wish
-from edge.errors import SourceEnded, SourceError, SourceUnreachable
+from edge.errors import SourceBlocked, SourceEnded, SourceError, SourceUnreachable
 from edge.frames import ArrayPicture, Bgr, Frame, Packet, PacketRing, VideoPicture
 from edge.http_body import HttpBody
 from edge.networks import checked_url, kind_of, redact, secrets_of
@@ -160,6 +160,9 @@ class Stream:
 
     def _frames(self) -> Iterator[Frame]:
         source = self.camera.source
+        if source == self.camera.substream and kind_of(source) not in ("rtsp", "http"):
+            # whatever the configuration's judges let pass: a substream opens no file and no device
+            raise SourceBlocked(self.camera.camera_id, "a substream is rtsp(s):// or http(s)://")
         match kind_of(source):
             case "rtsp":
                 yield from self._rtsp()

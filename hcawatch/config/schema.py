@@ -234,8 +234,12 @@ class ZoneSection(Section):
     )
     name: Name | None = Field(default=None, description="plain text, or {en: …, zh: …}")
     polygon_px: list[Pixel] = Field(max_length=1000, description="at least 3 corners [x, y] in order")
-    within: ScheduleName | None = Field(default=None, description="it holds only within these hours")
-    outside: ScheduleName | None = Field(default=None, description="it holds only outside of these hours")
+    within: ScheduleName | None = Field(
+        default=None, description="it holds only within these hours; never on_pipe, valve or patrol_track"
+    )
+    outside: ScheduleName | None = Field(
+        default=None, description="it holds only outside of these hours; never on_pipe, valve or patrol_track"
+    )
 
 
 class CameraSection(Section):
@@ -278,9 +282,11 @@ class CameraSection(Section):
         default=[], max_length=100, description="polygons in the picture, for rules that need no distance"
     )
     looks_per_s: float = Field(
-        default=5.0, gt=0, le=30, description="analysed pictures per second while something moves"
+        default=5.0, ge=0.5, le=30, description="analysed pictures per second while something moves"
     )
-    min_score: float = Field(default=0.4, gt=0, lt=1, description="boxes that score less are not tracked")
+    min_score: float = Field(
+        default=0.4, ge=0.01, le=0.75, description="boxes that score less are not tracked, whatever a rule's enter_score"
+    )  # fmt: skip
     loop: bool = Field(default=False, description="play a file again and again")
     rules: list[RuleSection] = Field(
         default=[], max_length=100, description="this camera's own numbers of rules, within limits"

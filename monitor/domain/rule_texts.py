@@ -12,9 +12,14 @@ RULE_FAULTS: Final[dict[str, tuple[str, str, str, str]]] = {
         "规则“{rule}”的设置没有说明理由", "请在 `reason:` 中说明原因；原因随版本保存。"),
     "rule_must_stay_on": (
         "'{rule}' can't be switched off or kept to some hours: it is what tells of an act that Article {article} prohibits",
-        "Leave it on; draw an `ignore` zone, or give the zone hours, where lawful people stand.",
+        "Leave it on; draw an `ignore` zone where lawful people stand.",
         "规则“{rule}”不能停用，也不能只在部分时段生效：它针对第 {article} 条禁止的行为",
-        "请保持启用；合法人员所在之处可画 `ignore` 区域，或为区域设定时段。"),
+        "请保持启用；合法人员所在之处可画 `ignore` 区域。"),
+    "zone_must_stay_on": (
+        "a zone of kind '{kind}' can't be kept to some hours: '{rule}' tells by it of an act that Article {article} prohibits at any hour",
+        "Remove its hours; draw an `ignore` zone where lawful people stand.",
+        "“{kind}”类区域不能只在部分时段生效：规则“{rule}”据此发现第 {article} 条任何时候都禁止的行为",
+        "请删除其时段；合法人员所在之处可画 `ignore` 区域。"),
     "rule_would_silence": (
         "{number} {found}{unit} would silence '{rule}' (Article {article}): at most {most}{unit}, since {why}",
         "Take a value from {least} to {most}{unit}, or draw an `ignore` zone.",

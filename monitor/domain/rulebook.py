@@ -227,6 +227,23 @@ def hours_faults(
         yield RuleFault(code="hours_never", path=("outside",), facts={"name": only_outside})
 
 
+def zone_faults(
+    kind: str,
+    only_within: str | None,
+    only_outside: str | None,
+    rules: Mapping[str, Rule],
+    schedules: Mapping[str, Schedule],
+) -> Iterator[RuleFault]:
+    """What is wrong with the hours of a zone: none where they would silence a row that must stay on."""
+    kept = [rule for rule in rules.values() if rule.zone == kind and not rule.may_be_off]
+    for key, name in (("within", only_within), ("outside", only_outside)):
+        if name is not None and kept:
+            articles = ", ".join(CATALOGUE[rule.violation].article for rule in kept)
+            facts = {"kind": kind, "rule": ", ".join(rule.rule_id for rule in kept), "article": articles}
+            yield RuleFault(code="zone_must_stay_on", path=(key,), facts=facts)
+    yield from hours_faults(only_within, only_outside, schedules)
+
+
 def _limit_faults(rule: Rule, numbers: RuleNumbers, path: tuple[str, ...]) -> Iterator[RuleFault]:
     for number in NUMBERS:
         value, limit = getattr(numbers, number), LIMITS[number]

@@ -6,11 +6,17 @@ from zoneinfo import ZoneInfo
 from hcawatch.config.checks.look import Look
 from hcawatch.config.faults import Fault, some_of
 
+#: The broker's user that is the centre: an edge of that name would have its rights.
+CENTRE = "centre"
+
 
 def check(look: Look) -> Iterator[Fault]:
     """Faults of names."""
     yield from _ids_used_once(look)
     yield from _references(look)
+    for index, edge in enumerate(look.document.edges):
+        if edge.id == CENTRE:
+            yield look.fault("edge_reserved", "edges", index, "id", id=edge.id)
     name = look.document.city.timezone
     if not is_timezone(name):
         yield look.fault("timezone_unknown", "city", "timezone", name=name)

@@ -7,7 +7,7 @@ from hcawatch.config.faults import Fault, Path
 from hcawatch.config.rules import rules_of, schedules_of
 from hcawatch.config.schema import RuleSection
 from monitor.domain.hours import Schedule, clock_min
-from monitor.domain.rulebook import DAY, NIGHT, RuleFault, hours_faults, setting_faults
+from monitor.domain.rulebook import DAY, NIGHT, RuleFault, setting_faults, zone_faults
 from monitor.domain.violations import RULES
 
 _ROWS = {rule.rule_id: rule for rule in RULES}
@@ -21,8 +21,16 @@ def check(look: Look) -> Iterator[Fault]:
         yield from _settings(look, edge.rules, schedules, ("edges", index, "rules"))
     for index, camera in enumerate(look.document.cameras):
         yield from _settings(look, camera.rules, schedules, ("cameras", index, "rules"))
+        for n, rule in enumerate(camera.rules):
+            for keys, enter in (
+                (("enter_score",), rule.enter_score),
+                (("night", "enter_score"), rule.night.enter_score),
+            ):
+                if enter is not None and enter < camera.min_score:
+                    yield look.fault("enter_below_min_score", "cameras", index, "rules", n, *keys,
+                                     rule=rule.rule, enter=f"{enter:g}", min_score=f"{camera.min_score:g}")  # fmt: skip
         for n, zone in enumerate(camera.zones):
-            for fault in hours_faults(zone.within, zone.outside, schedules):
+            for fault in zone_faults(zone.kind, zone.within, zone.outside, _ROWS, schedules):
                 yield _said(look, fault, ("cameras", index, "zones", n))
 
 

@@ -24,9 +24,17 @@ MEANING: dict[str, T] = {
         "请按 GB 32167 的评定写 I、II 或 III。"),
     # ---- rules and hours: the rulebook's own words
     **{code: T(*texts) for code, texts in RULE_FAULTS.items()},
+    "enter_below_min_score": T(
+        "enter_score {enter} of '{rule}' has no effect: boxes below the camera's min_score, {min_score}, are not tracked",
+        "Raise enter_score, or lower the camera's min_score.",
+        "规则“{rule}”的 enter_score {enter} 不起作用：低于摄像机 min_score（{min_score}）的目标不被跟踪",
+        "请提高 enter_score，或降低摄像机的 min_score。", "warning"),
     "hours_empty": T(
         "the hours begin and end at {at}", "Correct one of the two; all day is 00:00 to 24:00.",
         "时段的开始和结束均为 {at}", "请更正其一；全天为 00:00 至 24:00。"),
+    "edge_reserved": T(
+        "no edge can be called '{id}': the centre itself speaks under that name", "Give the edge another id.",
+        "边缘节点不能命名为“{id}”：中心自身使用该名称", "请为边缘节点换一个编号。"),
     "schedule_reserved": T(
         "'{id}' is the name of the sun's own hours", "Give the schedule another id; rules and zones take `day` and `night` as they are.",
         "“{id}”是按太阳划分的时段名称", "请为时段换一个编号；规则和区域可直接使用 `day` 与 `night`。"),

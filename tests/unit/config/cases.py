@@ -163,10 +163,17 @@ CASES: tuple[Case, ...] = (
          "rule: dig-5m\n        reason: r\n        leave_score: 0.4\n        night:\n          enter_score: 0.35 #!"),
     rule("schedule_unknown", ".outside", "rule: works-50m\n        reason: r\n        outside: market #!"),
     rule("duplicate_id", ".rule", "rule: works-50m\n        reason: r\n      - rule: works-50m #!\n        reason: r", n=1),
-    edit("schedule_unknown", "cameras[0].zones[0].within", f"polygon_px: {POLYGON}",
-         f"polygon_px: {POLYGON}\n        within: market #!"),
-    edit("hours_never", "cameras[0].zones[0].outside", f"polygon_px: {POLYGON}",
-         f"polygon_px: {POLYGON}\n        within: night\n        outside: night #!"),
+    edit("schedule_unknown", "cameras[0].zones[0].within", f"kind: valve\n        polygon_px: {POLYGON}",
+         f"kind: marker\n        polygon_px: {POLYGON}\n        within: market #!"),
+    edit("hours_never", "cameras[0].zones[0].outside", f"kind: valve\n        polygon_px: {POLYGON}",
+         f"kind: marker\n        polygon_px: {POLYGON}\n        within: night\n        outside: night #!"),
+    edit("zone_must_stay_on", "cameras[0].zones[0].outside", f"polygon_px: {POLYGON}",
+         f"polygon_px: {POLYGON}\n        outside: night #!"),
+    rule("enter_below_min_score", ".enter_score",
+         "rule: works-50m\n        reason: r\n        enter_score: 0.35 #!"),
+    edit("out_of_range", "cameras[0].min_score", "    looks_per_s: 5\n", "    min_score: 0.9 #!\n"),
+    edit("out_of_range", "cameras[0].looks_per_s", "looks_per_s: 5", "looks_per_s: 0.05 #!"),
+    edit("edge_reserved", "edges[0].id", "  - id: edge-1\n", "  - id: centre #!\n"),
     edit("hours_empty", "schedules[0].hours[0].end", "teams:\n",
          "schedules:\n  - id: s\n    hours:\n      - begin: 22:00\n        end: 22:00 #!\nteams:\n"),
     edit("schedule_reserved", "schedules[0].id", "teams:\n",
@@ -213,7 +220,7 @@ CASES: tuple[Case, ...] = (
 WARNINGS = frozenset({
     "lens_folds", "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
     "edge_without_cameras", "secret_file_open", "mqtt_plain", "permit_over", "permit_not_in_law",
-    "articles_do_not_apply",
+    "articles_do_not_apply", "enter_below_min_score",
 })  # fmt: skip
 
 #: faults of the file itself, tested one by one

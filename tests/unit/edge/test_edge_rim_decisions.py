@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -11,7 +12,9 @@ import pytest
 
 from edge import networks, playback, publisher, reader, supervisor, uploader
 from edge.errors import SourceBlocked, SourceUnreachable
+from edge.frames import PacketRing
 from edge.job import CameraJob
+from edge.sources import Access, Stream
 from edge.stream_clock import StreamClock, rebegin, stamp
 from edge.supervisor import ChildLife, buried, next_step
 from edge.worker import EdgeSettings, camera_jobs
@@ -232,3 +235,13 @@ def test_a_file_goes_on_where_a_live_camera_would_be(at: float, loop: bool, expe
     assert playback.start_s(began, "a.mp4", at, 60.0, loop=loop) == expected
     assert playback.start_s(began, "b.mp4", at, 60.0, loop=loop) is None
     assert playback.start_s(None, "a.mp4", at, 60.0, loop=loop) is None
+
+
+@pytest.mark.parametrize("substream", ["{folder}/private.mp4", "webcam:0", "stills:{folder}"])
+def test_a_substream_opens_no_file_and_no_device(substream: str, tmp_path: Path) -> None:
+    """Whatever configuration got through: nothing of the edge's own disk is shown in a camera's place."""
+    named = substream.format(folder=tmp_path)
+    watched = camera(named, substream=named)
+    stream = Stream(watched, Access(networks=()), PacketRing(), clock=StreamClock(), wait=lambda _: True)
+    with pytest.raises(SourceBlocked, match="a substream is"):
+        next(stream.frames())
