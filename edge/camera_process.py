@@ -28,7 +28,7 @@ from edge import coverage, episodes, gate, looks, watchdog, watcher
 from edge.activity import box_motion
 from edge.decoding import Wish
 from edge.errors import OutboxRefused
-from edge.evidence import EvidenceStore
+from edge.evidence import POST_S, EvidenceStore
 from edge.frames import Frame, Luma
 from edge.ground import Ground, ground_of
 from edge.job import Beat, CameraJob, evidence_dir
@@ -42,7 +42,7 @@ from edge.playback import Began, duration_s, start_s
 from edge.process_name import call_me
 from edge.rules import Place
 from edge.scheduling import Refusal
-from edge.shared_detector import detector_for
+from edge.shared_detector import SharedDetector, detector_for
 from edge.sources import Access
 from edge.streams import Streams
 from edge.telling import Shot, Teller
@@ -128,6 +128,8 @@ class CameraProcess:
         #: this camera is no longer ours
         self._taken_away = False
         self._size_px: tuple[int, int] | None = None
+        #: when the last picture came, monotonic seconds
+        self._frame_at_s = time.monotonic()
 
     def _begin_at_s(self) -> float:
         """Where a file goes on: by the given moment, or after a crash by the noted one; notes it otherwise."""
@@ -190,7 +192,12 @@ class CameraProcess:
         if self._minder.health.state is not before_state:
             self._changed_state(before_state)
         if frame is None or luma is None or small is None:
+            if (
+                now_s - self._frame_at_s > POST_S
+            ):  # a cut line: what was filmed until then is all there will be
+                self._teller.close_clips(self._media_s, self._state.episodes, at_once=True)
             return
+        self._frame_at_s = now_s
         self._counts["looks"] += 1
         motion = self._meter.measure(small, frame.media_s - self._media_s)
         if frame.sparse and motion.largest_px >= gate.MOVING_PX:
@@ -257,6 +264,8 @@ class CameraProcess:
                 self._taken_away = True
                 return
             self._job, self._camera = job, job.camera
+            if isinstance(self._detector, SharedDetector):
+                self._detector.grade = job.hca.grade
             self._setup = msgspec.structs.replace(
                 self._setup, camera=job.camera, place=_place(job), timezone=ZoneInfo(job.timezone),
                 settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
@@ -277,7 +286,7 @@ class CameraProcess:
             return
         self._looks = looks.had(self._looks)
         self._counts["detector_runs"] = sum(self._looker.runs.values())
-        self._teller.saw(frame.media_s, frame.size_px, found)
+        self._teller.saw(frame.media_s, frame.size_px, (*found, *self._looker.faint))
         self._found = sum(d.score >= self._camera.min_score for d in found)
         self._counts["detections"] += self._found
         objects = followed(
@@ -375,6 +384,7 @@ class CameraProcess:
 
     def _finish(self) -> None:
         """An orderly stop: the minute is closed with the span that we were responsible for."""
+        self._teller.close_clips(self._media_s, self._state.episodes, at_once=True)
         self._streams.stop()
         self._closing.append(coverage.finish(self._minute))
         with contextlib.suppress(OutboxRefused):

@@ -31,7 +31,7 @@ from edge.process_name import call_me
 from edge.scheduling import Ask, Refusal, turn
 from edge.seat import Answer, Box, DetectorEnd, Request, ask_of
 from models.errors import ModelError
-from models.registry import load
+from models.registry import describe, find, load, read_card
 from monitor.domain.privacy import NOTED_SCORE
 
 BEAT_S: Final = 0.5
@@ -104,7 +104,7 @@ class DetectorProcess:
     """Takes requests, has them run, answers."""
 
     def __init__(self, job: DetectorJob, seats: dict[str, DetectorEnd], beats: Connection) -> None:
-        self._seats, self._beats = seats, beats
+        self._job, self._seats, self._beats = job, seats, beats
         for seat in seats.values():
             seat.open()
         #: one network for all sizes of input: its weights are there once
@@ -160,8 +160,21 @@ class DetectorProcess:
             asked = _Asked(ask=ask_of(camera_id, request), request=request)
             if request.model_sha256 != self._network.info.sha256:
                 self._refuse(asked, Refusal.OTHER_MODEL)
+                if (
+                    self._exchanged()
+                ):  # whoever starts now names the new ones: make room for a detector that has them
+                    log.warning("weights_exchanged", was=self._network.info.sha256)
+                    self._failures = FAILURES_MAX
             else:
                 self._asked[request.look] = asked
+
+    def _exchanged(self) -> bool:
+        """Whether other weights lie in the folder than those that were loaded."""
+        info = self._network.info
+        with contextlib.suppress(ModelError):
+            card = read_card(self._job.weights_dir or find(None))
+            return describe(card, info.backend, max(info.input_hw)).sha256 != info.sha256
+        return False
 
     def _settle(self) -> None:
         """Note what the lanes have done."""

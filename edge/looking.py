@@ -30,6 +30,8 @@ Reason = Literal["first", "again", "unsure", "wide", "moving", "still"]
 WHOLE_EVERY_S: Final = 6.0
 #: A box is carried once the network gave it so often, and dropped when the network missed it so often in a row.
 SETTLED_LOOKS: Final = 3
+#: … over so long: a false box of half a second must not stand there for ten.
+SETTLED_S: Final = 2.0
 MISSED_LOOKS: Final = 2
 #: Two boxes of a kind that share so much are one thing that stands.
 SAME_IOU: Final = 0.5
@@ -53,6 +55,9 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     class_name: str
     score: float
     xyxy: Box
+    #: stream seconds of the first and the last look of the network that gave it
+    first_s: float = 0.0
+    last_s: float = 0.0
     #: looks of the network that gave it, and that missed it since
     looks: int = 1
     missed: int = 0
@@ -60,13 +65,15 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def settled(self) -> bool:
         """Whether it may be carried over without the network."""
-        return self.looks >= SETTLED_LOOKS
+        return self.looks >= SETTLED_LOOKS and self.last_s - self.first_s >= SETTLED_S
 
 
 class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     """What the looks before left; stream seconds."""
 
     known: tuple[Known, ...] = ()
+    #: weak boxes of the last look at everything that nobody looked at since: no tracks, but perhaps faces
+    faint: tuple[Known, ...] = ()
     whole_s: float | None = None
     #: what moved last, and when
     moved: tuple[Box, ...] = ()
@@ -129,7 +136,7 @@ def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windo
         return everywhere("again")
     wide = tuple(_grown(box, windows) for box in moved)
     held = [k for k in before.known if any(_meet(k.xyxy, box) for box in wide)]
-    if any(k.score >= sure_score and _new(k, before.known) for k in before.known if k not in held):
+    if any(k.score >= sure_score and _doubtful(k, before.known) for k in before.known if k not in held):
         return everywhere("unsure")
     if not wide:
         return Aim(reason="still")
@@ -158,12 +165,19 @@ def learnt(
     if took.moves:
         base = msgspec.structs.replace(before, moved=took.moved, moved_s=media_s)
     if took.whole:
-        known = _matched(before.known, found, took.moved)
-        return msgspec.structs.replace(base, known=known, whole_s=media_s), True
+        known = _matched(before.known, found, took.moved, media_s)
+        return msgspec.structs.replace(base, known=known, faint=(), whole_s=media_s), True
     if took.window is None:
-        return msgspec.structs.replace(base, known=tuple(k for k in before.known if k.settled)), True
+        faint = tuple(k for k in before.known if not k.settled)
+        known = tuple(k for k in before.known if k.settled)
+        return msgspec.structs.replace(base, known=known, faint=(*before.faint, *faint)), True
     inside = [k for k in before.known if _within(k.xyxy, took.window)]
-    outside = [k for k in before.known if k not in inside and k.settled]
+    beyond = [k for k in before.known if k not in inside]
+    outside = [k for k in beyond if k.settled]
+    faint = (
+        *(k for k in before.faint if not _within(k.xyxy, took.window)),
+        *(k for k in beyond if not k.settled),
+    )
     whole = [box for box in found if not _is_cut(box.xyxy, took.window, windows)]
     # what is cut and stands is known already, or waits for the next look at everything
     moved = tuple(_grown(box, windows) for box in took.moved)
@@ -174,8 +188,8 @@ def learnt(
     if not all(any(_share(box.xyxy, k.xyxy) >= PART for k in outside) for box in cut):
         return before, False
     outside = [k for k in outside if not any(_one(k, box) for box in whole)]
-    known = (*_matched(inside, whole, took.moved), *outside)
-    return msgspec.structs.replace(base, known=known), True
+    known = (*_matched(inside, whole, took.moved, media_s), *outside)
+    return msgspec.structs.replace(base, known=known, faint=faint), True
 
 
 class Looker:
@@ -221,15 +235,20 @@ class Looker:
             took = msgspec.structs.replace(took, reason="wide", whole=True, window=None)
             after, _ = learnt(known, took, self._asked(bgr, took), *rest)
         self.knowledge = after
-        return tuple(Detection(class_name=k.class_name, score=k.score, xyxy=k.xyxy) for k in after.known)
+        return _detections(after.known)
+
+    @property
+    def faint(self) -> tuple[Detection, ...]:
+        """Weak boxes where nobody looked now: not to be followed, but to be hidden in blurred copies."""
+        return _detections(self.knowledge.faint)
 
     def _asked(self, bgr: Callable[[], NDArray[np.uint8]], took: Aim) -> tuple[Detection, ...]:
         if took.whole:
-            self.runs["whole"] += 1
-            return self._detector.detect(bgr())
+            everything = self._detector.detect(bgr())
+            self.runs["whole"] += 1  # a look that was refused is none
+            return everything
         if took.window is None:
             return ()
-        self.runs["window"] += 1
         left, top, right, bottom = took.window
         found = self._detector.detect(bgr()[top:bottom, left:right], long_side_px=took.long_side_px)
         return tuple(
@@ -239,7 +258,13 @@ class Looker:
         )  # fmt: skip
 
 
-def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence[Box]) -> tuple[Known, ...]:
+def _detections(known: Sequence[Known]) -> tuple[Detection, ...]:
+    return tuple(Detection(class_name=k.class_name, score=k.score, xyxy=k.xyxy) for k in known)
+
+
+def _matched(
+    known: Sequence[Known], found: Sequence[Detection], moved: Sequence[Box], media_s: float
+) -> tuple[Known, ...]:
     """Boxes after a look at all of `known`: each found one, with how often; a settled one that was missed stays a while."""
     left, after = list(known), []
     for box in found:
@@ -250,12 +275,10 @@ def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence
             left.remove(same)
         after.append(
             Known(
-                class_name=box.class_name,
-                score=box.score,
-                xyxy=box.xyxy,
-                looks=1 if same is None else same.looks + 1,
+                class_name=box.class_name, score=box.score, xyxy=box.xyxy, last_s=media_s,
+                first_s=media_s if same is None else same.first_s, looks=1 if same is None else same.looks + 1,
             )
-        )
+        )  # fmt: skip
     for k in left:
         moved_on = any(_meet(k.xyxy, box) for box in moved)
         if k.settled and k.missed + 1 < MISSED_LOOKS and not moved_on:
@@ -263,13 +286,15 @@ def _matched(known: Sequence[Known], found: Sequence[Detection], moved: Sequence
     return tuple(after)
 
 
-def _new(one: Known, known: Sequence[Known]) -> bool:
-    """Whether it must be seen again before it is believed; a second box of what stands there is not new."""
-    return not one.settled and not any(
+def _doubtful(one: Known, known: Sequence[Known]) -> bool:
+    """Whether it must be looked at before it is believed; a second box of what stands there need not."""
+    return (not one.settled or one.missed > 0) and not any(
         k.settled
+        and k.missed == 0
         and kind_of_object(k.class_name) == kind_of_object(one.class_name)
         and _share(one.xyxy, k.xyxy) >= PART
         for k in known
+        if k is not one
     )
 
 

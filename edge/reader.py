@@ -109,8 +109,9 @@ class Reader(threading.Thread):
     def _read_once(self, attempt: int) -> float | None:
         """One opening; seconds to wait before the next (negative: the backoff), or None if that was all."""
         camera_id = self.camera.camera_id
-        if not self._clock.begun:
-            self._clock = self._goes_on()
+        other = self._goes_on()
+        if other.begun and (not self._clock.begun or other.last_arrival_s > self._clock.last_arrival_s):
+            self._clock = other  # the other stream was watched meanwhile: time goes on from there
         stream = Stream(self.camera, self._access, self.ring, clock=self._clock, wait=self._halt.wait,
                         start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish,
                         kept=self.slot.count, broke=self.slot.lose, only_keep=self._only_keep)  # fmt: skip

@@ -85,7 +85,9 @@ class SharedDetector:
         occasion: OccasionNow,
         folder: Path,
     ) -> None:
-        self._seat, self._info, self._grade, self._occasion = seat, info, grade, occasion
+        self._seat, self._info, self._occasion = seat, info, occasion
+        #: of the camera's HCA; it may change while the camera runs
+        self.grade = grade
         self._long_side_px, self._folder = max(info.input_hw), folder
         seat.open()
 
@@ -114,7 +116,7 @@ class SharedDetector:
             to_canvas(frame_bgr, letterbox, self._seat.picture(look, letterbox.input_hw), rgb=False)
             until_s = deadline_s(occasion, time.monotonic())
             asked = self._seat.ask(
-                Request(look, self._grade, occasion, until_s, letterbox.input_hw, side_px,
+                Request(look, self.grade, occasion, until_s, letterbox.input_hw, side_px,
                         self._info.sha256)
             )  # fmt: skip
             answer = self._answered(look, serving, until_s + RUN_S) if asked else None

@@ -247,6 +247,8 @@ class Stream:
         """Packets into the ring, until the worker stops or the stream ends."""
         seen_packet = False
         for packet in container.demux(stream):
+            if self._timeless and packet.size:
+                self._date(packet)
             if not seen_packet and packet.pts is not None:
                 seen_packet = True
                 self.clock = rebegin(

@@ -18,9 +18,12 @@ from edge.reader import LinkStatus, Reader
 from edge.sources import Access
 from edge.stream_clock import StreamClock
 from monitor.domain.assets import Camera
+from monitor.domain.ground.fix import scale_between
 
 #: The main stream is watched once the substream has been away for so long: before a stall is told.
 AWAY_S: Final = 4.0
+#: … and until it has come for so long without a gap: each change costs every dwell its beginning.
+BACK_S: Final = 30.0
 #: The main stream is kept for so long after nothing goes on any more: the next thing often comes soon.
 KEEP_S: Final = 30.0
 #: Substreams with a shorter long side show the network less than it can take.
@@ -37,8 +40,14 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     #: when the substream gave its last picture; None: not yet
     sub_at_s: float | None
     began_s: float
-    #: the substream's pictures are too small
-    too_small: bool = False
+    #: since when it comes without a gap
+    sub_since_s: float | None = None
+    #: its link is down
+    down: bool = False
+    #: why its pictures are of no use
+    unfit: str = ""
+    #: the main stream is watched already
+    watched: bool = False
     #: when something last went on: motion, or a running episode
     busy_at_s: float | None = None
 
@@ -51,11 +60,13 @@ def choose(needs: Needs, now_s: float) -> tuple[MainStream, str]:
     >>> choose(Needs(sub_at_s=9.0, began_s=0.0, busy_at_s=8.0), 10.0)[0]
     'kept'
     """
-    if needs.too_small:
-        return "watched", f"the substream's pictures are smaller than {LEAST_PX} pixels"
+    if needs.unfit:
+        return "watched", needs.unfit
     last_s = needs.began_s if needs.sub_at_s is None else needs.sub_at_s
-    if now_s - last_s > AWAY_S:
+    if needs.down or now_s - last_s > AWAY_S:
         return "watched", "the substream gives no pictures"
+    if needs.watched and (needs.sub_since_s is None or now_s - needs.sub_since_s < BACK_S):
+        return "watched", "the substream came back a moment ago"
     if needs.busy_at_s is not None and now_s - needs.busy_at_s <= KEEP_S:
         return "kept", "something goes on"
     return "closed", "nothing goes on"
@@ -146,12 +157,16 @@ class Streams:
             return False
         came = self._sub.slot.arrived != self._arrived
         self._arrived = self._sub.slot.arrived
-        small = self._state != "watched" and size_px is not None and max(size_px) < LEAST_PX
+        needs = self._needs
+        gap = needs.sub_at_s is None or now_s - needs.sub_at_s > AWAY_S
         self._needs = msgspec.structs.replace(
-            self._needs,
-            sub_at_s=now_s if came else self._needs.sub_at_s,
-            too_small=self._needs.too_small or small,
-            busy_at_s=now_s if busy else self._needs.busy_at_s,
+            needs,
+            sub_at_s=now_s if came else needs.sub_at_s,
+            sub_since_s=now_s if came and gap else needs.sub_since_s,
+            down=self._sub.status.link in ("unreachable", "blocked", "ended"),
+            unfit=needs.unfit or ("" if self._state == "watched" else _unfit(self._camera, size_px)),
+            watched=self._state == "watched",
+            busy_at_s=now_s if busy else needs.busy_at_s,
         )
         wanted, why = choose(self._needs, now_s)
         if wanted == self._state:
@@ -179,6 +194,17 @@ class Streams:
 
     def _sub_clock(self) -> StreamClock:
         return StreamClock() if self._sub is None else self._sub.clock
+
+
+def _unfit(camera: Camera, size_px: tuple[int, int] | None) -> str:
+    """Why pictures of this size can't be looked at in the place of the full ones; empty if they can."""
+    if size_px is None:
+        return ""
+    if max(size_px) < LEAST_PX:
+        return f"the substream's pictures are smaller than {LEAST_PX} pixels"
+    if scale_between(size_px, camera.frame_size_px) is None:
+        return "the substream's pictures have another shape than frame_size_px"
+    return ""
 
 
 def _counts(slot: Slot) -> Counts:

@@ -95,12 +95,16 @@ class Teller:
             self._clips.pop(episode.episode_id, None)
         return True
 
-    def close_clips(self, media_s: float, running: tuple[Episode, ...]) -> None:
-        """Write the clips whose last second has come, each named by an update of its episode."""
+    def close_clips(self, media_s: float, running: tuple[Episode, ...], *, at_once: bool = False) -> None:
+        """Write the clips whose last second has come, each named by an update of its episode.
+
+        Args:
+            at_once: all, with what there is: the line is cut, or the worker stops.
+        """
         self._settle()
         current = {e.episode_id: e for e in running}
         for episode_id, clip in list(self._clips.items()):
-            if media_s < clip.to_s:
+            if media_s < clip.to_s and not at_once:
                 continue
             del self._clips[episode_id]
             kept = self._clip_of(clip)
@@ -129,7 +133,13 @@ class Teller:
                 for from_s, to_s in spans:
                     if (part := self._store.keep_clip(ring, from_s, to_s, self._seen.film)) is not None:
                         kept.append(part)
-                if spans and spans[0][0] <= clip.from_s + LATE_S:
+                packets, _ = ring.cut(clip.from_s, clip.to_s)
+                if (
+                    len(spans) == 1
+                    and packets
+                    and packets[0].media_s <= clip.from_s + LATE_S
+                    and packets[-1].media_s >= clip.to_s - LATE_S
+                ):
                     break
         except EvidenceRefused as exc:
             log.error("clip_refused", camera=self._setup.camera.camera_id, error=str(exc))

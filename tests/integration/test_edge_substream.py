@@ -12,7 +12,7 @@ import av
 import msgspec
 import pytest
 
-from edge.streams import AWAY_S, KEEP_S, Needs, choose
+from edge.streams import AWAY_S, BACK_S, KEEP_S, Needs, choose
 from hcawatch.demo.rtsp import RtspServer
 from models.scenes.clip import render_demo_clip
 from monitor.domain.assets import City
@@ -99,7 +99,10 @@ def test_without_its_small_stream_a_camera_is_watched_by_the_large_one(
         (Needs(sub_at_s=99.0, began_s=0.0), "closed"),
         (Needs(sub_at_s=99.0, began_s=0.0, busy_at_s=100.0 - KEEP_S / 2), "kept"),
         (Needs(sub_at_s=99.0, began_s=0.0, busy_at_s=100.0 - KEEP_S - 1), "closed"),
-        (Needs(sub_at_s=99.0, began_s=0.0, too_small=True), "watched"),
+        (Needs(sub_at_s=99.0, began_s=0.0, unfit="too small"), "watched"),
+        (Needs(sub_at_s=99.0, began_s=0.0, down=True), "watched"),
+        (Needs(sub_at_s=99.9, sub_since_s=95.0, began_s=0.0, watched=True), "watched"),
+        (Needs(sub_at_s=99.9, sub_since_s=100.0 - BACK_S, began_s=0.0, watched=True), "closed"),
         (Needs(sub_at_s=90.0, began_s=0.0, busy_at_s=99.0), "watched"),
     ],
 )
