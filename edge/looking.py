@@ -251,6 +251,7 @@ class Looker:
             return ()
         left, top, right, bottom = took.window
         found = self._detector.detect(bgr()[top:bottom, left:right], long_side_px=took.long_side_px)
+        self.runs["window"] += 1
         return tuple(
             Detection(class_name=d.class_name, score=d.score,
                       xyxy=(d.xyxy[0] + left, d.xyxy[1] + top, d.xyxy[2] + left, d.xyxy[3] + top))
