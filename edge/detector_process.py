@@ -30,8 +30,9 @@ from edge.orphans import die_with_parent
 from edge.process_name import call_me
 from edge.scheduling import Ask, Refusal, turn
 from edge.seat import Answer, Box, DetectorEnd, Request, ask_of
+from models.card import check, read_card
 from models.errors import ModelError
-from models.registry import describe, find, load, read_card
+from models.registry import describe, find, load
 from monitor.domain.privacy import NOTED_SCORE
 
 BEAT_S: Final = 0.5
@@ -169,10 +170,11 @@ class DetectorProcess:
                 self._asked[request.look] = asked
 
     def _exchanged(self) -> bool:
-        """Whether other weights lie in the folder than those that were loaded."""
+        """Whether other weights, whole and fit to be loaded, lie in the folder than those that were loaded."""
         info = self._network.info
         with contextlib.suppress(ModelError):
             card = read_card(self._job.weights_dir or find(None))
+            check(card)
             return describe(card, info.backend, max(info.input_hw)).sha256 != info.sha256
         return False
 
