@@ -222,7 +222,7 @@ def test_an_event_that_got_no_picture_for_want_of_room_says_so(disk: Path) -> No
         state, emissions = step(core, state, look, new_id)
         told += emissions
     model = ModelRef(name="m", version="1", sha256="0" * 64)
-    teller = Teller(edge_id="edge-1", config_version="1", setup=core, outbox=outbox, store=store, ring=PacketRing(),
+    teller = Teller(edge_id="edge-1", config_version="1", setup=core, outbox=outbox, store=store, rings=(PacketRing(),),
                     model=model, new_id=new_id)  # fmt: skip
     shot = Shot(bgr=lambda: np.zeros((720, 1280, 3), np.uint8))
     foreign = somebody_fills(disk)

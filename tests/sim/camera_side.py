@@ -54,6 +54,9 @@ class Drawer:
     def spans(self, from_s: float, to_s: float) -> tuple[tuple[float, float], ...]:
         return ((from_s, to_s),)
 
+    def cut(self, _from_s: float, _to_s: float) -> tuple[tuple[()], None]:
+        return (), None
+
     def keep_clip(self, _ring: object, from_s: float, to_s: float, _boxes: object) -> Kept | None:
         data = f"{self._camera_id} {from_s} {to_s} {self._rng.random()}".encode()
         sha256 = sha256_hex(data)

@@ -273,7 +273,7 @@ def test_thresholds_are_those_of_the_shipped_rules() -> None:
     """Figures are made at the scores from which rules enter and stay."""
     defaults = inspect.signature(Rule).parameters
     assert defaults["enter_score"].default == ENTER_SCORE
-    assert defaults["stay_score"].default == STAY_SCORE
+    assert defaults["leave_score"].default == STAY_SCORE
 
 
 def test_a_box_that_must_be_found_is_taken_first() -> None:

@@ -83,7 +83,7 @@ def test_reporting_is_as_the_edge_ships() -> None:
         == LOOKS_PER_S
     )
     rule = inspect.signature(Rule).parameters
-    assert rule["stay_score"].default == SHIPPED.stay_score
+    assert rule["leave_score"].default == SHIPPED.stay_score
     assert rule["enter_score"].default == inspect.signature(reports).parameters["threshold"].default
     assert rule["gone_s"].default >= SHIPPED.gone_s
 
