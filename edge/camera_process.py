@@ -96,7 +96,6 @@ class CameraProcess:
         self._outbox = SqliteOutbox(job.outbox_path)
         self._streams = Streams(
             job.camera, Access(networks=job.networks, credentials=job.credentials), start_s=self._begin_at_s(),
-            now_s=time.monotonic(),
         )  # fmt: skip
         self._detector: Detector = detector_for(
             job, lambda: looks.occasion_of(self._state, self._gate, self._media_s)
@@ -159,7 +158,7 @@ class CameraProcess:
         )
         self._closing.extend(over)
         _spare_the_collector()
-        self._streams.start()
+        self._streams.start(time.monotonic())
         interval_s = 1.0 / max(0.1, self._camera.looks_per_s)
         next_s = last_s = time.monotonic()
         while not stop.is_set() and not self._taken_away:

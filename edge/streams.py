@@ -89,7 +89,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Streams:
     """A camera's one stream, or its two. For the camera's main loop."""
 
-    def __init__(self, camera: Camera, access: Access, *, start_s: float = 0.0, now_s: float = 0.0) -> None:
+    def __init__(self, camera: Camera, access: Access, *, start_s: float = 0.0) -> None:
         self._camera, self._access = camera, access
         self._main: Reader | None = None
         self._state: MainStream = "closed"
@@ -100,7 +100,7 @@ class Streams:
         else:
             watched = msgspec.structs.replace(camera, source=camera.substream)
             self._sub = Reader(watched, access, goes_on=self._main_clock)
-        self._needs = Needs(sub_at_s=None, began_s=now_s)
+        self._needs = Needs(sub_at_s=None, began_s=0.0)
         self._arrived = 0
         #: what was counted of streams that were watched before, less what this one had when its turn came
         self._before = Counts()
@@ -132,8 +132,9 @@ class Streams:
         """Where clips are cut from: the sharper stream first."""
         return (self._main_ring,) if self._sub is None else (self._main_ring, self._sub.ring)
 
-    def start(self) -> None:
-        """Begin to read."""
+    def start(self, now_s: float) -> None:
+        """Begin to read; the substream is waited for from now on."""
+        self._needs = msgspec.structs.replace(self._needs, began_s=now_s)
         self.watched.start()
 
     def stop(self) -> None:
