@@ -100,7 +100,7 @@ class CameraProcess:
         self._detector: Detector = detector_for(
             job, lambda: looks.occasion_of(self._state, self._gate, self._media_s)
         )
-        self._looker = Looker(self._detector, self._camera.min_score)
+        self._looker = Looker(self._detector, self._camera.min_score, prepared=False)
         info = self._detector.info
         self._setup = _setup(job, info)
         self._teller = Teller(
@@ -151,7 +151,11 @@ class CameraProcess:
 
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop; then close the minute."""
-        self._looker.warm_up()
+        self._detector.warm_up()
+        if (
+            self._job.seat is None
+        ):  # a shared network looks at everything: its other cameras don't wait for a compiler
+            self._looker.prepare()
         saved = (coverage.load(blob) for blob in self._outbox.minutes(self._camera.camera_id))
         over, self._minute = coverage.resume(
             tuple(m for m in saved if m is not None), self._camera.camera_id, datetime.now(UTC)

@@ -8,7 +8,7 @@ but for `Looker`, which asks the detector.
 
 from __future__ import annotations
 
-import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
@@ -20,7 +20,6 @@ from edge.gate import LINGER_S
 from edge.tracking import kind_of_object
 from models.boxes import STRIDE_PX
 from models.detector import Detection, Detector, ModelInfo
-from models.errors import NotLooked
 from monitor.domain.privacy import NOTED_SCORE
 
 Box = tuple[float, float, float, float]
@@ -36,7 +35,7 @@ MISSED_LOOKS: Final = 2
 #: Two boxes of a kind that share so much are one thing that stands.
 SAME_IOU: Final = 0.5
 #: Windows' (width, height) as shares of the network's input, smallest first; larger ones save too little.
-SHARES: Final = ((0.5, 0.5), (0.6, 0.75), (0.8, 0.8))
+SHARES: Final = ((0.5, 0.5), (0.7, 0.75))
 #: Left free around what moves, as a share of its size and in pixels of the network: a moving leg is part of a body.
 MARGIN_SHARE: Final = 0.3
 MARGIN_PX: Final = 16.0
@@ -108,7 +107,7 @@ def windows_of(info: ModelInfo, frame_px: tuple[int, int]) -> Windows:
 
     >>> info = ModelInfo(name="", version="", sha256="", classes=(), trained_on="", backend="", input_hw=(384, 640))
     >>> windows_of(info, (1920, 1080)).sizes_px
-    ((320, 192), (384, 288), (512, 320))
+    ((320, 192), (448, 288))
     """
     height, width = info.input_hw
     scale = max(frame_px) / max(width, height)
@@ -195,19 +194,30 @@ def learnt(
 class Looker:
     """Asks the detector where it is worth it. For one camera and one thread."""
 
-    def __init__(self, detector: Detector, sure_score: float) -> None:
-        self._detector, self._sure_score = detector, sure_score
+    def __init__(self, detector: Detector, sure_score: float, *, prepared: bool = True) -> None:
+        """Begin with nothing known.
+
+        Args:
+            sure_score: boxes from this score on count as seen.
+            prepared: windows may be used at once; else everything is looked at until `prepare` has done its work.
+        """
+        self._detector, self._sure_score, self._prepared = detector, sure_score, prepared
         self._windows: Windows | None = None
         self.knowledge = Knowledge()
         #: runs of the network: on whole pictures and on windows
         self.runs = {"whole": 0, "window": 0}
 
-    def warm_up(self) -> None:
-        """Run the network once in each size, so that the first real look is not the slow one."""
-        self._detector.warm_up()
-        for width, height in windows_of(self._detector.info, COMMON_FRAME_PX).sizes_px:
-            with contextlib.suppress(NotLooked):  # a shared detector is loaded, or busy
+    def prepare(self) -> threading.Thread:
+        """Have the network compiled for the windows, beside the looks: it takes seconds on an old core."""
+
+        def work() -> None:
+            for width, height in windows_of(self._detector.info, COMMON_FRAME_PX).sizes_px:
                 self._detector.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
+            self._prepared = True
+
+        thread = threading.Thread(target=work, name="windows", daemon=True)
+        thread.start()
+        return thread
 
     def forget(self) -> None:
         """Nobody looked for a while, or what is seen may be another place."""
@@ -228,7 +238,8 @@ class Looker:
         """
         if self._windows is None or self._windows.frame_px != frame_px:
             self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
-        took = aim(self.knowledge, moving, media_s, self._windows, self._sure_score)
+        windows = self._windows if self._prepared else msgspec.structs.replace(self._windows, sizes_px=())
+        took = aim(self.knowledge, moving, media_s, windows, self._sure_score)
         known, rest = self.knowledge, (media_s, self._windows, self._sure_score)
         after, enough = learnt(known, took, self._asked(bgr, took), *rest)
         if not enough:
