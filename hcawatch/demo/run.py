@@ -40,7 +40,7 @@ ONCE_LIMIT_S = 105.0
 #: the excavator has left and its end is reported some seconds later; then the story is over
 STORY_OVER_S = clips.STORY.gone_s + 6.0
 #: half-way, the tree line's camera loses its stream
-TREES_LOST_S = 26.0
+TREES_LOST_S = 33.0
 #: with a person watching, that camera comes back for a while each time
 TREES_AWAY_S = 60.0
 #: people walk over the marked strip at this second of vtest.avi
