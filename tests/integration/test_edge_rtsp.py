@@ -118,9 +118,7 @@ def test_a_camera_whose_clock_is_wrong_is_told_within_a_minute_and_again_when_it
             return minder.look(frame, time.monotonic(), reader.status, small=small).reason
 
         began_s = time.monotonic()
-        assert until(
-            lambda: "clock_ahead:90" in reason(), 60.0 - 18.0
-        )  # 18 s of the hold are left out here
+        assert until(lambda: "clock_ahead:90" in reason(), 60.0 - 18.0)  # 18 s of the hold are left out here
         ways.clock_off_s = 0.0
         assert until(lambda: "clock" not in reason(), 60.0 - 18.0), reason()
     assert time.monotonic() - began_s < 60.0
