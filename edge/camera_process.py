@@ -152,9 +152,8 @@ class CameraProcess:
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop; then close the minute."""
         self._detector.warm_up()
-        if (
-            self._job.seat is None
-        ):  # a shared network looks at everything: its other cameras don't wait for a compiler
+        # a shared network looks at everything: its other cameras don't wait for a compiler
+        if self._job.seat is None:
             self._looker.prepare()
         saved = (coverage.load(blob) for blob in self._outbox.minutes(self._camera.camera_id))
         over, self._minute = coverage.resume(
@@ -195,9 +194,8 @@ class CameraProcess:
         if self._minder.health.state is not before_state:
             self._changed_state(before_state)
         if frame is None or luma is None or small is None:
-            if (
-                now_s - self._frame_at_s > POST_S
-            ):  # a cut line: what was filmed until then is all there will be
+            # a cut line: what was filmed until then is all there will be
+            if now_s - self._frame_at_s > POST_S:
                 self._teller.close_clips(self._media_s, self._state.episodes, at_once=True)
             return
         self._frame_at_s = now_s
@@ -280,9 +278,8 @@ class CameraProcess:
         bgr = functools.cache(frame.picture.bgr)
         try:
             found = self._looker.look(bgr, frame.size_px, moving, frame.media_s)
-        except (
-            NotLooked
-        ) as exc:  # no look: what stands there is neither seen nor gone, and the next one is due
+        except NotLooked as exc:
+            # no look: what stands there is neither seen nor gone, and the next one is due
             self._looks = looks.refused(self._looks, Refusal(exc.why), time.monotonic(), datetime.now(UTC))
             self._counts["looks"] -= 1
             self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
