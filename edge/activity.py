@@ -6,6 +6,8 @@ when it stands and something inside its box moves. Pure on numbers; `box_motion`
 
 from __future__ import annotations
 
+import math
+from statistics import median
 from typing import Final
 
 import cv2
@@ -37,6 +39,8 @@ STAY: Final = 0.6
 RIM: Final = 0.08
 #: Grey levels by which a pixel must change, beyond what coding noise does.
 CHANGE_LEVELS: Final = 14
+#: Width to which the inside of a box is shrunk.
+MOTION_WIDTH_PX: Final = 96
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,15 +100,15 @@ def _passes(window: tuple[Sample, ...]) -> bool:
 
 def _middle(samples: tuple[Sample, ...]) -> Box:
     """Median of each side of the boxes."""
-    sides = np.median(np.array([s.xyxy for s in samples]), axis=0)
-    return (float(sides[0]), float(sides[1]), float(sides[2]), float(sides[3]))
+    return tuple(median(s.xyxy[side] for s in samples) for side in range(4))  # type: ignore[return-value]
 
 
 def _ground_step(window: tuple[Sample, ...]) -> float:
     """Metres between the medians of the first and the second half of the window."""
-    points = np.array([s.ground_m for s in window], dtype=np.float64)
+    points = [s.ground_m for s in window if s.ground_m is not None]
     half = len(points) // 2
-    return float(np.hypot(*(np.median(points[half:], axis=0) - np.median(points[:half], axis=0))))
+    before, after = ([median(p[way] for p in part) for way in (0, 1)] for part in (points[:half], points[half:]))
+    return math.hypot(after[0] - before[0], after[1] - before[1])
 
 
 def _same_way(a: float, b: float) -> float:
@@ -120,7 +124,7 @@ def _works(window: tuple[Sample, ...], *, stay: bool) -> bool:
         return stay
     least = WORKING_SHARE * (STAY if stay else 1.0)
     moving = sum(share >= least / 2 for share in shares) / len(shares)
-    return float(np.mean(shares)) >= least and moving >= WORKING_LOOKS * (STAY if stay else 1.0)
+    return sum(shares) / len(shares) >= least and moving >= WORKING_LOOKS * (STAY if stay else 1.0)
 
 
 def box_motion(now: Luma, before: Luma, xyxy: Box) -> float | None:
@@ -136,8 +140,10 @@ def box_motion(now: Luma, before: Luma, xyxy: Box) -> float | None:
     right, bottom = min(now.shape[1], round(x2 - rim_x)), min(now.shape[0], round(y2 - rim_y))
     if right - left < 8 or bottom - top < 8:
         return None
-    a, b = now[top:bottom, left:right], before[top:bottom, left:right]
-    width_px = min(96, right - left)
+    # of a near machine not every row is needed
+    step = max(1, (right - left) // (4 * MOTION_WIDTH_PX))
+    a, b = now[top:bottom:step, left:right], before[top:bottom:step, left:right]
+    width_px = min(MOTION_WIDTH_PX, right - left)
     size = (width_px, max(8, round((bottom - top) * width_px / (right - left))))
     smooth = [cv2.GaussianBlur(cv2.resize(p, size, interpolation=cv2.INTER_AREA), (3, 3), 0) for p in (a, b)]
     return float(np.count_nonzero(cv2.absdiff(*smooth) > CHANGE_LEVELS)) / float(size[0] * size[1])

@@ -61,6 +61,8 @@ SAVE_MINUTE_S: Final = 1.0
 SAVE_EPISODES_S: Final = 5.0
 #: Late frames may take so long: below `watcher.GRACE_S`, after which a dwell would begin anew.
 CATCH_UP_S: Final = 2.0
+#: A dozing camera's next picture is seconds away: it is waited for in steps of so long.
+DOZING_WAIT_S: Final = 0.5
 #: Of the garbage collector: looks leave few cycles, and each full search costs milliseconds.
 GARBAGE_THRESHOLDS: Final = (5_000, 20, 20)
 _BROKEN: Final = frozenset({CameraState.STALLED, CameraState.UNREACHABLE})
@@ -126,6 +128,7 @@ class CameraProcess:
         self._found = 0
         #: this camera is no longer ours
         self._taken_away = False
+        self._dozes = False
         self._size_px: tuple[int, int] | None = None
         #: when the last picture came, monotonic seconds
         self._frame_at_s = time.monotonic()
@@ -166,7 +169,7 @@ class CameraProcess:
         next_s = last_s = time.monotonic()
         while not stop.is_set() and not self._taken_away:
             stop.wait(max(0.0, next_s - time.monotonic()))
-            frame = self._streams.slot.take(timeout_s=min(0.25, interval_s))
+            frame = self._streams.slot.take(timeout_s=DOZING_WAIT_S if self._dozes else min(0.25, interval_s))
             now_s = time.monotonic()
             behind = frame is None or self._streams.slot.behind  # late frames are not waited for
             next_s = now_s if behind else max(next_s + interval_s, now_s)
@@ -203,6 +206,7 @@ class CameraProcess:
         motion = self._meter.measure(small, frame.media_s - self._media_s)
         if frame.sparse and motion.largest_px >= gate.MOVING_PX:
             # Something moved since the look before: see all of it first, and this picture then once more.
+            self._dozes = False
             self._streams.wish(Wish(doze=False, seen_s=self._media_s))
             return
         self._media_s = frame.media_s
@@ -220,7 +224,8 @@ class CameraProcess:
             self._gate = msgspec.structs.replace(self._gate, last_run_s=None)
             self._looker.forget()
         self._before = (luma, small)
-        self._streams.wish(Wish(doze=gate.rests(self._gate, frame.media_s), seen_s=frame.media_s))
+        self._dozes = gate.rests(self._gate, frame.media_s)
+        self._streams.wish(Wish(doze=self._dozes, seen_s=frame.media_s))
         self._teller.close_clips(frame.media_s, self._state.episodes)
 
     def _busy(self) -> bool:
@@ -307,6 +312,8 @@ class CameraProcess:
                 Shot(bgr=bgr, time_uncertain=frame.time_uncertain, before=self._witness.before),
             ):
                 self._state = watcher.undo(self._state, state_before, emission)
+        if told:  # the worker sends what it is told of at once
+            self._beat()
         if self._seen_ranges is None:
             self._seen_ranges = _seen(self._setup, look.frame_size_px)
 

@@ -32,6 +32,8 @@ SETTLED_LOOKS: Final = 3
 #: … over so long: a false box of half a second must not stand there for ten.
 SETTLED_S: Final = 2.0
 MISSED_LOOKS: Final = 2
+#: What stood still and was hidden by something that passed is known again at once for so long.
+HIDDEN_S: Final = 60.0
 #: Two boxes of a kind that share so much are one thing that stands.
 SAME_IOU: Final = 0.5
 #: Windows' (width, height) as shares of the network's input, smallest first; larger ones save too little.
@@ -73,6 +75,8 @@ class Knowledge(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[Known, ...] = ()
     #: weak boxes of the last look at everything that nobody looked at since: no tracks, but perhaps faces
     faint: tuple[Known, ...] = ()
+    #: settled boxes that something moved over: found again at their place they are what they were
+    hidden: tuple[Known, ...] = ()
     whole_s: float | None = None
     #: what moved last, and when
     moved: tuple[Box, ...] = ()
@@ -133,14 +137,19 @@ def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windo
         return everywhere("first")
     if not 0.0 <= media_s - before.whole_s < WHOLE_EVERY_S:
         return everywhere("again")
-    wide = tuple(_grown(box, windows) for box in moved)
-    held = [k for k in before.known if any(_meet(k.xyxy, box) for box in wide)]
+    held = [k for k in before.known if any(_meet(k.xyxy, _grown(box, windows)) for box in moved)]
+    # a limb that moves inside a box that is known has its body there; of what is new only a part may move
+    wide = tuple(
+        _grown(box, windows, STEP_SHARE if any(_share(box, k.xyxy) >= PART for k in held) else MARGIN_SHARE)
+        for box in moved
+    )
     if any(k.score >= sure_score and _doubtful(k, before.known) for k in before.known if k not in held):
         return everywhere("unsure")
     if not wide:
         return Aim(reason="still")
-    # what moves has gone a little further than its last box
-    fitting = _window((*wide, *(_grown(k.xyxy, windows, STEP_SHARE) for k in held)), windows)
+    # what moves has gone a little further than its last box; what only stands behind it need not be looked at
+    bodies = [k for k in held if not k.settled or any(_share(box, k.xyxy) >= PART for box in moved)]
+    fitting = _window((*wide, *(_grown(k.xyxy, windows, STEP_SHARE) for k in bodies)), windows)
     if fitting is None:
         return everywhere("wide")
     window, long_side_px = fitting
@@ -164,8 +173,8 @@ def learnt(
     if took.moves:
         base = msgspec.structs.replace(before, moved=took.moved, moved_s=media_s)
     if took.whole:
-        known = _matched(before.known, found, took.moved, media_s)
-        return msgspec.structs.replace(base, known=known, faint=(), whole_s=media_s), True
+        known, hidden = _matched(before.known, before.hidden, found, took.moved, media_s)
+        return msgspec.structs.replace(base, known=known, faint=(), hidden=hidden, whole_s=media_s), True
     if took.window is None:
         faint = tuple(k for k in before.known if not k.settled)
         known = tuple(k for k in before.known if k.settled)
@@ -187,8 +196,8 @@ def learnt(
     if not all(any(_share(box.xyxy, k.xyxy) >= PART for k in outside) for box in cut):
         return before, False
     outside = [k for k in outside if not any(_one(k, box) for box in whole)]
-    known = (*_matched(inside, whole, took.moved, media_s), *outside)
-    return msgspec.structs.replace(base, known=known, faint=faint), True
+    known, hidden = _matched(inside, before.hidden, whole, took.moved, media_s)
+    return msgspec.structs.replace(base, known=(*known, *outside), faint=faint, hidden=hidden), True
 
 
 class Looker:
@@ -275,27 +284,49 @@ def _detections(known: Sequence[Known]) -> tuple[Detection, ...]:
 
 
 def _matched(
-    known: Sequence[Known], found: Sequence[Detection], moved: Sequence[Box], media_s: float
-) -> tuple[Known, ...]:
-    """Boxes after a look at all of `known`: each found one, with how often; a settled one that was missed stays a while."""
-    left, after = list(known), []
-    for box in found:
-        if box.score < NOTED_SCORE:
-            continue
-        same = max((k for k in left if _one(k, box)), key=lambda k: iou(k.xyxy, box.xyxy), default=None)
-        if same is not None:
-            left.remove(same)
-        after.append(
-            Known(
-                class_name=box.class_name, score=box.score, xyxy=box.xyxy, last_s=media_s,
-                first_s=media_s if same is None else same.first_s, looks=1 if same is None else same.looks + 1,
-            )
-        )  # fmt: skip
+    known: Sequence[Known],
+    hidden: Sequence[Known],
+    found: Sequence[Detection],
+    moved: Sequence[Box],
+    media_s: float,
+) -> tuple[tuple[Known, ...], tuple[Known, ...]]:
+    """Boxes after a look at all of `known`, and those that are hidden now.
+
+    Each found one has how often it was; a settled one that was missed stays a while, or is remembered as hidden
+    if something moved over it.
+    """
+    noted = [box for box in found if box.score >= NOTED_SCORE]
+    left, away = list(known), [k for k in hidden if 0.0 <= media_s - k.last_s <= HIDDEN_S]
+    before: dict[int, Known] = {}
+    # the box itself first; then one of which it is another cut, or that was hidden here
+    for pool, same in ((left, _one), (left, _part), (away, _one)):
+        for at, box in enumerate(noted):
+            if at not in before and (one := _nearest(pool, box, same)) is not None:
+                pool.remove(one)
+                before[at] = one
+    after = [
+        Known(
+            class_name=box.class_name, score=box.score, xyxy=box.xyxy, last_s=media_s,
+            first_s=before[at].first_s if at in before else media_s,
+            looks=before[at].looks + 1 if at in before else 1,
+        )
+        for at, box in enumerate(noted)
+    ]  # fmt: skip
     for k in left:
-        moved_on = any(_meet(k.xyxy, box) for box in moved)
-        if k.settled and k.missed + 1 < MISSED_LOOKS and not moved_on:
+        if not k.settled:
+            continue
+        if any(_meet(k.xyxy, box) for box in moved):
+            away.append(k)
+        elif k.missed + 1 < MISSED_LOOKS:
             after.append(msgspec.structs.replace(k, missed=k.missed + 1))
-    return tuple(after)
+    return tuple(after), tuple(away)
+
+
+def _nearest(
+    known: Sequence[Known], box: Detection, same: Callable[[Known, Detection], bool]
+) -> Known | None:
+    """Which of them this box is, if any."""
+    return max((k for k in known if same(k, box)), key=lambda k: iou(k.xyxy, box.xyxy), default=None)
 
 
 def _doubtful(one: Known, known: Sequence[Known]) -> bool:
@@ -314,6 +345,12 @@ def _one(known: Known, box: Detection) -> bool:
     """Whether they are the same thing, which stands."""
     same_kind = kind_of_object(known.class_name) == kind_of_object(box.class_name)
     return same_kind and iou(known.xyxy, box.xyxy) >= SAME_IOU
+
+
+def _part(known: Known, box: Detection) -> bool:
+    """Whether one is a piece of the other: the network often cuts a thing that stands now so, now so."""
+    same_kind = kind_of_object(known.class_name) == kind_of_object(box.class_name)
+    return known.settled and same_kind and max(_share(box.xyxy, known.xyxy), _share(known.xyxy, box.xyxy)) >= PART
 
 
 def _window(boxes: Sequence[Box], windows: Windows) -> tuple[tuple[int, int, int, int], int] | None:

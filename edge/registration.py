@@ -28,8 +28,9 @@ SUPPORT_WEIGHT: Final = 3.0
 #: Looks further apart than this count as no longer.
 STEP_MAX_S: Final = 5.0
 
-#: A comparison is made so often; oftener while something speaks against the word.
-EVERY_S: Final = 2.0
+#: A comparison is made so often; oftener while the scene is learned or something speaks against the word.
+EVERY_S: Final = 4.0
+EVERY_LEARNING_S: Final = 2.0
 EVERY_SUSPECT_S: Final = 1.0
 #: A view is the median of this many sketches over at least so long: what drives through is not in it.
 SKETCHES: Final = 5
@@ -123,7 +124,8 @@ class Registrar:
 
     def look(self, small: Luma, now_s: float, *, light: float, infrared: bool) -> None:
         """One good picture: brightness plane, shape (h, w), and its mean."""
-        every_s = EVERY_SUSPECT_S if self.word.against_s > 0 else EVERY_S
+        calm_s = EVERY_S if self.registered else EVERY_LEARNING_S
+        every_s = EVERY_SUSPECT_S if self.word.against_s > 0 else calm_s
         if self._looked_s is not None and 0.0 <= now_s - self._looked_s < every_s - 0.05:
             return
         self._looked_s = now_s

@@ -10,6 +10,7 @@ RTSP 1.0: RFC 2326; packets inside the connection: its section 10.12.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import selectors
@@ -31,6 +32,10 @@ MOST_TALK: Final = 256 * 1024
 PIECE: Final = 256 * 1024
 #: A picture comes in a dozen packets and more: those of so long go on together, which costs a fraction.
 GATHER_S: Final = 0.02
+#: Those of a dozing camera, of which one in fifty is looked at, may wait longer.
+DOZING_GATHER_S: Final = 0.15
+#: What the kernel holds between two rounds: a key frame of a large picture, or a busy stream's share.
+PIPE_BYTES: Final = 1024 * 1024
 #: A whole key frame may arrive while the detector has the core; the kernel gives less if it may not.
 UDP_BUFFER: Final = 4 * 1024 * 1024
 PORT_TRIES: Final = 20
@@ -96,19 +101,21 @@ class Door:
         *,
         timeout_s: float,
         broke: Callable[[int], None] = lambda _: None,
+        dozes: Callable[[], bool] = lambda: False,
     ) -> None:
         """Connect.
 
         Args:
             url: with the checked address as its host. timeout_s: to connect.
             broke: told how many more pictures were lost on the line (UDP), from the door's own thread.
+            dozes: whether most of what comes is put aside undecoded, so that it may come in larger pieces.
 
         Raises:
             OSError: there is no connection.
         """
         parts = urlsplit(url)
         secure = parts.scheme == "rtsps"
-        self._camera_id, self._transport, self._broke = camera_id, transport, broke
+        self._camera_id, self._transport, self._broke, self._dozes = camera_id, transport, broke, dozes
         #: why the door was shut, in plain words; and whether the camera only refused this transport
         self.refusal: str | None = None
         self.wrong_transport = False
@@ -211,6 +218,8 @@ class Door:
     def _stream(self, ready: selectors.BaseSelector, player: socket.socket) -> None:
         """Nothing is read any more: what comes in at one side goes out at the other."""
         inner, outer = os.pipe()
+        with contextlib.suppress(OSError):  # a machine may allow less: then more rounds are made
+            fcntl.fcntl(outer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         try:
             while True:
                 for key, _ in ready.select():
@@ -227,7 +236,7 @@ class Door:
                         return
                     while left:
                         left -= os.splice(inner, sink.fileno(), left)
-                time.sleep(GATHER_S)
+                time.sleep(DOZING_GATHER_S if self._dozes() else GATHER_S)
         finally:
             os.close(inner)
             os.close(outer)

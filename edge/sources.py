@@ -136,7 +136,7 @@ class Stream:
         self._start_s, self._wish, self._only_keep = start_s, wish, only_keep
         #: the source gives no times of its own; and the last one that was given for it
         self._timeless, self._dated = False, 0
-        self._kept, self._put_aside, self._broke = kept, 0, broke
+        self._kept, self._put_aside, self._broke, self._dozing = kept, 0, broke, False
         #: the sender's own date of one moment of its stream (its RTCP sender reports): stream seconds, UTC
         self._sender: SenderClock | None = None
         self._wished: tuple[Wish | None, float, Wish] = (None, 0.0, Wish())
@@ -195,7 +195,10 @@ class Stream:
         url = checked_url(self.camera, self._access.networks, self._access.credentials)
         ways = _TRANSPORTS[self.camera.transport]
         for way in ways:
-            with Door(self.camera.camera_id, url, way, timeout_s=OPEN_TIMEOUT_S, broke=self._broke) as door:
+            with Door(
+                self.camera.camera_id, url, way, timeout_s=OPEN_TIMEOUT_S, broke=self._broke,
+                dozes=lambda: self._dozing,
+            ) as door:  # fmt: skip
                 try:
                     yield from self._video(door.url, live=True, options=_RTSP_OPTIONS)
                 except (av.FFmpegError, SourceError):
@@ -271,7 +274,7 @@ class Stream:
                 self.clock = rebegin(self.clock, at_s, self._clocks.monotonic())
                 first_s = at_s if first_s is None else first_s
             self._keep(packet)
-            if dozer is not None and packet.has_sidedata("prft"):
+            if dozer is not None and packet.is_keyframe and packet.has_sidedata("prft"):
                 self._sender = sender_clock(packet) or self._sender
             try:
                 if dozer is not None:
@@ -309,6 +312,7 @@ class Stream:
         when = packet.dts if packet.dts is not None else packet.pts
         stream_s = _seconds(when, packet.time_base)
         yield from self._framed(dozer.take(packet, stream_s, self._clocks.monotonic(), self._seen()))
+        self._dozing = dozer.dozing
         if dozer.put_aside != self._put_aside:
             self._kept(dozer.put_aside - self._put_aside)
             self._put_aside = dozer.put_aside

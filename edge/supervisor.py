@@ -98,10 +98,12 @@ class Supervisor:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         target: Callable[[CameraJob, Any], None] = camera_process.main,
+        heard: Callable[[], None] = lambda: None,
     ) -> None:
+        """`heard` is called when a camera has said something: at once after it has told an event."""
         self._children = {job.camera.camera_id: _Child(job) for job in jobs}
         self._context = multiprocessing.get_context("spawn")
-        self._monotonic, self._target = monotonic, target
+        self._monotonic, self._target, self._heard = monotonic, target, heard
         #: processes that were started again
         self.restarts = 0
 
@@ -112,6 +114,7 @@ class Supervisor:
         if pipes:
             for pipe in wait(list(pipes), timeout_s):
                 self._read(pipes[pipe])  # type: ignore[index]
+                self._heard()
         else:
             time.sleep(timeout_s)
         for child in self._children.values():

@@ -7,13 +7,12 @@ numbers, pictures and bytes to whoever carries out the emissions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 
 from edge import activity, episodes, in_force
 from edge.activity import Sample
@@ -254,12 +253,19 @@ def _located(setup: Setup, xyxy: Box, object_class: str, look: Look) -> GroundFi
 
 def _body(samples: tuple[Sample, ...]) -> Box:
     """The box of a standing body: what nearly all boxes of the window have in common, without a swinging arm."""
-    boxes = np.array([s.xyxy for s in samples])
-    left, top = np.quantile(boxes[:, 0], 0.75), np.median(boxes[:, 1])
-    right, bottom = np.quantile(boxes[:, 2], 0.25), np.median(boxes[:, 3])
+    lefts, tops, rights, bottoms = (sorted(s.xyxy[side] for s in samples) for side in range(4))
+    left, right = _quantile(lefts, 0.75), _quantile(rights, 0.25)
     if right <= left:
-        left, right = np.median(boxes[:, 0]), np.median(boxes[:, 2])
-    return (float(left), float(top), float(right), float(bottom))
+        left, right = _quantile(lefts, 0.5), _quantile(rights, 0.5)
+    return (left, _quantile(tops, 0.5), right, _quantile(bottoms, 0.5))
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    """Of a few ordered numbers, between two of them if need be: an array would cost more than the look."""
+    at = share * (len(ordered) - 1)
+    below = int(at)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (at - below) * (ordered[above] - ordered[below])
 
 
 def _hold(track: TrackMemory, matched: tuple[Match, ...], media_s: float) -> TrackMemory:

@@ -146,6 +146,50 @@ def test_a_false_box_of_half_a_second_stands_no_longer() -> None:
     assert look(looker, scene, 0.6) == set()
 
 
+def test_what_was_hidden_by_a_passer_by_is_known_again_at_once() -> None:
+    """A walker passes before a parked car: when it is seen again nobody has to look everywhere for two seconds."""
+    looker, scene, at_s = settled(PARKED)
+    walker = Detection(class_name="person", score=0.9, xyxy=(90.0, 90.0, 310.0, 240.0))
+    for k in range(5):
+        scene.things = [walker]
+        assert look(looker, scene, at_s + 0.2 * k, [walker.xyxy]) == {("person", (90, 90, 310, 240))}
+    beside = Detection(class_name="person", score=0.9, xyxy=(900.0, 500.0, 980.0, 720.0))
+    scene.things = [PARKED, beside]
+    looker.look(lambda: scene.frame, FRAME_PX, [walker.xyxy, beside.xyxy], at_s + 1.0)
+    scene.asked.clear()
+    for k in range(6, 12):
+        told = look(looker, scene, at_s + 0.2 * k, [beside.xyxy])
+        assert told == {("car", (100, 100, 300, 220)), ("person", (900, 500, 980, 720))}
+    assert all(size != FRAME_PX for size in scene.asked)
+
+
+def test_a_false_box_that_was_never_settled_is_not_remembered_as_hidden() -> None:
+    """Hit twice, walked over, hit once more: it must not be carried as if it stood there."""
+    scene = Scene(PARKED)
+    looker = Looker(scene, 0.4)
+    look(looker, scene, 0.0)
+    look(looker, scene, 0.2)
+    scene.things = []
+    look(looker, scene, 0.4, [PARKED.xyxy])
+    scene.things = [PARKED]
+    look(looker, scene, 2.4, [PARKED.xyxy])
+    scene.things = []
+    assert look(looker, scene, 4.6) == set()
+
+
+def test_behind_a_walker_only_the_walker_is_looked_at() -> None:
+    """The car that stands behind is known: the window is the smallest one, and the car is told all the same."""
+    lorry = Detection(class_name="truck", score=0.9, xyxy=(60.0, 380.0, 900.0, 620.0))
+    looker, scene, at_s = settled(lorry)
+    walker = Detection(class_name="person", score=0.9, xyxy=(820.0, 400.0, 930.0, 740.0))
+    scene.things = [lorry, walker]
+    look(looker, scene, at_s, [walker.xyxy])
+    scene.asked.clear()
+    told = look(looker, scene, at_s + 0.2, [(830.0, 420.0, 920.0, 730.0)])
+    assert {("truck", (60, 380, 900, 620)), ("person", (820, 400, 930, 740))} <= told
+    assert scene.asked == [(960, 576)]
+
+
 def test_a_faint_person_is_still_hidden_while_only_a_window_is_looked_at() -> None:
     """Too weak to be followed, but a face: blurred copies go by what was noted."""
     faint = Detection(class_name="person", score=0.2, xyxy=(100.0, 500.0, 160.0, 700.0))
