@@ -179,14 +179,14 @@ def test_a_false_box_that_was_never_settled_is_not_remembered_as_hidden() -> Non
 
 def test_behind_a_walker_only_the_walker_is_looked_at() -> None:
     """The car that stands behind is known: the window is the smallest one, and the car is told all the same."""
-    lorry = Detection(class_name="truck", score=0.9, xyxy=(60.0, 380.0, 900.0, 620.0))
+    lorry = Detection(class_name="truck", score=0.9, xyxy=(20.0, 380.0, 860.0, 620.0))
     looker, scene, at_s = settled(lorry)
     walker = Detection(class_name="person", score=0.9, xyxy=(820.0, 400.0, 930.0, 740.0))
     scene.things = [lorry, walker]
     look(looker, scene, at_s, [walker.xyxy])
     scene.asked.clear()
     told = look(looker, scene, at_s + 0.2, [(830.0, 420.0, 920.0, 730.0)])
-    assert {("truck", (60, 380, 900, 620)), ("person", (820, 400, 930, 740))} <= told
+    assert {("truck", (20, 380, 860, 620)), ("person", (820, 400, 930, 740))} <= told
     assert scene.asked == [(960, 576)]
 
 
