@@ -24,8 +24,12 @@ logger = logging.getLogger(__name__)
 HOST: Final = "127.0.0.1"
 START_TIMEOUT_S: Final = 20.0
 PORT_TRIES: Final = 5
+#: The server gives up waiting for room in its queue after 50 ms and puts the picture there again: on a busy
+#: machine, where the first one found its place just then, it is sent twice. So it is told to be patient.
 PROGRAM: Final = (
-    "import asyncio, sys; from aio_rtsp_toolkit.server import serve;"
+    "import asyncio, sys; from aio_rtsp_toolkit import server_streaming;"
+    "from aio_rtsp_toolkit.server import serve;"
+    "server_streaming.QUEUE_PUT_POLL_INTERVAL = 5.0;"
     "asyncio.run(serve(sys.argv[1], sys.argv[2], int(sys.argv[3])))"
 )
 
