@@ -107,7 +107,9 @@ def _ground_step(window: tuple[Sample, ...]) -> float:
     """Metres between the medians of the first and the second half of the window."""
     points = [s.ground_m for s in window if s.ground_m is not None]
     half = len(points) // 2
-    before, after = ([median(p[way] for p in part) for way in (0, 1)] for part in (points[:half], points[half:]))
+    before, after = (
+        [median(p[way] for p in part) for way in (0, 1)] for part in (points[:half], points[half:])
+    )
     return math.hypot(after[0] - before[0], after[1] - before[1])
 
 
@@ -141,7 +143,7 @@ def box_motion(now: Luma, before: Luma, xyxy: Box) -> float | None:
     if right - left < 8 or bottom - top < 8:
         return None
     # of a near machine not every row is needed
-    step = max(1, (right - left) // (4 * MOTION_WIDTH_PX))
+    step = max(1, (right - left) // (2 * MOTION_WIDTH_PX))
     a, b = now[top:bottom:step, left:right], before[top:bottom:step, left:right]
     width_px = min(MOTION_WIDTH_PX, right - left)
     size = (width_px, max(8, round((bottom - top) * width_px / (right - left))))

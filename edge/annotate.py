@@ -144,6 +144,11 @@ def _write(
     cv2.putText(picture, text, at_px, colour, font, size_px, 600)
 
 
+def warm_up() -> None:
+    """Load the font: else the first event of a camera would wait for it."""
+    _write(np.zeros((40, 200, 3), np.uint8), "I 级", (4, 30), 16, (255, 255, 255))
+
+
 def to_jpeg(bgr: Bgr) -> bytes:
     """The picture as JPEG; ValueError if it can't be encoded."""
     good, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])

@@ -24,7 +24,7 @@ import msgspec
 import structlog
 from uuid_utils import uuid7
 
-from edge import coverage, episodes, gate, looks, watchdog, watcher
+from edge import annotate, coverage, episodes, gate, looks, watchdog, watcher
 from edge.activity import box_motion
 from edge.decoding import Wish
 from edge.errors import OutboxRefused
@@ -155,6 +155,7 @@ class CameraProcess:
     def run(self, stop: threading.Event) -> None:
         """Look until told to stop; then close the minute."""
         self._detector.warm_up()
+        annotate.warm_up()
         # a shared network looks at everything: its other cameras don't wait for a compiler
         if self._job.seat is None:
             self._looker.prepare()
@@ -282,7 +283,9 @@ class CameraProcess:
     def _detect(self, frame: Frame, luma: Luma, moving: Sequence[Box]) -> None:
         bgr = functools.cache(frame.picture.bgr)
         try:
-            found = self._looker.look(bgr, frame.size_px, moving, frame.media_s)
+            found = self._looker.look(
+                bgr, frame.size_px, moving, frame.media_s, part=lambda sides: frame.picture.part(*sides)
+            )
         except NotLooked as exc:
             # no look: what stands there is neither seen nor gone, and the next one is due
             self._looks = looks.refused(self._looks, Refusal(exc.why), time.monotonic(), datetime.now(UTC))

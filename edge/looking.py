@@ -23,6 +23,8 @@ from models.detector import Detection, Detector, ModelInfo
 from monitor.domain.privacy import NOTED_SCORE
 
 Box = tuple[float, float, float, float]
+#: Left, top, right, bottom in whole pixels of the frame.
+Part = tuple[int, int, int, int]
 Reason = Literal["first", "again", "unsure", "wide", "moving", "still"]
 
 #: Everything is looked at so often, whatever moves; as often as an empty picture (`gate.EMPTY_FLOOR_S`).
@@ -47,7 +49,7 @@ CUT_PX: Final = 4.0
 #: Windows' inputs depend on the network, not on the frame.
 COMMON_FRAME_PX: Final = (1920, 1080)
 #: A box so much of which lies in another one is a part of it.
-PART: Final = 0.5
+PART_SHARE: Final = 0.5
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,8 +90,7 @@ class Aim(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: Reason
     whole: bool = False
-    #: whole pixels of the frame
-    window: tuple[int, int, int, int] | None = None
+    window: Part | None = None
     #: longer side of the network's input for the window
     long_side_px: int | None = None
     #: what moves, or moved a moment ago; and whether it does now
@@ -140,20 +141,24 @@ def aim(before: Knowledge, moving: Sequence[Box], media_s: float, windows: Windo
     held = [k for k in before.known if any(_meet(k.xyxy, _grown(box, windows)) for box in moved)]
     # a limb that moves inside a box that is known has its body there; of what is new only a part may move
     wide = tuple(
-        _grown(box, windows, STEP_SHARE if any(_share(box, k.xyxy) >= PART for k in held) else MARGIN_SHARE)
+        _grown(
+            box, windows, STEP_SHARE if any(_share(box, k.xyxy) >= PART_SHARE for k in held) else MARGIN_SHARE
+        )
         for box in moved
     )
-    if any(k.score >= sure_score and _doubtful(k, before.known) for k in before.known if k not in held):
-        return everywhere("unsure")
-    if not wide:
+    doubtful = [
+        k for k in before.known if k not in held and k.score >= sure_score and _doubtful(k, before.known)
+    ]
+    if not wide and not doubtful:
         return Aim(reason="still")
     # what moves has gone a little further than its last box; what only stands behind it need not be looked at
-    bodies = [k for k in held if not k.settled or any(_share(box, k.xyxy) >= PART for box in moved)]
-    fitting = _window((*wide, *(_grown(k.xyxy, windows, STEP_SHARE) for k in bodies)), windows)
-    if fitting is None:
-        return everywhere("wide")
+    bodies = [k for k in held if not k.settled or any(_share(box, k.xyxy) >= PART_SHARE for box in moved)]
+    reason: Reason = "unsure" if doubtful else "moving"
+    wanted = (*wide, *(_grown(k.xyxy, windows, STEP_SHARE) for k in (*bodies, *doubtful)))
+    if (fitting := _window(wanted, windows)) is None:
+        return everywhere("unsure" if doubtful else "wide")
     window, long_side_px = fitting
-    return Aim(reason="moving", window=window, long_side_px=long_side_px, moved=moved, moves=moves)
+    return Aim(reason=reason, window=window, long_side_px=long_side_px, moved=moved, moves=moves)
 
 
 def learnt(
@@ -193,7 +198,7 @@ def learnt(
         box for box in found
         if box not in whole and box.score >= sure_score and any(_meet(box.xyxy, m) for m in moved)
     ]  # fmt: skip
-    if not all(any(_share(box.xyxy, k.xyxy) >= PART for k in outside) for box in cut):
+    if not all(any(_share(box.xyxy, k.xyxy) >= PART_SHARE for k in outside) for box in cut):
         return before, False
     outside = [k for k in outside if not any(_one(k, box) for box in whole)]
     known, hidden = _matched(inside, before.hidden, whole, took.moved, media_s)
@@ -238,22 +243,25 @@ class Looker:
         frame_px: tuple[int, int],
         moving: Sequence[Box],
         media_s: float,
+        *,
+        part: Callable[[Part], NDArray[np.uint8]] | None = None,
     ) -> tuple[Detection, ...]:
         """Everything that stands or moves in this frame.
 
         Args:
             bgr: gives the frame (H, W, 3); asked only if the network runs. frame_px: its (width, height).
             moving: what moves now, pixels of the frame.
+            part: gives a part of the frame, where that costs less than all of it.
         """
         if self._windows is None or self._windows.frame_px != frame_px:
             self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
         windows = self._windows if self._prepared else msgspec.structs.replace(self._windows, sizes_px=())
         took = aim(self.knowledge, moving, media_s, windows, self._sure_score)
         known, rest = self.knowledge, (media_s, self._windows, self._sure_score)
-        after, enough = learnt(known, took, self._asked(bgr, took), *rest)
+        after, enough = learnt(known, took, self._asked(bgr, took, part), *rest)
         if not enough:
             took = msgspec.structs.replace(took, reason="wide", whole=True, window=None)
-            after, _ = learnt(known, took, self._asked(bgr, took), *rest)
+            after, _ = learnt(known, took, self._asked(bgr, took, part), *rest)
         self.knowledge = after
         return _detections(after.known)
 
@@ -262,7 +270,12 @@ class Looker:
         """Weak boxes where nobody looked now: not to be followed, but to be hidden in blurred copies."""
         return _detections(self.knowledge.faint)
 
-    def _asked(self, bgr: Callable[[], NDArray[np.uint8]], took: Aim) -> tuple[Detection, ...]:
+    def _asked(
+        self,
+        bgr: Callable[[], NDArray[np.uint8]],
+        took: Aim,
+        part: Callable[[Part], NDArray[np.uint8]] | None,
+    ) -> tuple[Detection, ...]:
         if took.whole:
             everything = self._detector.detect(bgr())
             self.runs["whole"] += 1  # a look that was refused is none
@@ -270,7 +283,8 @@ class Looker:
         if took.window is None:
             return ()
         left, top, right, bottom = took.window
-        found = self._detector.detect(bgr()[top:bottom, left:right], long_side_px=took.long_side_px)
+        picture = bgr()[top:bottom, left:right] if part is None else part(took.window)
+        found = self._detector.detect(picture, long_side_px=took.long_side_px)
         self.runs["window"] += 1
         return tuple(
             Detection(class_name=d.class_name, score=d.score,
@@ -335,7 +349,7 @@ def _doubtful(one: Known, known: Sequence[Known]) -> bool:
         k.settled
         and k.missed == 0
         and kind_of_object(k.class_name) == kind_of_object(one.class_name)
-        and _share(one.xyxy, k.xyxy) >= PART
+        and _share(one.xyxy, k.xyxy) >= PART_SHARE
         for k in known
         if k is not one
     )
@@ -350,10 +364,14 @@ def _one(known: Known, box: Detection) -> bool:
 def _part(known: Known, box: Detection) -> bool:
     """Whether one is a piece of the other: the network often cuts a thing that stands now so, now so."""
     same_kind = kind_of_object(known.class_name) == kind_of_object(box.class_name)
-    return known.settled and same_kind and max(_share(box.xyxy, known.xyxy), _share(known.xyxy, box.xyxy)) >= PART
+    return (
+        known.settled
+        and same_kind
+        and max(_share(box.xyxy, known.xyxy), _share(known.xyxy, box.xyxy)) >= PART_SHARE
+    )
 
 
-def _window(boxes: Sequence[Box], windows: Windows) -> tuple[tuple[int, int, int, int], int] | None:
+def _window(boxes: Sequence[Box], windows: Windows) -> tuple[Part, int] | None:
     """The smallest window around all of them, and the longer side of its input; None if they need more."""
     sides = np.array(boxes)
     low, high = sides[:, :2].min(axis=0), sides[:, 2:].max(axis=0)
@@ -364,13 +382,14 @@ def _window(boxes: Sequence[Box], windows: Windows) -> tuple[tuple[int, int, int
     for width, height in windows.sizes_px:
         size = np.floor(np.array([width, height]) * windows.scale)
         if (high - low <= size).all():
-            at = np.clip(np.round((low + high - size) / 2), 0, frame - size)
+            # even: colours have half the resolution
+            at = 2 * np.floor(np.clip((low + high - size) / 2, 0, frame - size) / 2)
             left, top = int(at[0]), int(at[1])
             return (left, top, left + int(size[0]), top + int(size[1])), max(width, height)
     return None
 
 
-def _is_cut(xyxy: Box, window: tuple[int, int, int, int], windows: Windows) -> bool:
+def _is_cut(xyxy: Box, window: Part, windows: Windows) -> bool:
     """Whether a box touches a side of the window that is no side of the frame."""
     near = CUT_PX * windows.scale
     return (
@@ -393,7 +412,7 @@ def _meet(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _within(box: Box, window: tuple[int, int, int, int]) -> bool:
+def _within(box: Box, window: Part) -> bool:
     return box[0] >= window[0] and box[1] >= window[1] and box[2] <= window[2] and box[3] <= window[3]
 
 

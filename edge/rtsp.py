@@ -31,7 +31,7 @@ HOST: Final = "127.0.0.1"
 MOST_TALK: Final = 256 * 1024
 PIECE: Final = 256 * 1024
 #: A picture comes in a dozen packets and more: those of so long go on together, which costs a fraction.
-GATHER_S: Final = 0.02
+GATHER_S: Final = 0.03
 #: Those of a dozing camera, of which one in fifty is looked at, may wait longer.
 DOZING_GATHER_S: Final = 0.15
 #: What the kernel holds between two rounds: a key frame of a large picture, or a busy stream's share.

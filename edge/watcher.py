@@ -31,6 +31,8 @@ NewId = Callable[[], str]
 
 #: A row's conditions may fail this long (a missed look, a boom at rest) without its dwell starting anew.
 GRACE_S: Final = 3.0
+#: What was first seen at a look began before it, half a look on average: so much of a dwell need not be waited for.
+BETWEEN_LOOKS_S: Final = 0.05
 #: Looks further apart than this leave blind time between them, which is neither presence nor absence.
 LOOKED_GAP_S: Final = 3.0
 #: A track that was not seen for so long is forgotten.
@@ -295,7 +297,7 @@ def _ready(
         if not match.active or hold is None:
             continue
         dwell_s = look.media_s - hold.since_s
-        if dwell_s >= rule.dwell_s and hold.looks >= rule.min_looks:
+        if dwell_s >= rule.dwell_s - BETWEEN_LOOKS_S and hold.looks >= rule.min_looks:
             risk = graded(match, sighting.activity, dwell_s, setup.place.hca.grade, night=night)
             ready.append(
                 Judged(match=match, level=risk.level, points=risk.points, dwell_s=dwell_s, gone_s=rule.gone_s)
