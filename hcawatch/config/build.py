@@ -13,6 +13,7 @@ from hcawatch.config.checks.look import Surroundings
 from hcawatch.config.rules import rules_of, schedules_of
 from hcawatch.config.schema import (
     CameraSection,
+    ChannelSection,
     DatabaseSection,
     Document,
     MqttSection,
@@ -20,11 +21,14 @@ from hcawatch.config.schema import (
     ZoneSection,
     text_of,
 )
-from hcawatch.config.settings import DetectorSettings, MqttSettings, Permit, Settings
+from hcawatch.config.settings import ChannelSecret, DetectorSettings, MqttSettings, Permit, Settings
 from monitor.domain.assets import (
     Camera,
+    Channel,
     City,
+    Contact,
     Edge,
+    GatewayRequest,
     GroundPoint,
     Hca,
     Lens,
@@ -35,7 +39,7 @@ from monitor.domain.assets import (
     Pipeline,
     Team,
 )
-from monitor.domain.levels import HcaGrade
+from monitor.domain.levels import HcaGrade, Level
 from monitor.domain.risk import Weights
 
 
@@ -68,12 +72,19 @@ def city_of(document: Document, around: Surroundings) -> City:
                 team_id=t.id, name=text_of(t.name), sites=tuple(t.sites),
                 base=None if t.base is None else _pair(t.base),
                 members=tuple(
-                    Member(user=m.user, name=text_of(m.name), role=m.role, phone=m.phone) for m in t.members
+                    Member(user=m.user, name=text_of(m.name), role=m.role, phone=m.phone, language=m.language,
+                           contacts=m.contacts)
+                    for m in t.members
                 ),
             )
             for t in document.teams
         ),
         schedules=schedules_of(document),
+        channels=tuple(_channel(channel) for channel in document.channels),
+        contacts=tuple(
+            Contact(contact_id=c.id, name=text_of(c.name), language=c.language, addresses=c.addresses)
+            for c in document.contacts
+        ),
     )  # fmt: skip
 
 
@@ -89,6 +100,12 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         weights=weights_of(document.risk),
         detectors={
             e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
+        },
+        channel_secrets={
+            c.id: ChannelSecret(
+                url=_secret(c.url_env, c.url_file, around), secret=_secret(c.secret_env, c.secret_file, around)
+            )
+            for c in document.channels
         },
         disk_shares={e.id: e.disk_share for e in document.edges},
         permits=tuple(
@@ -157,6 +174,23 @@ def _zone(zone: ZoneSection) -> PictureZone:
     corners = tuple(_pair(corner) for corner in zone.polygon_px)
     return PictureZone(zone_id=zone.id, kind=zone.kind, polygon_px=corners, name=text_of(zone.name),
                        within=zone.within, outside=zone.outside)  # fmt: skip
+
+
+#: messages a minute that the vendors' pages allow one robot (docs/channels.md)
+VENDORS_LIMIT = {"wecom": 20, "dingtalk": 20, "feishu": 100}
+
+
+def _channel(channel: ChannelSection) -> Channel:
+    request = channel.request
+    return Channel(
+        channel_id=channel.id, kind=channel.kind, language=channel.language,
+        per_minute=channel.per_minute or VENDORS_LIMIT.get(channel.kind), timeout_s=channel.timeout_s,
+        fallback=channel.fallback, failures_until_open=channel.failures_until_open, open_s=channel.open_s,
+        url=channel.url, networks=tuple(channel.networks), host=channel.host, port=channel.port,
+        security=channel.security, user=channel.user, sender=channel.sender,
+        request=None if request is None else GatewayRequest(**request.model_dump()),
+        sends=tuple(channel.sends), levels=tuple(Level(level) for level in channel.levels), to=tuple(channel.to),
+    )  # fmt: skip
 
 
 def _secret(env: str | None, file: str | None, around: Surroundings) -> str | None:

@@ -293,11 +293,22 @@ class CameraSection(Section):
     )
 
 
+Tongue = Literal["en", "zh"]
+Addresses = Annotated[
+    dict[str, Words],
+    Field(max_length=50, description="by channel: {email: a@example.org, sms: '+86 138 0000 0000'}"),
+]
+
+
 class MemberSection(Section):
     user: Id = Field(description="login; in one team only")
     name: Name
     role: Literal["officer", "patrol"] = Field(description="of the authority, or of the operator")
     phone: Words | None = Field(default=None, description="shown to the control room")
+    language: Tongue = Field(default="zh", description="of messages to this person")
+    contacts: Addresses = Field(
+        default={}, description="where this person is reached, by channel: {email: …, sms: …}"
+    )
 
 
 class TeamSection(Section):
@@ -308,6 +319,78 @@ class TeamSection(Section):
         default=[], max_length=10_000, description="HCAs that it covers; all if left out"
     )
     base: LonLat | None = Field(default=None, description="where it starts from: [longitude, latitude]")
+
+
+class ContactSection(Section):
+    id: Id
+    name: Name
+    language: Tongue = Field(default="zh", description="of messages to this person")
+    addresses: Addresses
+
+
+class RequestSection(Section):
+    """{to}, {text}, {key}, {secret}, {level}, {number} in its values are filled in."""
+
+    form: Literal["json", "form"] = Field(default="json", description="how the body is written")
+    headers: dict[str, Words] = Field(default={}, max_length=20, description="beside Content-Type")
+    body: dict[str, Annotated[str, Field(max_length=2000)]] = Field(
+        min_length=1, max_length=50,
+        description="names and values; {to}, {text}, {key}, {secret}, {level}, {number} are filled in",
+    )  # fmt: skip
+    success_field: Words | None = Field(
+        default=None, description="field of the JSON answer that says whether it was taken, where 200 doesn't"
+    )
+    success_value: str = Field(default="0", max_length=200, description="its value then")
+
+
+RiskLevel = Literal["I", "II", "III", "IV"]
+
+
+class ChannelSection(Section):
+    id: Id
+    kind: Literal["mqtt", "webhook", "email", "sms", "voice", "wecom", "dingtalk", "feishu", "cap"] = Field(
+        description="docs/channels.md has ten lines on each"
+    )
+    language: Tongue = Field(default="zh", description="of messages to groups and to who has no language set")
+    per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+        default=None,
+        description="most messages within any minute; more wait. Robots have their vendor's limit if it is left out",
+    )
+    timeout_s: float = Field(default=10.0, ge=1, le=60, description="for the whole of one sending")
+    fallback: Words | None = Field(default=None, description="id of the channel that takes over")
+    failures_until_open: int = Field(
+        default=5, ge=1, le=1000, description="failures in a row after which it counts as out of order"
+    )
+    open_s: float = Field(default=60.0, ge=1, le=3600, description="seconds until one message tries it again")
+    url: Words | None = Field(
+        default=None, max_length=2000, description="where it posts to; one with a token comes by url_env or url_file"
+    )  # fmt: skip
+    url_env: EnvName | None = Field(default=None, description="environment variable that holds the url")
+    url_file: FilePath | None = Field(default=None, description="file that holds the url, mode 600")
+    secret_env: EnvName | None = Field(
+        default=None, description="environment variable that holds the signing secret or the password"
+    )
+    secret_file: FilePath | None = Field(default=None, description="file that holds it, mode 600")
+    networks: list[Words] = Field(
+        default=[], max_length=100, description="networks (CIDR) that it may reach beside public addresses"
+    )
+    host: Words | None = Field(default=None, description="of the SMTP server, as in its certificate")
+    port: Port | None = Field(default=None, description="left out: 587, 465 or 25 by `security`")
+    security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="of SMTP")
+    user: Words | None = Field(default=None, description="login at the SMTP server")
+    sender: Words | None = Field(
+        default=None, description="From of e-mails; in CAP what names this system, such as its domain"
+    )
+    request: RequestSection | None = Field(default=None, description="what the gateway wants to be sent")
+    sends: list[Literal["dispatches", "alerts"]] = Field(
+        default=[], max_length=2,
+        description="what goes out on it by itself: every dispatch, change and recall (to the officer, where the "
+        "channel has addresses), every alert opened, changed in level or closed",
+    )  # fmt: skip
+    levels: list[RiskLevel] = Field(
+        default=["I", "II"], min_length=1, max_length=4, description="of `alerts`: only these"
+    )
+    to: list[Words] = Field(default=[], max_length=50, description="of `alerts`: to these addresses")
 
 
 def _moment(value: Any) -> Any:
@@ -443,6 +526,12 @@ class Document(Section):
     )
     schedules: list[ScheduleSection] = Field(
         default=[], max_length=1000, description="named hours of the city's clock, for rules and zones"
+    )
+    channels: list[ChannelSection] = Field(
+        default=[], max_length=50, description="how messages reach people, beside MQTT: docs/channels.md"
+    )
+    contacts: list[ContactSection] = Field(
+        default=[], max_length=10_000, description="who is told and never sent: permits' holders, duty desks"
     )
     risk: RiskSection | None = Field(default=None, description="overrides of the shipped points")
     centre: CentreSection = Field(default=CentreSection(), description="how the centre runs")

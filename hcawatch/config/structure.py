@@ -47,9 +47,21 @@ _STAND_INS: Final[dict[str, Any]] = {
     "teams": {"id": "stand-in", "name": "?", "members": []},
     "permits": {"number": "?", "violation": "?", "pipeline": "?", "from_m": 0.0, "to_m": 0.0,
                 "valid_from": "2000-01-01", "valid_to": "2000-01-01", "company": "?"},
+    "channels": {"id": "stand-in", "kind": "mqtt"},
+    "contacts": {"id": "stand-in", "name": "?", "addresses": {}},
     "schedules": {"id": "stand-in", "hours": [{"begin": "00:00", "end": "24:00"}]},
 }  # fmt: skip
-_LISTS: Final = ("pipelines", "hcas", "edges", "cameras", "teams", "permits", "schedules")
+_LISTS: Final = (
+    "pipelines",
+    "hcas",
+    "edges",
+    "cameras",
+    "teams",
+    "permits",
+    "schedules",
+    "channels",
+    "contacts",
+)
 _ROUNDS: Final = 4
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from monitor.domain.hours import Schedule
-from monitor.domain.levels import HcaGrade
+from monitor.domain.levels import HcaGrade, Level
 from monitor.domain.rulebook import RuleSetting
 
 LonLat = tuple[float, float]
@@ -157,6 +157,10 @@ class Member(Asset, frozen=True, kw_only=True):
     name: Text
     role: Literal["officer", "patrol"]
     phone: str | None = None
+    #: the language that messages to this person are written in
+    language: Literal["en", "zh"] = "zh"
+    #: where he or she is reached, by channel
+    contacts: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Team(Asset, frozen=True, kw_only=True):
@@ -167,6 +171,67 @@ class Team(Asset, frozen=True, kw_only=True):
     members: tuple[Member, ...]
     sites: tuple[str, ...] = ()
     base: LonLat | None = None
+
+
+class Contact(Asset, frozen=True, kw_only=True):
+    """Somebody who is told and never sent: the holder of a permit, a duty desk, the company's manager."""
+
+    contact_id: str
+    name: Text
+    language: Literal["en", "zh"] = "zh"
+    #: where he or she is reached, by channel
+    addresses: dict[str, str]
+
+
+ChannelKind = Literal["mqtt", "webhook", "email", "sms", "voice", "wecom", "dingtalk", "feishu", "cap"]
+
+
+class GatewayRequest(Asset, frozen=True, kw_only=True):
+    """What a gateway for text messages or calls wants to be sent; braces in the values name facts of the message."""
+
+    form: Literal["json", "form"] = "json"
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    body: dict[str, str]
+    #: a gateway that answers 200 to everything says in this field of its JSON answer …
+    success_field: str | None = None
+    #: … whether it took the message
+    success_value: str = "0"
+
+
+class Channel(Asset, frozen=True, kw_only=True):
+    """One way by which messages reach people. Its secrets are not in here (hcawatch.config.settings)."""
+
+    channel_id: str
+    kind: ChannelKind
+    #: of messages to somebody whose language is not known, such as a group
+    language: Literal["en", "zh"] = "zh"
+    #: never more messages than this within any minute; None: no limit
+    per_minute: int | None = None
+    timeout_s: float = 10.0
+    #: the channel that takes over what this one cannot deliver
+    fallback: str | None = None
+    #: failures in a row after which the channel counts as out of order …
+    failures_until_open: int = 5
+    #: … and for how long, until one message tries it again
+    open_s: float = 60.0
+    #: None where it is a secret, or each address is a URL of its own
+    url: str | None = None
+    #: networks (CIDR) that it may reach beside public addresses
+    networks: tuple[str, ...] = ()
+    #: of e-mail
+    host: str | None = None
+    port: int | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: str | None = None
+    #: an e-mail's From, or the sender that CAP messages name
+    sender: str | None = None
+    request: GatewayRequest | None = None
+    #: what goes out on it without being asked for
+    sends: tuple[Literal["dispatches", "alerts"], ...] = ()
+    #: of `alerts`: only of these levels …
+    levels: tuple[Level, ...] = (Level.I, Level.II)
+    #: … and to these addresses, where the channel has addresses
+    to: tuple[str, ...] = ()
 
 
 class City(Asset, frozen=True, kw_only=True):
@@ -183,6 +248,9 @@ class City(Asset, frozen=True, kw_only=True):
     teams: tuple[Team, ...]
     #: named hours of the city's clock, for rules and zones
     schedules: tuple[Schedule, ...] = ()
+    #: beside MQTT, which is always there
+    channels: tuple[Channel, ...] = ()
+    contacts: tuple[Contact, ...] = ()
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of that id; KeyError if there is none."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from hcawatch.config.checks.look import Look
-from hcawatch.config.faults import Fault
+from hcawatch.config.faults import Fault, Path
 from hcawatch.config.schema import DatabaseSection, MqttSection
 from monitor.domain.risk import Weights
 
@@ -24,7 +24,7 @@ def _database(look: Look, database: DatabaseSection) -> Iterator[Fault]:
     path = ("centre", "database")
     if database.url_env is None and database.url_file is None:
         yield look.fault("secret_none", *path, one="url_env", other="url_file")
-    yield from _secret(look, path, database.url_env, database.url_file, "url_env", "url_file")
+    yield from secret_of(look, path, database.url_env, database.url_file, "url_env", "url_file")
     url = look.around.env.get(database.url_env or "")
     if url and not url.startswith(("postgresql://", "postgres://")):
         yield look.fault("database_url", *path, "url_env", name=database.url_env)
@@ -32,7 +32,7 @@ def _database(look: Look, database: DatabaseSection) -> Iterator[Fault]:
 
 def _mqtt(look: Look, mqtt: MqttSection) -> Iterator[Fault]:
     path = ("centre", "mqtt")
-    yield from _secret(look, path, mqtt.password_env, mqtt.password_file, "password_env", "password_file")
+    yield from secret_of(look, path, mqtt.password_env, mqtt.password_file, "password_env", "password_file")
     if (
         mqtt.ca_file is not None
         and look.around.has_secrets
@@ -50,9 +50,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _secret(
-    look: Look, path: tuple[str, ...], env: str | None, file: str | None, env_key: str, file_key: str
+def secret_of(
+    look: Look, path: Path, env: str | None, file: str | None, env_key: str, file_key: str
 ) -> Iterator[Fault]:
+    """Faults of one secret, which comes from the environment or a file."""
     if env is not None and file is not None:
         yield look.fault("secret_twice", *path, file_key, one=env_key, other=file_key)
     if not look.around.has_secrets:

@@ -67,7 +67,16 @@ class Look:
     @cached_property
     def _ids(self) -> dict[str, dict[str, int]]:
         ids: dict[str, dict[str, int]] = {}
-        for section in ("pipelines", "hcas", "edges", "cameras", "teams", "schedules"):
+        for section in (
+            "pipelines",
+            "hcas",
+            "edges",
+            "cameras",
+            "teams",
+            "schedules",
+            "channels",
+            "contacts",
+        ):
             entries: Any = self.parsed.data.get(section)
             found = ids.setdefault(section, {})
             for index, entry in enumerate(entries if isinstance(entries, list) else []):

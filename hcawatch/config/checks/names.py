@@ -33,7 +33,7 @@ def is_timezone(name: str) -> bool:
 
 def _ids_used_once(look: Look) -> Iterator[Fault]:
     document = look.document
-    for section in ("pipelines", "hcas", "edges", "cameras", "teams", "schedules"):
+    for section in ("pipelines", "hcas", "edges", "cameras", "teams", "schedules", "channels", "contacts"):
         for index, entry in enumerate(getattr(document, section)):
             first = look.ids(section).get(entry.id, index)
             if first < index:

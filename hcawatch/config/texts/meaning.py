@@ -102,6 +102,36 @@ MEANING: dict[str, T] = {
     "site_uncovered": T(
         "no team covers the HCA '{site}', so nobody could be sent there", "Add it to a team's `sites:`, or leave one team's `sites:` out (covers all).",
         "没有班组负责高后果区“{site}”，无人可派", "请把它加入某班组的 `sites:`，或让某班组省略 `sites:`（负责全部）。"),
+    # ---- channels and contacts
+    "channel_key_missing": T(
+        "a channel of kind '{kind}' needs '{name}'", "Add it; docs/channels.md has ten lines on each kind.",
+        "类型为“{kind}”的渠道需要“{name}”", "请添加；docs/channels.md 对每种渠道各有十行说明。"),
+    "channel_key_foreign": T(
+        "a channel of kind '{kind}' has no use for '{name}'", "Remove it; this kind takes: {known}.",
+        "类型为“{kind}”的渠道用不到“{name}”", "请删除；此类渠道可用：{known}。"),
+    "channel_mqtt": T(
+        "the channel 'mqtt' is the broker itself, and no other channel is of that kind",
+        "Use `id: mqtt` with `kind: mqtt`, to give the broker a fallback; else another id and kind.",
+        "渠道“mqtt”即消息代理本身，其他渠道不能使用此类型", "为消息代理设置备用渠道请写 `id: mqtt` 与 `kind: mqtt`；否则请换编号和类型。"),
+    "channel_unknown": T(
+        "no channel is called '{name}'", "Use one of: {known}, or add it under `channels:`.",
+        "没有名为“{name}”的渠道", "请使用：{known}，或在 `channels:` 中添加。"),
+    "channel_fallback_circle": T(
+        "the fallbacks lead back to '{name}'", "End the chain with a channel that has none.",
+        "备用渠道又回到“{name}”", "请让链条以没有备用渠道的渠道结束。"),
+    "channel_url": T(
+        "a channel can't post to '{found}'",
+        "Use https://…; http:// only with `networks:` of your own, and never a user or password in it.",
+        "渠道无法向“{found}”发送", "请使用 https://…；http:// 仅限在 `networks:` 中列出的自有网络，且地址中不得含用户名或密码。"),
+    "request_unknown_fact": T(
+        "a message has no '{name}' to fill in", "Use {known}; double a brace that is to stay one.",
+        "消息中没有可填入的“{name}”", "请使用 {known}；需要保留的花括号请写两个。"),
+    "contact_bad": T(
+        "'{found}' is no address for a channel of kind '{kind}'", "Write {expected}.",
+        "“{found}”不是“{kind}”类渠道的地址", "请写{expected_zh}。"),
+    "contact_without_address": T(
+        "the channel '{name}' ({kind}) reaches a group or a system, not single persons", "Remove the address here; the channel has its own.",
+        "渠道“{name}”（{kind}）面向群组或系统，没有个人地址", "请删除此处的地址；该渠道有自己的地址。"),
     # ---- permits and law
     "permit_reversed": T(
         "the permit ends before it begins", "Exchange valid_from and valid_to, or correct the dates.",

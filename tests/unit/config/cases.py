@@ -48,6 +48,14 @@ def rule(code: str, key: str, text: str, n: int = 0) -> Case:
     return edit(code, f"cameras[0].rules[{n}]{key}", "    looks_per_s: 5\n", new)
 
 
+def channel(code: str, key: str, text: str, n: int = 0) -> Case:
+    """A row that gives the base channels."""
+    return edit(code, f"channels[{n}]{key}", "risk: {", f"channels:\n{text}\nrisk: {{")
+
+
+SMS = "  - {id: sms, kind: sms, url: 'https://sms.example.org', request: {body: {m: '{to} {text}'}}}"
+
+
 CASES: tuple[Case, ...] = (
     # ---- YAML
     edit("yaml_syntax", "", "edges:\n", "edges: [\n", line=23),
@@ -210,6 +218,25 @@ CASES: tuple[Case, ...] = (
     edit("user_twice", "teams[0].members[1].user", "{user: li-na, name: Li", "{user: zhang-wei, name: Li"),
     edit("user_reserved", "teams[0].members[1].user", "user: li-na", "user: admin"),
     edit("site_uncovered", "hcas[1]", "sites: [hca-01, hca-02]", "sites: [hca-01]", line=16),
+    # ---- channels and contacts
+    channel("channel_key_missing", "", "  - {id: hook, kind: webhook} #!"),
+    channel("channel_key_foreign", ".host", "  - {id: sms, kind: sms, url: 'https://a.example', host: a, request: {body: {m: a}}} #!"),
+    channel("channel_key_foreign", ".url", "  - {id: w, kind: wecom, url_env: TEST_NO_URL, url: 'https://a.example/?key=1'} #!"),
+    channel("channel_mqtt", ".id", "  - {id: broker, kind: mqtt} #!"),
+    channel("channel_unknown", ".fallback", SMS + "\n  - {id: e, kind: email, host: h, sender: a@b, fallback: sns} #!", n=1),
+    channel("channel_fallback_circle", ".fallback",
+            "  - {id: mqtt, kind: mqtt, fallback: e} #!\n  - {id: e, kind: email, host: h, sender: a@b, fallback: mqtt}"),
+    channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'http://10.1.2.3/cap'} #!"),
+    channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'https://me:hunter2@a.example/cap'} #!"),
+    channel("network_everything", ".networks[0]", "  - {id: c, kind: cap, sender: s, url: 'https://a.example', networks: [0.0.0.0/0]} #!"),
+    channel("env_not_set", ".secret_env", "  - {id: e, kind: email, host: h, sender: a@b, secret_env: NOT_SET_ANYWHERE} #!"),
+    channel("request_unknown_fact", ".request.body.m", SMS.replace("{text}", "{words}") + " #!"),
+    channel("contact_bad", ".to[0]", SMS.replace("kind: sms", "kind: sms, to: [somebody]") + " #!"),
+    edit("channel_unknown", "teams[0].members[1].contacts.fax", "name: Li, role: officer}", "name: Li, role: officer, contacts: {fax: '1'}} #!"),
+    edit("contact_bad", "contacts[0].addresses.e", "risk: {",
+         "channels:\n  - {id: e, kind: email, host: h, sender: a@b}\ncontacts:\n  - {id: c, name: C, addresses: {e: nobody}} #!\nrisk: {"),
+    edit("contact_without_address", "contacts[0].addresses.w", "risk: {",
+         "channels:\n  - {id: w, kind: wecom, url_env: TEST_NO_URL}\ncontacts:\n  - {id: c, name: C, addresses: {w: x}} #!\nrisk: {"),
     edit("permit_reversed", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: 2026-10-01 #!"),
     edit("permit_over", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: 2026-11-02 #!"),
     edit("permit_violation_unknown", "permits[0].violation", "violation: works_50m", "violation: works_60m #!"),
