@@ -32,8 +32,9 @@ from tests.faults.edge_shared import WORKER, Switches, read_journals
 from tests.faults.edge_truth import Verdict, judge, shed
 
 EDGE: Final = "edge-1"
-#: when all is mended something more must have arrived each time that so long is over
-REST_S: Final = 30.0
+#: when all is mended something more must have arrived each time that so long is over: evidence that was cut off
+#: five times waits for a minute before it is tried again
+REST_S: Final = 90.0
 #: … and of an edge that is wrong on purpose nobody waits for what is lost
 SABOTAGED_REST_S: Final = 4.0
 #: How often a run looks in a second, at least, on a machine that lets it.
