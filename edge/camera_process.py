@@ -33,7 +33,7 @@ from edge.frames import Frame, Luma
 from edge.ground import Ground, ground_of
 from edge.job import Beat, CameraJob, evidence_dir
 from edge.logs import configure
-from edge.looking import Box, Looker
+from edge.looking import Box, Compiling, Looker
 from edge.minder import Minder
 from edge.networks import kind_of
 from edge.orphans import die_with_parent
@@ -102,7 +102,7 @@ class CameraProcess:
         self._detector: Detector = detector_for(
             job, lambda: looks.occasion_of(self._state, self._gate, self._media_s)
         )
-        self._looker = Looker(self._detector, self._camera.min_score, prepared=False)
+        self._looker, self._compiling = _looker(self._detector, self._camera.min_score)
         info = self._detector.info
         self._setup = _setup(job, info)
         self._teller = Teller(
@@ -156,9 +156,8 @@ class CameraProcess:
         """Look until told to stop; then close the minute."""
         self._detector.warm_up()
         annotate.warm_up()
-        # a shared network looks at everything: its other cameras don't wait for a compiler
-        if self._job.seat is None:
-            self._looker.prepare()
+        if self._compiling is not None:
+            self._compiling.start()
         saved = (coverage.load(blob) for blob in self._outbox.minutes(self._camera.camera_id))
         over, self._minute = coverage.resume(
             tuple(m for m in saved if m is not None), self._camera.camera_id, datetime.now(UTC)
@@ -404,6 +403,14 @@ class CameraProcess:
         with contextlib.suppress(OutboxRefused, OSError):
             self._outbox.set_note(f"began:{self._camera.camera_id}", None)
         self._outbox.close()
+
+
+def _looker(detector: Detector, sure_score: float) -> tuple[Looker, Compiling | None]:
+    """Where this camera looks, and what has to be compiled for it; a shared network is compiled where it runs."""
+    if isinstance(detector, SharedDetector):
+        return Looker(detector, sure_score, ready=lambda: detector.windows_ready), None
+    compiling = Compiling(detector)
+    return Looker(detector, sure_score, ready=compiling.done), compiling
 
 
 def _spare_the_collector() -> None:

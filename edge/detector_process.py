@@ -3,7 +3,8 @@
 Only moves data: cameras ask at their seats (`edge.seat`), `edge.scheduling` decides whose look is next and
 which are refused, lanes run the network, one look each. No batches: on a CPU a batch of two costs as much as
 two. Everybody who asks is answered. What hangs stops giving signs of life, so that the worker kills it
-(`edge.detector_keeper`); nothing here is worth keeping.
+(`edge.detector_keeper`); nothing here is worth keeping. Two of them may hold the same seats for a moment: who
+is told to end reads no further requests, finishes those that it has, and leaves the rest to the other.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from typing import Final
 
 import cv2
 import msgspec
+import numpy as np
 import structlog
 
 from edge.logs import configure
+from edge.looking import COMMON_FRAME_PX, windows_of
 from edge.orphans import die_with_parent
 from edge.process_name import call_me
 from edge.scheduling import Ask, Refusal, turn
@@ -42,6 +45,10 @@ LANE_HUNG_S: Final = 20.0
 FAILURES_MAX: Final = 5
 #: More lanes than this were never seen to be of use, and each costs some 20 MB.
 LANES_MAX: Final = 8
+#: Told to end it finishes the looks that it has taken; less than the worker's patience (`detector_keeper.LEAVE_S`).
+FINISH_S: Final = 1.5
+#: Windows are compiled while nothing is asked; an edge that is never idle gets them after so long all the same.
+WINDOWS_WAIT_S: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -121,6 +128,8 @@ class DetectorProcess:
         #: since when each look runs
         self._running: dict[int, float] = {}
         self._looks, self._look_s, self._failures, self._beat_s = 0, 0.0, 0, 0.0
+        #: which detector we are, for the cameras; and whether the windows' networks are compiled
+        self._mine, self._windows = time.monotonic_ns(), False
         self._lanes = [
             threading.Thread(target=self._lane, name=f"lane-{n}", daemon=True) for n in range(job.lanes)
         ]
@@ -134,22 +143,47 @@ class DetectorProcess:
         by_handle = {seat.fileno(): camera_id for camera_id, seat in self._seats.items()}
         for handle in by_handle:
             waiting.register(handle, select.POLLIN)
-        mine = time.monotonic_ns()
         for seat in self._seats.values():
-            seat.serve(mine)
+            seat.serve(self._mine)
         log.info("detector_serves", cameras=len(self._seats), lanes=len(self._lanes))
+        threading.Thread(target=self._prepare, args=(stop,), name="windows", daemon=True).start()
         while not stop.is_set() and self._failures < FAILURES_MAX:
-            ready = waiting.poll(self._patience_s(time.monotonic()) * 1000)
-            for handle, _ in ready:
+            for handle, events in waiting.poll(self._patience_s(time.monotonic()) * 1000):
                 if handle in by_handle:
                     self._hear(by_handle[handle])
+                    if events & (select.POLLHUP | select.POLLERR):  # that camera was taken away
+                        waiting.unregister(handle)
             self._settle()
             self._decide()
             self._beat(time.monotonic())
-        for seat in self._seats.values():
-            seat.serve(0)
+        self._finish()
         if self._failures >= FAILURES_MAX:
             sys.exit(1)
+
+    def _finish(self) -> None:
+        """Answer what was taken. Who serves next says so itself, and if nobody does the worker says it."""
+        until_s = time.monotonic() + FINISH_S
+        while (self._asked or self._running) and time.monotonic() < until_s:
+            self._settle()
+            self._decide()
+            time.sleep(0.005)
+
+    def _prepare(self, stop: threading.Event) -> None:
+        """Have the network compiled for windows, beside the looks: each takes one or two seconds of an old core."""
+        try:
+            for width, height in windows_of(self._network.info, COMMON_FRAME_PX).sizes_px:
+                until_s = time.monotonic() + WINDOWS_WAIT_S
+                while (self._asked or self._running) and time.monotonic() < until_s:
+                    if stop.wait(0.01):
+                        return
+                self._network.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
+        except Exception:  # everything is looked at, as before
+            log.exception("windows_not_compiled")
+            return
+        self._windows = True
+        for seat in self._seats.values():
+            seat.prepared(self._mine)
+        log.info("detector_has_windows")
 
     def _patience_s(self, now_s: float) -> float:
         """How long nothing has to be done if nobody says anything."""
@@ -159,6 +193,10 @@ class DetectorProcess:
     def _hear(self, camera_id: str) -> None:
         for request in self._seats[camera_id].requests():
             asked = _Asked(ask=ask_of(camera_id, request), request=request)
+            if request.long_side_px != max(self._network.info.input_hw) and not self._windows:
+                # meant for the detector before us: here it would wait for the compiler
+                self._refuse(asked, Refusal.ABSENT)
+                continue
             if request.model_sha256 != self._network.info.sha256:
                 self._refuse(asked, Refusal.OTHER_MODEL)
                 if (
@@ -234,6 +272,8 @@ class DetectorProcess:
         if now_s - self._beat_s < BEAT_S or self._hangs(now_s):
             return
         self._beat_s = now_s
+        for seat in self._seats.values():  # again: the worker may have taken another's death for ours
+            seat.serve(self._mine)
         with contextlib.suppress(BrokenPipeError, OSError):
             self._beats.send_bytes(
                 msgspec.msgpack.encode(DetectorBeat(looks=self._looks, look_s=self._look_s))

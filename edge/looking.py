@@ -205,33 +205,41 @@ def learnt(
     return msgspec.structs.replace(base, known=(*known, *outside), faint=faint, hidden=hidden), True
 
 
+class Compiling(threading.Thread):
+    """Has a camera's own network compiled for the windows, beside the looks: it takes seconds on an old core."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__(name="windows", daemon=True)
+        self._detector, self._done = detector, threading.Event()
+
+    def run(self) -> None:
+        """Compile; then windows may be used."""
+        for width, height in windows_of(self._detector.info, COMMON_FRAME_PX).sizes_px:
+            self._detector.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
+        self._done.set()
+
+    def done(self) -> bool:
+        """Whether no window waits for a compiler any more."""
+        return self._done.is_set()
+
+
 class Looker:
     """Asks the detector where it is worth it. For one camera and one thread."""
 
-    def __init__(self, detector: Detector, sure_score: float, *, prepared: bool = True) -> None:
+    def __init__(
+        self, detector: Detector, sure_score: float, *, ready: Callable[[], bool] = lambda: True
+    ) -> None:
         """Begin with nothing known.
 
         Args:
             sure_score: boxes from this score on count as seen.
-            prepared: windows may be used at once; else everything is looked at until `prepare` has done its work.
+            ready: whether windows may be used now; while they may not, everything is looked at.
         """
-        self._detector, self._sure_score, self._prepared = detector, sure_score, prepared
+        self._detector, self._sure_score, self._ready = detector, sure_score, ready
         self._windows: Windows | None = None
         self.knowledge = Knowledge()
         #: runs of the network: on whole pictures and on windows
         self.runs = {"whole": 0, "window": 0}
-
-    def prepare(self) -> threading.Thread:
-        """Have the network compiled for the windows, beside the looks: it takes seconds on an old core."""
-
-        def work() -> None:
-            for width, height in windows_of(self._detector.info, COMMON_FRAME_PX).sizes_px:
-                self._detector.detect(np.zeros((height, width, 3), np.uint8), long_side_px=max(width, height))
-            self._prepared = True
-
-        thread = threading.Thread(target=work, name="windows", daemon=True)
-        thread.start()
-        return thread
 
     def forget(self) -> None:
         """Nobody looked for a while, or what is seen may be another place."""
@@ -255,7 +263,7 @@ class Looker:
         """
         if self._windows is None or self._windows.frame_px != frame_px:
             self._windows, self.knowledge = windows_of(self._detector.info, frame_px), Knowledge()
-        windows = self._windows if self._prepared else msgspec.structs.replace(self._windows, sizes_px=())
+        windows = self._windows if self._ready() else msgspec.structs.replace(self._windows, sizes_px=())
         took = aim(self.knowledge, moving, media_s, windows, self._sure_score)
         known, rest = self.knowledge, (media_s, self._windows, self._sure_score)
         after, enough = learnt(known, took, self._asked(bgr, took, part), *rest)

@@ -29,9 +29,10 @@ from monitor.domain.levels import HcaGrade
 
 #: Largest longer side of a network's input; memory is taken only when it is written.
 LONGEST_SIDE_PX: Final = 1280
-#: Three numbers: which detector serves, which look's picture is being written, which one's is complete.
+#: Four numbers: which detector serves, which look's picture is being written, which one's is complete, and
+#: which detector may be given windows.
 _HEADER_BYTES: Final = 64
-_SERVING, _WRITING, _WRITTEN = range(3)
+_SERVING, _WRITING, _WRITTEN, _PREPARED = range(4)
 _BYTES: Final = _HEADER_BYTES + LONGEST_SIDE_PX * LONGEST_SIDE_PX * 3
 _MESSAGE_BYTES: Final = 128 * 1024
 
@@ -103,11 +104,11 @@ class Seat:
 
 
 class _Memory:
-    """The shared memory: three words, then the picture."""
+    """The shared memory: four words, then the picture."""
 
     def __init__(self, memory: int) -> None:
         mapped = mmap.mmap(memory, _BYTES)
-        self.words = np.frombuffer(mapped, dtype=np.uint64, count=3)
+        self.words = np.frombuffer(mapped, dtype=np.uint64, count=4)
         self._bytes = np.frombuffer(mapped, dtype=np.uint8, offset=_HEADER_BYTES)
 
     def picture(self, input_hw: tuple[int, int]) -> NDArray[np.uint8]:
@@ -168,6 +169,11 @@ class CameraEnd(_End):
         """Which detector serves: a number that none had before; 0 for none."""
         return int(self._memory.words[_SERVING])
 
+    @property
+    def prepared(self) -> bool:
+        """Whether the one that serves may be given windows."""
+        return 0 < self.serving == int(self._memory.words[_PREPARED])
+
     def picture(self, look: int, input_hw: tuple[int, int]) -> NDArray[np.uint8]:
         """Room for the next look's picture: fill it, then `ask`."""
         self._memory.words[_WRITING] = look
@@ -198,6 +204,10 @@ class DetectorEnd(_End):
     def serve(self, detector: int) -> None:
         """Say that this detector serves from now on."""
         self._memory.words[_SERVING] = detector
+
+    def prepared(self, detector: int) -> None:
+        """Say that this detector may be given windows from now on."""
+        self._memory.words[_PREPARED] = detector
 
     def requests(self) -> tuple[Request, ...]:
         """What was asked since the last call, in its order; what can't be read or can't be true is left out."""

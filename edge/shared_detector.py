@@ -96,6 +96,11 @@ class SharedDetector:
         """By the card; the shared network refuses to look for who names another one."""
         return self._info
 
+    @property
+    def windows_ready(self) -> bool:
+        """Whether it can be asked for windows without waiting for a compiler."""
+        return self._seat.prepared
+
     def detect(
         self, frame_bgr: NDArray[np.uint8], *, long_side_px: int | None = None
     ) -> tuple[Detection, ...]:
@@ -119,7 +124,7 @@ class SharedDetector:
                 Request(look, self.grade, occasion, until_s, letterbox.input_hw, side_px,
                         self._info.sha256)
             )  # fmt: skip
-            answer = self._answered(look, serving, until_s + RUN_S) if asked else None
+            answer = self._answered(look, until_s + RUN_S) if asked else None
         if answer is None:
             raise NotLooked(Refusal.NO_ANSWER if self._seat.serving == serving else Refusal.ABSENT)
         if answer.refused is Refusal.OTHER_MODEL:
@@ -139,14 +144,16 @@ class SharedDetector:
             for box, corner in zip(answer.boxes, xyxy.tolist(), strict=True)
         )
 
-    def _answered(self, look: int, serving: int, until_s: float) -> Answer | None:
-        """The answer; None once it is too late, or another detector serves than the one that was asked."""
+    def _answered(self, look: int, until_s: float) -> Answer | None:
+        """The answer; None once it is too late, or the one that was asked is gone and none took its place.
+
+        Who makes way for another detector answers what it has taken, and leaves the rest to the other.
+        """
         while (left_s := until_s - time.monotonic()) > 0:
             answer = self._seat.answer(look, min(PIECE_S, left_s))
             if answer is not None:
                 return answer
-            if self._seat.serving != serving:
-                # a detector that was restarted in between answers what it finds, if it is not too late
+            if not self._seat.serving:
                 return self._seat.answer(look, 0.0)
         return None
 

@@ -99,11 +99,16 @@ class Supervisor:
         monotonic: Callable[[], float] = time.monotonic,
         target: Callable[[CameraJob, Any], None] = camera_process.main,
         heard: Callable[[], None] = lambda: None,
+        detector_serves: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`heard` is called when a camera has said something: at once after it has told an event."""
+        """`heard` is called when a camera has said something: at once after it has told an event.
+
+        A camera with a network of its own goes to the shared one only when that `detector_serves`.
+        """
         self._children = {job.camera.camera_id: _Child(job) for job in jobs}
         self._context = multiprocessing.get_context("spawn")
         self._monotonic, self._target, self._heard = monotonic, target, heard
+        self._detector_serves = detector_serves
         #: processes that were started again
         self.restarts = 0
 
@@ -175,13 +180,20 @@ class Supervisor:
             elif child.next_job is not None:
                 child.job, child.next_job = child.next_job, None
                 self._start(child)
-        waiting = [c for c in self._children.values() if c.next_job is not None and c.ends_by_s is None]
+        waiting = [
+            c for c in self._children.values()
+            if c.next_job is not None and c.ends_by_s is None and self._may_turn(c.job, c.next_job)
+        ]  # fmt: skip
         if waiting and not any(self._is_coming(child, now_s) for child in self._children.values()):
             child = waiting[0]
             child.ends_by_s = now_s + STOP_S
             if child.process is not None:
                 with contextlib.suppress(ProcessLookupError):
                     child.process.terminate()
+
+    def _may_turn(self, job: CameraJob, next_job: CameraJob) -> bool:
+        """Whether the next process would be able to look as this one does."""
+        return job.seat is not None or next_job.seat is None or self._detector_serves()
 
     @staticmethod
     def _has_ended(child: _Child, now_s: float) -> bool:

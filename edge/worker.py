@@ -195,7 +195,10 @@ class Worker:
         store = EvidenceStore(evidence_dir(settings.data_dir))
         store.sweep(self._outbox.evidence.names())
         self._detector, self._load = DetectorKeeper(), load.Load()
-        self._supervisor = Supervisor(self._jobs(), heard=lambda: self._publisher.current.nudge())
+        self._supervisor = Supervisor(
+            self._jobs(), heard=lambda: self._publisher.current.nudge(),
+            detector_serves=lambda: self._detector.serves,
+        )  # fmt: skip
         access = MqttAccess(
             host=settings.mqtt_host, port=settings.mqtt_port, user=settings.mqtt_user, password=settings.mqtt_password,
             tls_ca=Path(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -22,7 +23,7 @@ from edge.detector_keeper import DetectorKeeper
 from edge.job import Beat
 from edge.outbox import SqliteOutbox
 from edge.scheduling import Refusal
-from edge.shared_detector import detector_for
+from edge.shared_detector import SharedDetector, detector_for
 from models import registry
 from models.detector import Detection, Detector
 from models.errors import ModelRefused, NotLooked
@@ -154,19 +155,89 @@ def test_a_camera_that_is_alone_has_its_own(tmp_path: Path) -> None:
     assert job.seat is None
 
 
-def test_a_camera_that_is_added_gets_a_seat_and_who_was_there_keeps_theirs(tmp_path: Path) -> None:
-    """Cameras change while the edge runs: the detector begins anew with all of them, the old ones' ends go on."""
+def test_cameras_come_and_go_and_the_others_are_looked_at_all_the_while(tmp_path: Path) -> None:
+    """Each look that is asked while a detector with one more seat loads is answered, by the old one or the new one;
+    whoever leaves costs nobody anything, and the last one keeps its seat instead of loading a network of its own."""
     jobs = jobs_for(tmp_path, {**TWO, "third": HcaGrade.II})
     with KeptDetector(jobs[:2]) as kept:
         north = kept.cameras()["north"]
+        expected = surely(north, PICTURES["small"])
+        told: list[object] = []
+        stop = threading.Event()
+
+        def watch() -> None:
+            while not stop.is_set():
+                try:
+                    told.append(north.detect(PICTURES["small"]))
+                except NotLooked as exc:
+                    told.append(exc.why)
+                time.sleep(0.01)
+
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
+        try:
+            first = kept.keeper.pid
+            kept.change(jobs)
+            assert surely(kept.cameras()["third"], PICTURES["small"]) == expected
+            second = kept.keeper.pid
+            assert second != first
+            until(lambda: not psutil.pid_exists(first or 0))
+            kept.change(jobs[:2])
+            kept.change(jobs[:1])
+            before = len(told)
+            until(lambda: len(told) > before + 5)
+            assert (kept.keeper.shares, kept.keeper.pid, kept.keeper.restarts) == (True, second, 0)
+            assert kept.jobs[0].seat is not None
+        finally:
+            stop.set()
+            watching.join()
+    late = sum(one is Refusal.LATE for one in told)  # a machine that is busy with other things
+    assert [one for one in told if one not in (expected, Refusal.LATE)] == []
+    assert late < len(told) / 2
+
+
+def test_a_detector_that_cannot_come_up_leaves_the_old_one_in_its_place(tmp_path: Path) -> None:
+    """Weights that were spoilt since the start: who was watched is watched on, the new camera is not."""
+    folder = tmp_path / "weights"
+    shutil.copytree(registry.find(None), folder)
+    jobs = jobs_for(tmp_path, {**TWO, "third": HcaGrade.II}, folder)
+    with KeptDetector(jobs[:2]) as kept:
+        north, first = kept.cameras()["north"], None
         surely(north, PICTURES["small"])
         first = kept.keeper.pid
+        (folder / "model.onnx").write_bytes(b"spoilt")
         kept.change(jobs)
-        assert surely(kept.cameras()["third"], PICTURES["small"]) == surely(north, PICTURES["small"])
-        assert kept.keeper.pid != first
-        kept.change(jobs[:1])
-        assert [job.seat for job in kept.jobs] == [None]
-        assert (kept.keeper.shares, kept.keeper.pid) == (False, None)
+        until(lambda: kept.keeper.restarts >= 1)
+        surely(north, PICTURES["small"])
+        assert kept.keeper.pid == first
+
+
+def test_cameras_at_a_shared_detector_look_through_windows_once_they_are_compiled(tmp_path: Path) -> None:
+    """A window costs a third of the whole picture; asked of a detector that has not compiled it, it would wait for
+    seconds, so the cameras are told when they may; the boxes are those of a camera's own detector."""
+    own = registry.load(score_min=NOTED_SCORE)
+    with KeptDetector(jobs_for(tmp_path, TWO)) as kept:
+        north = kept.cameras()["north"]
+        assert isinstance(north, SharedDetector)
+        until(lambda: north.windows_ready)
+        frame = PICTURES["whole, 16:9"]
+        height, width = frame.shape[:2]
+        part = frame[: height // 2, : width // 2]
+        expected = own.detect(part, long_side_px=320)
+        assert expected
+        found: list[tuple[Detection, ...]] = []
+
+        def asked() -> bool:
+            with contextlib.suppress(NotLooked):
+                found.append(north.detect(part, long_side_px=320))
+            return bool(found)
+
+        until(asked)
+        assert found == [expected]
+        first = kept.keeper.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not north.windows_ready)  # the next one has to compile them anew
 
 
 def test_time_in_which_looks_are_refused_is_unwatched_and_the_camera_says_so(

@@ -11,6 +11,7 @@ import msgspec
 import psutil
 import pytest
 
+from edge.seat import Seat
 from edge.supervisor import Supervisor
 from edge.worker import EdgeSettings, camera_jobs
 from monitor.domain.assets import Camera, PictureZone
@@ -102,3 +103,35 @@ def test_jobs_are_taken_over_or_turned_over_one_camera_at_a_time(tmp_path: Path)
     finally:
         supervisor.stop()
     assert supervisor.pids() == {}
+
+
+def test_a_camera_keeps_its_own_network_until_the_shared_one_serves(tmp_path: Path) -> None:
+    """A second camera comes: the first one isn't blind while the network that both will share is loaded."""
+    camera = Camera(camera_id="a", edge_id="edge-1", site_id="hca-1", name=NAME, source="x")
+    settings = EdgeSettings(
+        data_dir=tmp_path, mqtt_host="127.0.0.1", mqtt_port=1, centre_url="http://127.0.0.1:1", edge_token="t"
+    )
+    (own,) = camera_jobs(city(camera), "edge-1", msgspec.structs.replace(settings, config_version="own"))
+    seat, serves = Seat(), False
+    shared = msgspec.structs.replace(own, seat=seat.camera_end(), config_version="shared")
+    supervisor = Supervisor((own,), target=obey, detector_serves=lambda: serves)
+
+    def until(reason: str) -> None:
+        deadline = time.monotonic() + 60
+        while supervisor.statuses()["a"].reason != reason:
+            assert time.monotonic() < deadline, supervisor.statuses()
+            supervisor.poll(0.02)
+
+    try:
+        until("own")
+        first = supervisor.pids()
+        supervisor.apply((shared,))
+        for _ in range(50):
+            supervisor.poll(0.02)
+        assert supervisor.pids() == first
+        serves = True
+        until("shared")
+        assert supervisor.pids() != first
+    finally:
+        supervisor.stop()
+        seat.close()

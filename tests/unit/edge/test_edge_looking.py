@@ -276,13 +276,15 @@ def test_windows_fit_into_every_camera(frame_px: tuple[int, int]) -> None:
 def test_until_its_windows_are_ready_everything_is_looked_at() -> None:
     """Compiling takes seconds on an old core: no look waits for it."""
     scene = Scene()
-    looker = Looker(scene, 0.4, prepared=False)
+    compiling = looking.Compiling(scene)
+    looker = Looker(scene, 0.4, ready=compiling.done)
     mover = Detection(class_name="person", score=0.9, xyxy=(900.0, 500.0, 980.0, 720.0))
     scene.things = [mover]
     for k in range(3):
         look(looker, scene, 0.2 * k, [mover.xyxy])
     assert set(scene.asked) == {FRAME_PX}
-    looker.prepare().join(10)
+    compiling.start()
+    compiling.join(10)
     scene.asked.clear()
     look(looker, scene, 0.8, [mover.xyxy])
     assert scene.asked[0] != FRAME_PX
