@@ -3,14 +3,18 @@
 Pure. Which permit covers it is decided here too; the weights are monitor.domain.risk's.
 """
 
+from zoneinfo import ZoneInfo
+
 import msgspec
 
 from alerts.policy import Policy
 from alerts.values import Permit
-from monitor.domain.assets import City
+from monitor.domain.assets import City, LonLat
 from monitor.domain.events import RiskEvent
 from monitor.domain.levels import HcaGrade, Level
+from monitor.domain.places import middle
 from monitor.domain.risk import Facts, Reason, grade
+from monitor.domain.sun import is_night
 from monitor.domain.violations import CATALOGUE, graded_as
 
 
@@ -78,7 +82,7 @@ def grade_event(
         Facts(
             violation=counts_as, hca_grade=hca_grade, activity=event.activity, dwell_s=event.dwell_s,
             within_band=event.within_band, may_lie_within=event.may_lie_within,
-            night=policy.is_night(event.captured_at, city.timezone), repeats=repeats,
+            night=is_night(event.captured_at, _place(event, city), ZoneInfo(city.timezone)), repeats=repeats,
             permit=permit.permit_number if permit else None,
         ),
         policy.weights,
@@ -88,6 +92,15 @@ def grade_event(
     lawful_by = permit.permit_number if permit and row.permit == "approval" else None
     return Graded(level=risk.level, reasons=(*risk.reasons, *extra), weights_version=risk.weights_version,
                   lawful_by=lawful_by)  # fmt: skip
+
+
+def _place(event: RiskEvent, city: City) -> LonLat | None:
+    """Where the sun is looked up: at the site, as the edge does; at the event if the centre knows no such site."""
+    try:
+        hca = city.hca(event.site_id)
+        return middle(hca, city.pipeline(hca.pipeline_id))
+    except KeyError:
+        return None if event.position is None else (event.position.lon, event.position.lat)
 
 
 def _hca_grade(site_id: str, city: City) -> tuple[HcaGrade, tuple[Reason, ...]]:

@@ -1,8 +1,7 @@
 """The loop's policy as rows and numbers: when a level is dispatched, what joins, what is overdue."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -52,16 +51,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     arrive_within_m: float = 300.0
     #: running dispatches of one officer, at most
     most_per_officer: int = 5
-    #: local hours [from, to) that count as night
-    night_from_h: int = 22
-    night_to_h: int = 6
     #: attempts after which an undelivered message is itself an alert
     attempts_until_alert: int = 10
     weights: Weights = Weights()
-
-    def is_night(self, at: datetime, timezone: str) -> bool:
-        """Whether `at` (aware) is night on the wall clock of `timezone`."""
-        hour = at.astimezone(ZoneInfo(timezone)).hour
-        if self.night_from_h <= self.night_to_h:
-            return self.night_from_h <= hour < self.night_to_h
-        return hour >= self.night_from_h or hour < self.night_to_h

@@ -125,7 +125,7 @@ REASONS: dict[str, Text] = {
     "hca_grade": _t("grade of the high-consequence area", "高后果区等级"),
     "activity": _t("activity", "活动状态"),
     "long_dwell": _t("stays long", "停留时间长"),
-    "night": _t("at night", "夜间"),
+    "night": _t("at night, by the sun", "夜间（按太阳高度）"),
     "repeat": _t("repeat offence", "屡次违规"),
     "permit": _t("permit", "许可"),
     "permit_not_known_to_law": _t(

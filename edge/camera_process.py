@@ -24,7 +24,7 @@ import msgspec
 import structlog
 from uuid_utils import uuid7
 
-from edge import annotate, coverage, episodes, gate, looks, watchdog, watcher
+from edge import annotate, coverage, episodes, gate, looks, taken_away, watchdog, watcher
 from edge.activity import box_motion
 from edge.decoding import Wish
 from edge.errors import OutboxRefused
@@ -110,6 +110,7 @@ class CameraProcess:
             store=EvidenceStore(evidence_dir(job.data_dir)), rings=self._streams.rings, new_id=_new_id,
             model=ModelRef(name=info.name, version=info.version, sha256=info.sha256),
         )  # fmt: skip
+        taken_away.note(self._outbox, self._teller.sender)
         restored = (episodes.load(blob) for blob in self._outbox.episodes(self._camera.camera_id))
         self._state = watcher.WatcherState(restored=tuple(e for e in restored if e is not None))
         self._tracker = ByteTracker(self._camera.looks_per_s, self._camera.min_score)

@@ -1,7 +1,7 @@
 """Which zones and rows of the table hold for a camera at one moment, with which numbers.
 
-Pure. The rulebook decides (`monitor.domain.rulebook`); here stands only what it is asked with: the sun where
-the camera stands, its infrared state, the city's clock.
+Pure. The rulebook decides (`monitor.domain.rulebook`); here stands only what it is asked with: the sun over
+its site, its infrared state, the city's clock.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge.rules import Match, Place
-from monitor.domain.assets import Camera, LonLat, PictureZone
+from monitor.domain.assets import Camera, PictureZone
 from monitor.domain.hours import Schedule
 from monitor.domain.rulebook import RuleSetting, closed_by, rulings
 from monitor.domain.sun import light
@@ -35,7 +35,7 @@ def zones_and_rules(
     timed = any(zone.within or zone.outside for zone in camera.zones)
     if not timed and not settings and all(rule.when == "always" for rule in rules):
         return camera, rules
-    now = light(at, stands_at(camera, place), infrared=infrared)
+    now = light(at, place.middle, infrared=infrared)
 
     def is_open(zone: PictureZone) -> bool:
         closed = closed_by(zone.within, zone.outside, schedules, at=at, timezone=timezone, now=now)
@@ -45,13 +45,6 @@ def zones_and_rules(
         camera = msgspec.structs.replace(camera, zones=tuple(zone for zone in camera.zones if is_open(zone)))
     held = rulings(rules, settings, schedules, at=at, timezone=timezone, now=now)
     return camera, tuple(ruling.rule for ruling in held)
-
-
-def stands_at(camera: Camera, place: Place) -> LonLat:
-    """Where the sun is looked up: at the camera, or at the middle of its HCA if it has no position."""
-    if camera.position is not None:
-        return camera.position
-    return place.centreline.at((place.hca.from_m + place.hca.to_m) / 2)
 
 
 def holds(match: Match, camera: Camera, rules: tuple[Rule, ...]) -> bool:

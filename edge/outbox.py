@@ -222,6 +222,22 @@ class SqliteOutbox:
         )
         return tuple(row[0] for row in rows)
 
+    def cameras_with_episodes(self) -> tuple[str, ...]:
+        """Cameras of which running episodes are stored; OutboxRefused if the disk can't be read."""
+        with self.file.or_refused("stored episodes could not be read"):
+            rows = self._db.execute("SELECT DISTINCT camera_id FROM episodes ORDER BY camera_id").fetchall()
+        return tuple(str(row[0]) for row in rows)
+
+    def forget_camera(self, camera_id: str) -> None:
+        """Forget states and notes of a camera that is gone; what is numbered stays."""
+
+        def forget() -> None:
+            self._db.execute("DELETE FROM episodes WHERE camera_id = ?", (camera_id,))
+            self._db.execute("DELETE FROM meta WHERE key IN (?, ?)",
+                             (f"note:sender:{camera_id}", f"note:began:{camera_id}"))  # fmt: skip
+
+        self.file.write("a camera could not be forgotten", forget)
+
     def save_minute(self, camera_id: str, minute: datetime, state: bytes) -> None:
         """Save a camera's running minute without a sync."""
         row = (camera_id, minute.isoformat(), state)

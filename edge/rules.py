@@ -8,27 +8,23 @@ drawn in the picture count, never an article that needs a distance.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 from shapely.geometry import Point, Polygon
 
 from models.footprint import FOOTPRINTS
-from monitor.domain.assets import Camera, Hca, PictureZone, Pipeline
+from monitor.domain.assets import Camera, Hca, LonLat, PictureZone, Pipeline
 from monitor.domain.events import NoFix
 from monitor.domain.geometry import Centreline, LocalFrame, probability_within
 from monitor.domain.ground.fix import GroundFix
 from monitor.domain.levels import HcaGrade
+from monitor.domain.places import middle
 from monitor.domain.risk import Facts, Risk, grade
 from monitor.domain.violations import Activity, Rule
 
 WITHIN: Final = 0.8
 MAY_LIE_WITHIN: Final = 0.2
-#: Local hours that count as night for the grade.
-NIGHT_FROM_H: Final = 22
-NIGHT_TO_H: Final = 6
 #: Only these pipelines fall under the law (its Art 2).
 REGIME: Final = "transmission"
 
@@ -39,6 +35,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Pipeline
     hca: Hca
     centreline: Centreline
+
+    @property
+    def middle(self) -> LonLat:
+        """Where its sun is looked up."""
+        return middle(self.hca, self.pipeline)
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,9 +176,3 @@ def graded(match: Match, activity: Activity, dwell_s: float, hca_grade: HcaGrade
         Facts(violation=match.graded_as, hca_grade=hca_grade, activity=activity, dwell_s=dwell_s,
               within_band=match.within_band, may_lie_within=match.may_lie_within, night=night)
     )  # fmt: skip
-
-
-def is_night(at: datetime, timezone: ZoneInfo) -> bool:
-    """Whether that moment is night where the camera stands, by the clock."""
-    hour = at.astimezone(timezone).hour
-    return hour >= NIGHT_FROM_H or hour < NIGHT_TO_H

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 import structlog
@@ -37,6 +38,17 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True):
     time_uncertain: bool = False
     #: how the scene looked before a change came, by the id of its region; None if nobody knows
     before: Callable[[int], Bgr | None] | None = None
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """What all events of a camera say of it, whatever is seen."""
+
+    edge_id: str
+    camera_id: str
+    site_id: str
+    pipeline_id: str
+    footage: Literal["real", "simulated"]
+    model: ModelRef
 
 
 class _Clip(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,8 +218,8 @@ class Teller:
         try:
             row = self._outbox.append(
                 lambda epoch, seq: event_of(
-                    emission, self._setup, edge_id=self._edge_id, epoch=epoch, seq=seq, model=self._model,
-                    config_version=self._config_version, kept=kept, time_uncertain=time_uncertain),
+                    emission, self.sender, epoch=epoch, seq=seq, config_version=self._config_version,
+                    kept=kept, time_uncertain=time_uncertain),
                 episodes=saved_all, evidence=pending,
             )  # fmt: skip
         except OutboxRefused as exc:
@@ -222,6 +234,13 @@ class Teller:
                  violation=episode.worst.match.violation, level=str(episode.worst.level))  # fmt: skip
         return True
 
+    @property
+    def sender(self) -> Sender:
+        """Who tells the events of this camera."""
+        camera, pipeline = self._setup.camera, self._setup.place.pipeline
+        return Sender(edge_id=self._edge_id, camera_id=camera.camera_id, site_id=camera.site_id,
+                      pipeline_id=pipeline.pipeline_id, footage=camera.footage, model=self._model)  # fmt: skip
+
     def _settle(self) -> None:
         """Say what was refused, as soon as there is room for it."""
         self._losses.settle()
@@ -230,12 +249,10 @@ class Teller:
 
 def event_of(
     emission: Emission,
-    setup: Setup,
+    sender: Sender,
     *,
-    edge_id: str,
     epoch: str,
     seq: int,
-    model: ModelRef,
     config_version: str,
     kept: tuple[Kept, ...] = (),
     time_uncertain: bool = False,
@@ -247,19 +264,19 @@ def event_of(
         lon, lat = sighting.lonlat
         position = Position(lon=round(lon, 8), lat=round(lat, 8), accuracy_m=round(sighting.accuracy_m, 2))
     return RiskEvent(
-        event_id=emission.event_id, edge_id=edge_id, epoch=epoch, seq=seq, episode_id=episode.episode_id,
-        phase=emission.phase, site_id=setup.camera.site_id, camera_id=setup.camera.camera_id,
+        event_id=emission.event_id, edge_id=sender.edge_id, epoch=epoch, seq=seq, episode_id=episode.episode_id,
+        phase=emission.phase, site_id=sender.site_id, camera_id=sender.camera_id,
         captured_at=emission.captured_at.astimezone(UTC), time_uncertain=time_uncertain,
         violation=worst.match.violation, also=episode.also, rule_id=worst.match.rule_id,
         object_class=sighting.object_class, track_id=sighting.track_id,
         confidence=round(min(1.0, max(0.0, sighting.score)), 4),
         bbox=_rounded(sighting.xyxy), frame_size_px=sighting.frame_size_px, position=position,
-        no_fix=sighting.no_fix, pipeline_id=setup.place.pipeline.pipeline_id,
+        no_fix=sighting.no_fix, pipeline_id=sender.pipeline_id,
         chainage_m=_round(sighting.chainage_m), offset_m=_round(sighting.offset_m),
         within_band=_round(worst.match.within_band, 4), may_lie_within=worst.match.may_lie_within,
         zone_id=worst.match.zone_id, dwell_s=round(emission.dwell_s, 2), activity=sighting.activity,
-        risk_edge=worst.level, reason=emission.reason, footage=setup.camera.footage,
-        evidence=tuple(ref for ref, _ in kept), model=model, config_version=config_version,
+        risk_edge=worst.level, reason=emission.reason, footage=sender.footage,
+        evidence=tuple(ref for ref, _ in kept), model=sender.model, config_version=config_version,
     )  # fmt: skip
 
 

@@ -18,12 +18,13 @@ from edge import activity, episodes, in_force
 from edge.activity import Sample
 from edge.episodes import Emission, Episode, Judged, Moment
 from edge.ground import Ground
-from edge.rules import Match, Place, Sighting, beside, graded, ignored, is_night, matches
+from edge.rules import Match, Place, Sighting, beside, graded, ignored, matches
 from monitor.domain.assets import Camera
 from monitor.domain.events import NoFix
 from monitor.domain.ground.fix import GroundFix
 from monitor.domain.hours import Schedule
 from monitor.domain.rulebook import RuleSetting
+from monitor.domain.sun import is_night
 from monitor.domain.violations import Activity, Rule, rules_for
 
 Box = tuple[float, float, float, float]
@@ -290,7 +291,7 @@ def _ready(
     """Matches that are active now and whose dwell and minimum evidence hold, graded."""
     rules = {rule.rule_id: rule for rule in setup.rules}
     holds = {hold.key: hold for hold in track.holds}
-    night = is_night(look.captured_at, setup.timezone)
+    night = is_night(look.captured_at, setup.place.middle, setup.timezone)
     ready: list[Judged] = []
     for match in matched:
         rule, hold = rules[match.rule_id], holds.get(match.key)

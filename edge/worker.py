@@ -20,6 +20,7 @@ import filelock
 import httpx
 import msgspec
 import structlog
+from uuid_utils import uuid7
 
 from edge import load
 from edge.backend import backend_for
@@ -35,6 +36,7 @@ from edge.outbox import SqliteOutbox
 from edge.parts import Part
 from edge.publisher import MqttAccess, Publisher
 from edge.supervisor import Supervisor
+from edge.taken_away import end_episodes
 from edge.uploader import TIMEOUT_S, Uploader
 from models.backends import AUTO
 from models.errors import ModelRefused
@@ -241,6 +243,7 @@ class Worker:
                         self._supervisor.apply(self._jobs())
                 if changed or time.monotonic() >= next_status_s:
                     next_status_s = time.monotonic() + STATUS_S
+                    self._end_of_removed()
                     self._tell_status()
         finally:
             self._supervisor.stop()
@@ -252,6 +255,16 @@ class Worker:
             self._publisher.current.stop()
             self._outbox.close()
             log.info("edge_stopped", edge=self._edge_id)
+
+    def _end_of_removed(self) -> None:
+        """End what is still told of cameras that are gone, and whose own processes could not."""
+        force = self._configuring.force
+        cameras = {camera.camera_id for camera in force.cameras} | self._supervisor.statuses().keys()
+        try:
+            end_episodes(self._outbox, cameras, config_version=force.config_version, now=datetime.now(UTC),
+                         new_id=lambda: str(uuid7()))  # fmt: skip
+        except OutboxRefused as exc:  # the next round tells them
+            log.error("episodes_not_ended", error=str(exc))
 
     def _note_load(self) -> bool:
         """Note what the detector had to do; whether it became overloaded, or no longer is."""

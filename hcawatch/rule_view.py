@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from edge.in_force import stands_at
-from edge.rules import REGIME, Place
+from edge.rules import REGIME
 from monitor.domain.assets import City
-from monitor.domain.geometry import Centreline
+from monitor.domain.places import middle
 from monitor.domain.rule_texts import LIGHT, WHY
 from monitor.domain.rulebook import LIMITS, NUMBERS, Ruling, closed_by, merged, most, rulings
 from monitor.domain.sun import light
@@ -28,7 +27,6 @@ _TEXTS: Final = {
     "guard": {"en": "guard", "zh": "防误报"},
     "reason": {"en": "reason", "zh": "理由"},
     "zones": {"en": "zones", "zh": "区域"},
-    "no_position": {"en": "looked up at the middle of its HCA", "zh": "按高后果区中点计算"},
     "numbers": {
         "en": "opens at {enter_score:g}, kept open from {leave_score:g}, after {dwell_s:g} s in {min_looks} looks, ends {gone_s:g} s after it is gone",
         "zh": "得分 {enter_score:g} 开启，{leave_score:g} 以上维持，{min_looks} 次观察、持续 {dwell_s:g} 秒，消失 {gone_s:g} 秒后结束",
@@ -81,10 +79,9 @@ def of_camera(
     camera = city.camera(camera_id)
     hca = city.hca(camera.site_id)
     pipeline = city.pipeline(hca.pipeline_id)
-    line = Centreline.of(pipeline.centreline, pipeline.origin_chainage_m)
     edge = next(edge for edge in city.edges if edge.edge_id == camera.edge_id)
     zone = ZoneInfo(city.timezone)
-    now = light(at, stands_at(camera, Place(pipeline=pipeline, hca=hca, centreline=line)), infrared=infrared)
+    now = light(at, middle(hca, pipeline), infrared=infrared)
     schedules = {schedule.schedule_id: schedule for schedule in city.schedules}
     held = rulings(RULES, merged(edge.rules, camera.rules), schedules, at=at, timezone=zone, now=now)
     closed = {
@@ -107,8 +104,7 @@ def of_camera(
 
     return {
         "camera": camera_id, "at": at.astimezone(zone).isoformat(timespec="seconds"), "night": now.night,
-        "light": LIGHT[now.why][tongue].format(sun=now.sun_deg)
-        + ("" if camera.position else f" ({_TEXTS['no_position'][tongue]})"),
+        "light": LIGHT[now.why][tongue].format(sun=now.sun_deg),
         "regime": pipeline.regime,
         "zones": [
             {"zone": z.zone_id, "kind": z.kind, "closed_by":

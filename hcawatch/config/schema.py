@@ -444,7 +444,7 @@ class RiskSection(Section):
     activity: ActivityPoints = Field(default=ActivityPoints(), description="points for what the machine does")
     long_dwell: Points | None = Field(default=None, description="points for a long stay")
     long_dwell_s: float | None = Field(default=None, gt=0, le=86_400, description="a long stay, seconds")
-    night: Points | None = Field(default=None, description="points at night")
+    night: Points | None = Field(default=None, description="points at night, by the sun over the HCA")
     repeat: Points | None = Field(default=None, description="points for each earlier occurrence")
     repeat_most: Points | None = Field(default=None, description="most points for repetition")
     permit: Annotated[int, Field(ge=-1000, le=0)] | None = Field(

@@ -1,4 +1,7 @@
-"""Whether it is day or night before a camera: by its infrared state, else by the sun's height. Pure.
+"""Whether it is day or night: at a site by the sun's height, before a camera also by its infrared state. Pure.
+
+A site has one night, for the rules and for every grade, at the edge and at the centre: what is graded twice is
+graded alike. By the clock only where nobody knows where the site is.
 
 The sun's place is that of the Astronomical Almanac's low-precision formulas (section C, 'Low precision
 formulas for the Sun'; sidereal time as in Michalsky, Solar Energy 40 (1988) 227): right to 0.01 degrees from
@@ -9,11 +12,14 @@ night begins well below it.
 from datetime import UTC, datetime
 from math import asin, atan2, cos, degrees, radians, sin
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 #: Below it a camera needs lamps or infrared: the end of civil twilight.
 NIGHT_BELOW_DEG: Final = -6.0
+#: Without a place: local hours [from, to) over midnight.
+CLOCK_NIGHT_H: Final = (22, 6)
 _J2000: Final = datetime(2000, 1, 1, 12, tzinfo=UTC)
 
 LightReason = Literal["infrared", "sun_down", "sun_up"]
@@ -26,6 +32,18 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     why: LightReason
     #: height of the sun above the horizon
     sun_deg: float
+
+
+def is_night(at: datetime, lonlat: tuple[float, float] | None, timezone: ZoneInfo) -> bool:
+    """Whether it is night at a place (`monitor.domain.places.middle` of a site) at an aware time.
+
+    Args:
+        lonlat: degrees WGS84; None if nobody knows: then by the clock of `timezone`.
+    """
+    if lonlat is not None:
+        return sun_elevation_deg(at, lonlat) < NIGHT_BELOW_DEG
+    hour = at.astimezone(timezone).hour
+    return hour >= CLOCK_NIGHT_H[0] or hour < CLOCK_NIGHT_H[1]
 
 
 def light(at: datetime, lonlat: tuple[float, float], *, infrared: bool) -> Light:

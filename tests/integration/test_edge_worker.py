@@ -219,7 +219,8 @@ def check_pictures(pictures: dict[str, bytes], folder: Path) -> None:
 def test_kill_9_of_the_worker_leaves_nothing_behind_and_no_second_onset(
     digging: tuple[Path, dict[str, Any]], broker: EmbeddedBroker, launch: Callable[..., RunningEdge]
 ) -> None:
-    """Killed in mid-episode: its children die too, the next start goes on with the episode, numbers have no gap."""
+    """Killed in mid-episode: its children die too, the next start goes on with the episode, numbers have no gap; and
+    a start without that camera ends it, rather than leave it open at the centre for ever."""
     clip, truth = digging
     with EdgeCentre(broker, "edge-15") as centre:
         edge = launch(town(truth, clip, "edge-15"), "edge-15")
@@ -238,8 +239,16 @@ def test_kill_9_of_the_worker_leaves_nothing_behind_and_no_second_onset(
         assert edge.stop() == 0
         last_seq = edge.outbox().summary().last_seq
         edge.until(centre, lambda c: c.stored.through == last_seq)
+        (edge.folder / "city.json").write_bytes(
+            msgspec.json.encode(city(other("else", "/none.mp4", "edge-15")))
+        )
+        edge.start()
+        edge.until(centre, lambda c: any(e.phase == "end" for e in c.events()))
+        assert edge.stop() == 0
     onsets = [e for e in centre.events() if e.phase == "onset"]
     assert len(onsets) == 1
+    (end,) = (e for e in centre.events() if e.phase == "end")
+    assert (end.reason, end.camera_id, end.site_id) == ("camera_removed", "field", onsets[0].site_id)
     assert {e.episode_id for e in centre.events()} == {onsets[0].episode_id}
     assert all(len(payloads) == 1 for payloads in centre.payloads.values())
     minutes = [(m.camera_id, m.minute) for m in centre.messages.values() if isinstance(m, WatchRecord)]

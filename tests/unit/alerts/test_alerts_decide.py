@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -16,8 +17,9 @@ from alerts.lifecycle import State
 from alerts.policy import Policy
 from alerts.reasons import Why
 from alerts.values import Alert, Confirmation, Episode, Permit, TimerKind
-from monitor.domain.events import RiskEvent
+from monitor.domain.events import Position, RiskEvent
 from monitor.domain.levels import Level
+from monitor.domain.places import middle
 from tests.doubles.alert_story import CITY, NOON, at_metres, event, mild, uid
 
 POLICY = Policy()
@@ -125,17 +127,21 @@ def test_level_ii_waits_exactly_two_minutes() -> None:
     assert (timer.what, timer.due_at) == (TimerKind.DISPATCH_LEVEL_II, NOON + timedelta(minutes=2))
 
 
-def test_night_is_by_the_citys_clock_at_capture() -> None:
-    """22:00 in Shanghai is 14:00 UTC: night begins there, not at UTC's."""
+def test_night_is_by_the_sun_over_the_site_and_by_the_clock_only_where_there_is_none() -> None:
+    """Half past five in November is dark, whatever the clock calls it; of a site that the centre doesn't know, the
+    event's own place counts, and without one it is night from 22 to 6 o'clock in the city."""
 
-    def is_night(at: datetime) -> bool:
-        graded = grade_event(event(captured_at=at), (), 0, CITY, POLICY)
+    def is_night(hour: int, minute: int, **changes: Any) -> bool:
+        at = datetime(2026, 11, 24, hour, minute, tzinfo=ZoneInfo("Asia/Shanghai"))
+        graded = grade_event(event(captured_at=at.astimezone(UTC), **changes), (), 0, CITY, POLICY)
         return "night" in {reason.key for reason in graded.reasons}
 
-    assert is_night(datetime(2026, 11, 24, 14, 0, tzinfo=UTC))
-    assert not is_night(datetime(2026, 11, 24, 13, 59, 59, tzinfo=UTC))
-    assert is_night(datetime(2026, 11, 24, 21, 59, 59, tzinfo=UTC))
-    assert not is_night(datetime(2026, 11, 24, 22, 0, tzinfo=UTC))
+    assert [is_night(hour, 0) for hour in (12, 16, 18, 22, 5, 8)] == [False, False, True, True, True, False]
+    site = middle(CITY.hcas[0], CITY.pipelines[0])
+    there = Position(lon=site[0], lat=site[1], accuracy_m=1.0)
+    assert is_night(18, 0, site_id="unknown", position=there)
+    nowhere = {"site_id": "unknown", "position": None}
+    assert [is_night(hour, 0, **nowhere) for hour in (18, 21, 22, 5, 6)] == [False, False, True, True, False]
 
 
 def test_repeats_count_but_not_the_alert_itself() -> None:

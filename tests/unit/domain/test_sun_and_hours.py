@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.domain.hours import Hours, Schedule, clock_min, is_whole_week, within
-from monitor.domain.sun import NIGHT_BELOW_DEG, light, sun_elevation_deg
+from monitor.domain.sun import NIGHT_BELOW_DEG, is_night, light, sun_elevation_deg
 
 SHANGHAI, NEW_YORK = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
 NINGBO = (121.55, 29.87)
@@ -45,6 +45,15 @@ def test_night_begins_with_the_end_of_civil_twilight_and_infrared_is_night_at_on
     assert nights == sorted(nights)
     assert light(day, NINGBO, infrared=True).why == "infrared"
     assert light(day, NINGBO, infrared=True).night
+
+
+def test_a_site_has_one_night_and_by_the_clock_only_where_nobody_knows_the_place() -> None:
+    """Each ten minutes of a year's days: the grade's night is the rules' own; without a place from 22 to 6."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for minutes in range(0, 365 * 24 * 60, 610):
+        at = start + timedelta(minutes=minutes)
+        assert is_night(at, NINGBO, SHANGHAI) is light(at, NINGBO, infrared=False).night
+        assert is_night(at, None, SHANGHAI) is (at.astimezone(SHANGHAI).hour in (22, 23, 0, 1, 2, 3, 4, 5))
 
 
 def schedule(*hours: Hours) -> Schedule:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from edge import watcher
+from edge.episodes import Emission
 from edge.watcher import Seen, Setup
 from monitor.domain.assets import PictureZone
 from monitor.domain.hours import Hours, Schedule
+from monitor.domain.risk import Weights
 from monitor.domain.rulebook import RuleNumbers, RuleSetting
-from tests.doubles.edge_things import HCA, NOON, Pinhole, ids, looks, setup
+from tests.doubles.edge_things import NOON, ids, looks, setup
 from tests.unit.edge.test_edge_watcher import HOLE, digger, drive, phases
 
 #: noon in Shanghai, when the looks of `edge_things` begin, and five seconds later
@@ -104,10 +107,15 @@ def test_two_looks_are_no_evidence_whatever_the_dwell() -> None:
     assert len(drive(person, 9.0, core=own, per_s=1 / 2.9)[1]) == 1
 
 
-def test_without_a_position_the_sun_is_looked_up_at_the_middle_of_the_hca() -> None:
-    """So that day and night are known for every camera."""
-    from edge.in_force import stands_at
-
-    camera = Pinhole().camera(position=None)
-    place = setup(camera).place
-    assert stands_at(camera, place) == place.centreline.at((HCA.from_m + HCA.to_m) / 2)
+@pytest.mark.parametrize(("after_noon_h", "night"), [(5.0, False), (5.6, True), (17.9, True), (18.9, False)])
+def test_the_grade_knows_the_night_by_the_sun_over_the_site(after_noon_h: float, night: bool) -> None:
+    """A November evening in Shanghai is dark at half past five: the same digger weighs more, as at the centre."""
+    told: list[Emission] = []
+    for setting in (0.0, after_noon_h):
+        state, new_id = watcher.WatcherState(), ids()
+        for look in looks(lambda s: (digger(),), seconds=10.0):
+            later = msgspec.structs.replace(look, captured_at=look.captured_at + timedelta(hours=setting))
+            state, emissions = watcher.step(core(), state, later, new_id)
+            told.extend(emissions)
+    points = [emission.episode.worst.points for emission in told if emission.phase == "onset"]
+    assert points[1] - points[0] == (Weights().night if night else 0)

@@ -7,10 +7,10 @@ from statistics import NormalDist
 import msgspec
 import pytest
 
-from edge.rules import Sighting, is_night, matches
+from edge.rules import Sighting, matches
 from models.footprint import FOOTPRINTS
 from monitor.domain.violations import RULES, graded_as
-from tests.doubles.edge_things import NOON, Pinhole, setup
+from tests.doubles.edge_things import Pinhole, setup
 
 CORE = setup(Pinhole().camera())
 REACH_M = FOOTPRINTS["excavator"].half_depth_m
@@ -80,9 +80,3 @@ def test_a_lower_score_keeps_an_episode_alive_but_opens_none() -> None:
 
     assert dig(0.45) == [False]
     assert dig(0.29) == []
-
-
-@pytest.mark.parametrize(("utc_hour", "night"), [(13, False), (14, True), (21, True), (22, False)])
-def test_night_is_local(utc_hour: int, night: bool) -> None:
-    """From 22 to 6 o'clock where the camera stands (Shanghai is eight hours ahead)."""
-    assert is_night(NOON.replace(hour=utc_hour), CORE.timezone) is night
