@@ -25,6 +25,7 @@ from shapely.validation import explain_validity
 
 from edge.ground import ground_of
 from edge.networks import kind_of, redact
+from monitor.domain.answers import ANOTHER_DATABASE
 from monitor.domain.assets import Camera, City, Mast, PictureZone
 from monitor.domain.edge_config import MAX_CONFIG_BYTES, EdgeConfiguration, configuration_of
 from monitor.domain.events import ConfigAnswer, ConfigReason
@@ -120,6 +121,10 @@ def judge(
         return None, refused(
             _reason("another_edge", edge=_clipped(heard.edge_id)), number=heard.number, version=version
         )
+    if heard.since < force.since:  # not late: the edge was moved, and a person has to say which one counts
+        moved = _reason(ANOTHER_DATABASE, number=heard.number, force=force.number,
+                        theirs=heard.since.isoformat(), ours=force.since.isoformat())  # fmt: skip
+        return None, refused(moved, number=heard.number, version=version)
     if heard.age < force.age:
         late = _reason("older", number=heard.number, force=force.number)
         return None, refused(late, number=heard.number, version=version)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from hcawatch.config.versions import EdgeAnswer
-from monitor.domain.answers import sentence
+from monitor.domain.answers import ANOTHER_DATABASE, sentence
 
 _TEXTS: Final = {
     "in_force": {"en": "edge {edge}: version {number} is in force", "zh": "边缘节点 {edge}：版本 {number} 已生效"},
@@ -19,6 +19,7 @@ _TEXTS: Final = {
         "en": ", which this database does not have: was it restored from a backup? Apply the configuration until its number is higher",
         "zh": "，本数据库中没有该版本：数据库是否由备份恢复？请再次应用配置，直到版本号更高",
     },
+    "elsewhere": {"en": ", of another centre's database", "zh": "，来自另一个中心的数据库"},
     "offline": {"en": " (offline)", "zh": "（离线）"},
     "refused": {"en": "  refused version {number}:", "zh": "  拒绝了版本 {number}："},
     "refused_unknown": {"en": "  refused a message that names no version:", "zh": "  拒绝了一条未注明版本的消息："},
@@ -32,7 +33,9 @@ def lines_of(answers: tuple[EdgeAnswer, ...], newest: int | None, language: str)
         line = _text("own_file" if edge.config_number is None else "in_force", language, edge=edge.edge_id,
                      number=edge.config_number, version=edge.config_version)  # fmt: skip
         refused = answer is not None and not answer.taken
-        if newest is not None and (edge.config_number or 0) > newest:
+        if answer is not None and any(reason.code == ANOTHER_DATABASE for reason in answer.reasons):
+            line += _text("elsewhere", language)
+        elif newest is not None and (edge.config_number or 0) > newest:
             line += _text("unknown", language)
         elif (
             newest is not None

@@ -5,6 +5,9 @@ from typing import Final
 from monitor.domain.events import ConfigReason
 from monitor.domain.rule_texts import RULE_FAULTS
 
+#: The edge belonged to another centre before, whose database is the younger one.
+ANOTHER_DATABASE: Final = "another_database"
+
 REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
     # code: what, remedy, 说明, 处理
     "too_large": (
@@ -22,6 +25,11 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
         "version {number} is older than version {force}, which is in force",
         "Nothing, if it only came late; if the centre's database was restored from a backup, apply the configuration until its number is higher.",
         "版本 {number} 比已生效的版本 {force} 旧", "若只是迟到则无需处理；若中心数据库由备份恢复，请再次应用配置，直到版本号更高。"),
+    ANOTHER_DATABASE: (
+        "version {number} is of another database (begun {theirs}) than version {force}, which is in force (begun {ours}, later)",
+        "If this edge was moved to that centre: stop it, delete `configuration.json` in its data folder, start it. Else look who publishes on this topic.",
+        "版本 {number} 来自另一个数据库（始于 {theirs}），而已生效的版本 {force} 来自更新的数据库（始于 {ours}）",
+        "若该边缘节点已迁移到此中心：请停止它，删除其数据目录中的 `configuration.json`，再启动。否则请检查谁在该主题上发布。"),
     "id_twice": (
         "the id '{id}' is used twice", "Give each its own id.", "编号“{id}”重复", "请为每项使用不同的编号。"),
     "id_unsafe": (

@@ -16,6 +16,8 @@ from edge.configuration import Own, judge, localised, of_file, own_of
 from edge.configuring import Configuring
 from edge.kept import NAME as KEPT
 from edge.worker import EdgeSettings, jobs_of
+from hcawatch.config.answers import lines_of
+from hcawatch.config.versions import EdgeAnswer
 from monitor.domain.answers import REASONS, sentence
 from monitor.domain.assets import City, PictureZone
 from monitor.domain.edge_config import MAX_CONFIG_BYTES, EdgeConfiguration, configuration_of
@@ -82,7 +84,7 @@ def test_an_older_version_undoes_nothing_but_another_database_counts_anew() -> N
     force = localised(published(100), OWN)
     assert said(published(99), force) == (False, {"older"})
     assert said(published(1, since=SINCE + timedelta(days=1)), force) == (True, set())
-    assert said(published(200, since=SINCE - timedelta(days=1)), force) == (False, {"older"})
+    assert said(published(200, since=SINCE - timedelta(days=1)), force) == (False, {"another_database"})
     assert said(published(100, timezone="Asia/Tokyo"), force) == (False, {"same_number"})
 
 
@@ -148,7 +150,12 @@ def test_what_is_wrong_is_refused_with_place_and_reason(
 def test_every_reason_is_tried_or_is_none_of_the_judges() -> None:
     """A reason without a test would rot unseen; 'not_kept' is of the disk."""
     marks = test_what_is_wrong_is_refused_with_place_and_reason.pytestmark[0].args[1]  # type: ignore[attr-defined]
-    tried = {expected.split()[0] for _, expected in marks} | {"older", "same_number", "not_kept"}
+    tried = {expected.split()[0] for _, expected in marks} | {
+        "older",
+        "another_database",
+        "same_number",
+        "not_kept",
+    }
     assert set(REASONS) <= tried
 
 
@@ -262,6 +269,34 @@ def test_a_late_or_bad_message_leaves_what_is_in_force(tmp_path: Path) -> None:
         "rule_must_stay_on",
     )
     assert configuring(tmp_path).number == 7
+
+
+def test_an_edge_that_was_moved_to_an_older_centre_says_so_and_what_to_do(tmp_path: Path) -> None:
+    """Its numbers come from a younger database: in silence it would go on with the old centre's zones for ever. With
+    what it kept deleted, as it says, it takes the new centre's version."""
+    one = configuring(tmp_path)
+    one.hear(msgspec.json.encode(published(7)))
+    one.take()
+    retained = msgspec.json.encode(published(3, since=SINCE - timedelta(days=90)))
+    one.hear(retained)
+    assert one.take() is False
+    assert one.answer is not None
+    assert (one.number, one.answer.number, one.answer.taken) == (7, 3, False)
+    (reason,) = one.answer.reasons
+    assert "`configuration.json`" in sentence(reason, "en")
+    again = configuring(tmp_path)  # a restart alone changes nothing, and doesn't hide it
+    again.hear(retained)
+    assert again.take() is False
+    assert again.answer == one.answer
+    told = EdgeAnswer(edge_id="edge-1", online=True, config_version="v7", config_number=7, answer=one.answer)
+    for newest, language, word in ((3, "en", "another centre's database"), (7, "zh", "另一个中心的数据库")):
+        first, *_ = lines_of((told,), newest, language)
+        assert word in first
+    (tmp_path / KEPT).unlink()
+    moved = configuring(tmp_path)
+    moved.hear(retained)
+    assert moved.take() is True
+    assert moved.number == 3
 
 
 def test_a_full_disk_keeps_nobody_from_the_new_numbers(tmp_path: Path) -> None:
