@@ -315,6 +315,7 @@ class CameraProcess:
                 Shot(bgr=bgr, time_uncertain=frame.time_uncertain, before=self._witness.before),
             ):
                 self._state = watcher.undo(self._state, state_before, emission)
+                self._beat()  # it waited for the outbox, and may wait for the next one: it does not hang
         if told:  # the worker sends what it is told of at once
             self._beat()
         if self._seen_ranges is None:

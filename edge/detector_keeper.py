@@ -30,6 +30,8 @@ from edge.supervisor import ChildLife, buried, next_step
 #: Until its first sign of life it loads and compiles the network; on a machine that is busy with a dozen other
 #: things that took more than the minute that a camera's process gets.
 LOAD_S: Final = 180.0
+#: Silent for so long it hangs. It waits for nobody, so this is less than a camera gets.
+HUNG_S: Final = 15.0
 #: Told to end, it may finish the looks that it has taken, and then it is killed.
 LEAVE_S: Final = supervisor.STOP_S / 4
 
@@ -157,7 +159,7 @@ class DetectorKeeper:
         """Bury it if it died, kill it if it hangs."""
         if not run.process.is_alive():
             self._bury(run, now_s, f"it ended with status {run.process.exitcode}")
-        elif next_step(run.life, now_s, start_s=LOAD_S) == "kill":
+        elif next_step(run.life, now_s, start_s=LOAD_S, hung_s=HUNG_S) == "kill":
             log.error("detector_hung", pid=run.process.pid)
             run.kill()
             self._bury(run, now_s, "it hung and was killed")

@@ -160,7 +160,11 @@ class Ring(Protocol):
 
 
 class PacketRing:
-    """The last seconds of encoded packets, for clips that need no re-encoding. Thread-safe."""
+    """The last seconds of encoded packets, for clips that need no re-encoding. Thread-safe.
+
+    One writer at a time: who is told to stop may hang in a read for seconds, and what it reads then must not get
+    between the packets of the one that took its place.
+    """
 
     def __init__(self, seconds: float = RING_S, max_bytes: int = RING_BYTES) -> None:
         self._seconds, self._max_bytes = seconds, max_bytes
@@ -170,10 +174,20 @@ class PacketRing:
         self._template: Template | None = None
         #: Streams before this one: clips of what happened before a reconnect, or several, are still to be cut.
         self._earlier: deque[tuple[tuple[Packet, ...], Template | None]] = deque()
+        #: the last number that was given to a writer, and whose packets are taken
+        self._given = self._writer = 0
 
-    def add(self, packet: Packet) -> None:
-        """One more packet; the oldest go."""
+    def writer(self) -> int:
+        """A number for somebody who will write: once they have begun a stream, nobody with a lower one may."""
         with self._lock:
+            self._given += 1
+            return self._given
+
+    def add(self, packet: Packet, writer: int = 0) -> None:
+        """One more packet; the oldest go. From who has no longer the word it is thrown away."""
+        with self._lock:
+            if writer != self._writer:
+                return
             self._packets.append(packet)
             self._bytes += len(packet.data)
             while self._packets and (
@@ -202,8 +216,8 @@ class PacketRing:
         inside = ([p.media_s for p in every if from_s <= p.media_s <= to_s] for every in streams)
         return tuple((times[0], times[-1]) for times in inside if times)
 
-    def begin(self, stream: Any) -> None:
-        """A new stream begins: packets of two streams never share a clip.
+    def begin(self, stream: Any, writer: int = 0) -> None:
+        """A new stream begins: packets of two streams never share a clip. Writers before this one have ended.
 
         A copy of its parameters is kept, in a container that is never written: the stream itself must not
         be touched once its source is closed (PyAV 18 crashes the process).
@@ -214,6 +228,9 @@ class PacketRing:
                 keeper = av.open(os.devnull, "w", format="null")
                 template = (keeper, keeper.add_stream_from_template(stream))
         with self._lock:
+            if writer < self._writer:
+                return
+            self._writer = writer
             if self._packets:
                 self._earlier.append((tuple(self._packets), self._template))
             while sum(len(p.data) for packets, _ in self._earlier for p in packets) > self._max_bytes:

@@ -45,8 +45,9 @@ _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 #: of a piece of the reserve: as much again goes to the log
 _CLAIM_BYTES: Final = PIECE_BYTES // 2 - 32 * 1024
 
-#: how long a writer waits for another process's transaction, seconds
-_BUSY_S: Final = 20.0
+#: How long a writer waits for another process's transaction, seconds. A camera may wait twice between two signs
+#: of life (for an event, and for its minute), and must not be taken for hung then (`supervisor.HUNG_S`).
+BUSY_S: Final = 10.0
 
 _Result = TypeVar("_Result")
 
@@ -75,7 +76,7 @@ class OutboxFile:
             ) from exc
 
     def _connect(self, synchronous: str) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {synchronous}")
         db.execute("PRAGMA wal_autocheckpoint = 400")

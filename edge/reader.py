@@ -73,6 +73,7 @@ class Reader(threading.Thread):
         """
         super().__init__(name=f"reader-{camera.camera_id}", daemon=True)
         self.camera, self.slot, self.ring = camera, Slot(), ring or PacketRing()
+        self._writer = self.ring.writer()
         self.status = LinkStatus(link="connecting")
         #: whether the watcher lets the camera doze, and up to when it has seen everything
         self.wish = Wish()
@@ -114,7 +115,8 @@ class Reader(threading.Thread):
             self._clock = other  # the other stream was watched meanwhile: time goes on from there
         stream = Stream(self.camera, self._access, self.ring, clock=self._clock, wait=self._halt.wait,
                         start_s=self._start_s, clocks=self._clocks, wish=lambda: self.wish,
-                        kept=self.slot.count, broke=self.slot.lose, only_keep=self._only_keep)  # fmt: skip
+                        kept=self.slot.count, broke=self.slot.lose, only_keep=self._only_keep,
+                        writer=self._writer)  # fmt: skip
         self._stream = stream
         try:
             for frame in stream.frames():

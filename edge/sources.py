@@ -120,6 +120,7 @@ class Stream:
         kept: Callable[[int], None] = lambda _: None,
         broke: Callable[[int], None] = lambda _: None,
         only_keep: bool = False,
+        writer: int = 0,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -130,9 +131,10 @@ class Stream:
             kept: told how many packets of a dozing camera arrived and were not decoded.
             broke: told how many pictures came broken and are not given; from any thread.
             only_keep: fill the ring and give no pictures (a stream; files are always played).
+            writer: whose packets they are, in the ring.
         """
         self.camera, self.clock = camera, clock
-        self._access, self._ring, self._wait = access, ring, wait
+        self._access, self._ring, self._writer, self._wait = access, ring, writer, wait
         self._start_s, self._wish, self._only_keep = start_s, wish, only_keep
         #: the source gives no times of its own; and the last one that was given for it
         self._timeless, self._dated = False, 0
@@ -221,7 +223,7 @@ class Stream:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
             stream.codec_context.options = _DECODER_OPTIONS
-            self._ring.begin(stream)
+            self._ring.begin(stream, self._writer)
             self._timeless = container_format == "mpjpeg"
             first_s = _seconds(stream.start_time, stream.time_base) if not live else None
             dozer = (
@@ -343,7 +345,8 @@ class Stream:
                 Packet(
                     data=bytes(packet), pts=packet.pts, dts=packet.dts, time_base=packet.time_base,
                     keyframe=packet.is_keyframe, media_s=(_seconds(when, packet.time_base) or 0.0) + self.clock.shift_s,
-                )
+                ),
+                self._writer,
             )  # fmt: skip
 
     def _stamped(self, picture: Any, size_px: tuple[int, int], stream_s: float | None) -> Frame:
@@ -354,7 +357,7 @@ class Stream:
 
     def _folder(self, folder: Path) -> Iterator[Frame]:
         """A finished series, one picture a second."""
-        self._ring.begin(None)
+        self._ring.begin(None, self._writer)
         pictures = stills.series(folder)
         if not pictures:
             raise SourceUnreachable(self.camera.camera_id, f"there are no pictures in {folder}")
@@ -374,7 +377,7 @@ class Stream:
 
     def _stills(self, folder: Path) -> Iterator[Frame]:
         """Pictures that a camera puts into a folder while we watch."""
-        self._ring.begin(None)
+        self._ring.begin(None, self._writer)
         inbox = stills.Inbox(folder)
         while not self._wait(STILLS_EVERY_S):
             for arrived in inbox.poll(self._clocks.monotonic()):

@@ -27,8 +27,10 @@ from edge.jobs import change
 from edge.load import OVERLOAD, Counted
 from monitor.domain.events import CameraState, CameraStatus
 
-#: Without a sign of life for so long a child is hung; at first it may still be importing and loading.
-HUNG_S: Final = 15.0
+#: Without a sign of life for so long a camera's process is hung: more than twice what it may wait for the outbox
+#: (`outbox_file.BUSY_S`), less than the minute in which a blind camera has to be found.
+HUNG_S: Final = 25.0
+#: At first it may still be importing and loading.
 START_S: Final = 60.0
 FIRST_WAIT_S: Final = 0.5
 LONGEST_WAIT_S: Final = 30.0
@@ -56,13 +58,20 @@ class ChildLife(msgspec.Struct, frozen=True, kw_only=True):
     start_after_s: float = 0.0
 
 
-def next_step(life: ChildLife, now_s: float, *, start_s: float = START_S) -> Step:
-    """What to do with a child now; `start_s`: how long it may take until its first sign of life."""
+def next_step(
+    life: ChildLife, now_s: float, *, start_s: float = START_S, hung_s: float | None = None
+) -> Step:
+    """What to do with a child now.
+
+    Args:
+        start_s: how long it may take until its first sign of life.
+        hung_s: how long it may be silent after that; as long as a camera if nothing else is said.
+    """
     if not life.alive:
         return "start" if now_s >= life.start_after_s else "nothing"
     if life.last_beat_s is None:
         return "kill" if now_s - life.started_s > start_s else "nothing"
-    return "kill" if now_s - life.last_beat_s > HUNG_S else "nothing"
+    return "kill" if now_s - life.last_beat_s > (HUNG_S if hung_s is None else hung_s) else "nothing"
 
 
 def buried(life: ChildLife, now_s: float) -> ChildLife:

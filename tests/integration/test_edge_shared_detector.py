@@ -100,7 +100,7 @@ def test_a_detector_that_hangs_is_killed_and_cameras_do_not_wait_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped in its tracks: a look ends by itself as 'no answer', the process is killed, the next one serves."""
-    monkeypatch.setattr("edge.supervisor.HUNG_S", 4.0)
+    monkeypatch.setattr("edge.detector_keeper.HUNG_S", 4.0)
     monkeypatch.setattr("edge.shared_detector.RUN_S", 0.5)
     with KeptDetector(jobs_for(tmp_path, TWO)) as kept:
         north = kept.cameras()["north"]

@@ -79,7 +79,7 @@ class Ring(PacketRing):
 
     at_s = 0.0
 
-    def add(self, packet: Any) -> None:
+    def add(self, packet: Any, writer: int = 0) -> None:
         self.at_s = packet.media_s
         super().add(packet)
 

@@ -10,7 +10,7 @@ from random import Random
 import msgspec
 import pytest
 
-from edge import networks, playback, publisher, reader, supervisor, uploader
+from edge import networks, outbox_file, playback, publisher, reader, supervisor, uploader
 from edge.errors import SourceBlocked, SourceUnreachable
 from edge.frames import PacketRing
 from edge.job import CameraJob
@@ -189,15 +189,21 @@ def test_backoff_grows_is_capped_and_jittered() -> None:
 
 
 def test_a_child_is_killed_when_it_hangs_and_started_when_it_may() -> None:
-    """Fifteen silent seconds are too many, sixty while it loads; the dead wait for their backoff."""
+    """Twenty-five silent seconds are too many, sixty while it loads; the dead wait for their backoff."""
     loading = ChildLife(alive=True, started_s=0.0)
     assert next_step(loading, 59.0) == "nothing"
     assert next_step(loading, 61.0) == "kill"
     living = ChildLife(alive=True, started_s=0.0, last_beat_s=100.0)
-    assert next_step(living, 114.0) == "nothing"
-    assert next_step(living, 116.0) == "kill"
+    assert next_step(living, 124.0) == "nothing"
+    assert next_step(living, 126.0) == "kill"
     assert next_step(ChildLife(alive=False, started_s=0.0, start_after_s=5.0), 4.9) == "nothing"
     assert next_step(ChildLife(alive=False, started_s=0.0, start_after_s=5.0), 5.0) == "start"
+
+
+def test_a_camera_that_waits_for_the_outbox_is_not_taken_for_hung() -> None:
+    """It may wait for an event and then for its minute; killed meanwhile it would lose its dwells, and wait again."""
+    waited_s = 100.0 + 2 * outbox_file.BUSY_S
+    assert next_step(ChildLife(alive=True, started_s=0.0, last_beat_s=100.0), waited_s + 1.0) == "nothing"
 
 
 def test_a_child_that_keeps_dying_waits_longer_and_a_good_life_forgives() -> None:
