@@ -37,8 +37,12 @@ class ConfigSurveys:
         config = None if newest is None else self._checked(newest.body, datetime.now(UTC)).config
         if newest is None or config is None:
             return None
-        cameras = {camera.camera_id: camera for camera in config.city.cameras}
-        return Registered(number=newest.number, camera=cameras[camera_id]) if camera_id in cameras else None
+        city = config.city
+        camera = next((camera for camera in city.cameras if camera.camera_id == camera_id), None)
+        if camera is None:
+            return None
+        pipeline = city.pipeline(city.hca(camera.site_id).pipeline_id)
+        return Registered(number=newest.number, camera=camera, pipeline=pipeline)
 
     def yaml_of(self, survey: Survey) -> str:
         """As it stands under the camera: one line for each point, so that it can be read and compared."""

@@ -30,7 +30,7 @@ from monitor.web.people import Principal
 from monitor.web.rendering import reader_texts, render
 from monitor.web.showing import plain
 from monitor.web.sql import QUERIES
-from monitor.web.surveying import MovedOn, Refused, Survey
+from monitor.web.surveying import MovedOn, Refused, Registered, Survey
 from monitor.web.texts import Texts
 
 router = APIRouter()
@@ -81,17 +81,16 @@ class Known:
     """One camera with what a survey of it needs."""
 
     def __init__(self, web: Web, camera_id: str) -> None:
-        deps = web.deps
-        found = deps.surveys.current(camera_id) if deps.surveys is not None else None
-        cameras = {camera.camera_id: camera for camera in deps.city.cameras}
-        if found is None and camera_id not in cameras:
-            raise NotFound("no_camera")
-        self.camera = cameras[camera_id] if found is None else found.camera
-        self.number = 0 if found is None else found.number
-        hca = next((hca for hca in deps.city.hcas if hca.site_id == self.camera.site_id), None)
-        if hca is None:  # a newer configuration knows more than this process
-            raise NotFound("no_camera")
-        self.pipeline = deps.city.pipeline(hca.pipeline_id)
+        # Chainages mean the newest configuration's centreline: by it the saved survey will be read.
+        city, surveys = web.deps.city, web.deps.surveys
+        found = None if surveys is None else surveys.current(camera_id)
+        if found is None:
+            camera = next((camera for camera in city.cameras if camera.camera_id == camera_id), None)
+            if camera is None:
+                raise NotFound("no_camera")
+            pipeline = city.pipeline(city.hca(camera.site_id).pipeline_id)
+            found = Registered(number=0, camera=camera, pipeline=pipeline)
+        self.number, self.camera, self.pipeline = found.number, found.camera, found.pipeline
         self.centreline = Centreline.of(self.pipeline.centreline, self.pipeline.origin_chainage_m)
 
 

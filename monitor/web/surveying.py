@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.domain.assets import Camera, GroundPoint
+from monitor.domain.assets import Camera, GroundPoint, Pipeline
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,11 +18,12 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True):
-    """A camera as the newest configuration has it."""
+    """A camera as the newest configuration has it, and the pipeline that it stands beside."""
 
     #: that configuration's number
     number: int
     camera: Camera
+    pipeline: Pipeline
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,6 +98,39 @@ def test_a_chainage_and_an_offset_are_a_place(place: SurveyTown, client: TestCli
         assert tuple(map(float, after["place"]["lonlat"].split(","))) == pytest.approx((lon, lat), abs=2e-7)
 
 
+def test_a_chainage_is_one_of_the_newest_version_not_of_the_centres_start(
+    place: SurveyTown, client: TestClient
+) -> None:
+    """The line's kilometre posts were corrected since the centre began: a point that is saved by the old ones would
+    lie a kilometre off, and so would every distance of that camera."""
+    me = as_(client, "admin")
+    known = client.post(f"{API}/trial", json=form(place, *SIX), headers=me).json()["points"][0]["place"]
+
+    def lonlat(further_m: float) -> list[float]:
+        sent = form(place, *SIX)
+        chainage = f"{float(known['chainage']) + further_m:.2f}"
+        sent["points"][0].update(lonlat="", chainage=chainage, offset=known["offset"], side=known["side"])
+        told = client.post(f"{API}/trial", json=sent, headers=me).json()["points"][0]
+        return [float(part) for part in told["place"]["lonlat"].split(",")]
+
+    before = client.get(API, headers=me).json()["number"]
+    at_start = lonlat(0.0)
+    with versions.connect(place.dsn) as conn:
+        body = copy.deepcopy(versions.read(conn).body)
+        for pipeline in body["pipelines"]:
+            pipeline["origin_chainage_m"] = pipeline.get("origin_chainage_m", 0.0) + 1000.0
+        for hca in body["hcas"]:
+            hca["from_m"], hca["to_m"] = hca["from_m"] + 1000.0, hca["to_m"] + 1000.0
+        for permit in body.get("permits", []):
+            permit["from_m"], permit["to_m"] = permit["from_m"] + 1000.0, permit["to_m"] + 1000.0
+        around = Surroundings(folder=place.path.parent, env={}, now=place.here.now, part="nobody")
+        report = from_document(body, path=place.path, around=around)
+        assert report.config is not None, report.errors
+        versions.apply(conn, report.config, author="li", reason="posts", now=place.here.now)
+    assert client.get(API, headers=me).json()["number"] == before + 1
+    assert lonlat(1000.0) == pytest.approx(at_start, abs=2e-7)
+
+
 def test_saving_writes_the_next_version_with_author_reason_and_entry(
     place: SurveyTown, client: TestClient
 ) -> None:
