@@ -25,12 +25,12 @@ import structlog
 from uuid_utils import uuid7
 
 from edge import annotate, coverage, episodes, gate, looks, taken_away, watchdog, watcher
-from edge.activity import box_motion
+from edge.core_setup import place_of, seen_ranges, setup_of, without_alarm
 from edge.decoding import Wish
 from edge.errors import OutboxRefused
 from edge.evidence import POST_S, EvidenceStore
+from edge.followed import followed, in_pixels_of, most_late, planes
 from edge.frames import Frame, Luma
-from edge.ground import Ground, ground_of
 from edge.job import Beat, CameraJob, evidence_dir
 from edge.logs import configure
 from edge.looking import Box, Compiling, Looker
@@ -40,27 +40,20 @@ from edge.orphans import die_with_parent
 from edge.outbox import SavedEpisode, SqliteOutbox
 from edge.playback import Began, duration_s, start_s
 from edge.process_name import call_me
-from edge.rules import Place
 from edge.scheduling import Refusal
 from edge.shared_detector import SharedDetector, detector_for
 from edge.sources import Access
 from edge.streams import Streams
 from edge.telling import Shot, Teller
-from edge.tracking import ByteTracker, Raw, Tracker
+from edge.tracking import ByteTracker
 from edge.witness import Witness
-from models.detector import Detection, Detector, ModelInfo
+from models.detector import Detector
 from models.errors import NotLooked
 from monitor.domain.events import CameraState, ModelRef
-from monitor.domain.geometry import Centreline
-from monitor.domain.ground.errors import CalibrationVoid
-from monitor.domain.ground.fix import scale_between
-from monitor.domain.violations import rules_for
 
 BEAT_S: Final = 0.5
 SAVE_MINUTE_S: Final = 1.0
 SAVE_EPISODES_S: Final = 5.0
-#: Late frames may take so long: below `watcher.GRACE_S`, after which a dwell would begin anew.
-CATCH_UP_S: Final = 2.0
 #: A dozing camera's next picture is seconds away: it is waited for in steps of so long.
 DOZING_WAIT_S: Final = 0.5
 #: Of the garbage collector: looks leave few cycles, and each full search costs milliseconds.
@@ -104,7 +97,7 @@ class CameraProcess:
         )
         self._looker, self._compiling = _looker(self._detector, self._camera.min_score)
         info = self._detector.info
-        self._setup = _setup(job, info)
+        self._setup = setup_of(job, info)
         self._teller = Teller(
             edge_id=job.edge_id, config_version=job.config_version, setup=self._setup, outbox=self._outbox,
             store=EvidenceStore(evidence_dir(job.data_dir)), rings=self._streams.rings, new_id=_new_id,
@@ -189,7 +182,7 @@ class CameraProcess:
         """One look, or the lack of one."""
         if frame is not None and frame.media_s < self._media_s:
             return  # a dozing camera's picture that late ones have overtaken
-        luma, small = _planes(frame)
+        luma, small = planes(frame)
         before_state, counts = self._minder.health.state, self._streams.counts()
         self._minder.look(
             frame, now_s, self._streams.status, small=small, before=self._before[1] if self._before else None,
@@ -274,7 +267,7 @@ class CameraProcess:
             if isinstance(self._detector, SharedDetector):
                 self._detector.grade = job.hca.grade
             self._setup = msgspec.structs.replace(
-                self._setup, camera=job.camera, place=_place(job), timezone=ZoneInfo(job.timezone),
+                self._setup, camera=job.camera, place=place_of(job), timezone=ZoneInfo(job.timezone),
                 settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
             )  # fmt: skip
             self._teller.reconfigure(self._setup, job.config_version)
@@ -319,7 +312,7 @@ class CameraProcess:
         if told:  # the worker sends what it is told of at once
             self._beat()
         if self._seen_ranges is None:
-            self._seen_ranges = _seen(self._setup, look.frame_size_px)
+            self._seen_ranges = seen_ranges(self._setup, look.frame_size_px)
 
     def _tick(self, dt_s: float, now_s: float) -> None:
         """Hear the worker; keep the ledger, the saved states and the sign of life up to date."""
@@ -420,85 +413,6 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
-
-
-def followed(
-    tracker: Tracker, found: Sequence[Detection], media_s: float, *, luma: Luma, before: Luma | None
-) -> tuple[watcher.Seen, ...]:
-    """What a look's boxes are of, and how much moves in each since the look `before`; full pictures (H, W)."""
-    raw = [Raw(class_name=d.class_name, score=d.score, xyxy=d.xyxy) for d in found]
-    return tuple(
-        watcher.Seen(
-            track_id=t.track_id, class_name=t.class_name, score=t.score, xyxy=t.xyxy,
-            box_motion=None if before is None else box_motion(luma, before, t.xyxy),
-        )
-        for t in tracker.update(raw, media_s)
-    )  # fmt: skip
-
-
-def in_pixels_of(size_px: tuple[int, int] | None, look: watcher.Look) -> watcher.Look:
-    """The look in pixels of the camera's full frame, where a substream shows it smaller; other shapes stay as they are."""
-    scale = None if size_px is None else scale_between(look.frame_size_px, size_px)
-    if scale is None or size_px is None or scale == 1.0:
-        return look
-    return msgspec.structs.replace(
-        look, frame_size_px=size_px,
-        objects=tuple(
-            msgspec.structs.replace(o, xyxy=(o.xyxy[0] * scale, o.xyxy[1] * scale, o.xyxy[2] * scale, o.xyxy[3] * scale))
-            for o in look.objects
-        ),
-    )  # fmt: skip
-
-
-def without_alarm(info: ModelInfo) -> tuple[str, ...]:
-    """Classes that the model finds, that are shown, and that raise no alarm."""
-    return () if info.shipped is None else tuple(name for name in info.classes if name not in info.shipped)
-
-
-def most_late(look_s: float) -> int:
-    """How many late frames can be looked at in CATCH_UP_S, at `look_s` each.
-
-    >>> most_late(0.06), most_late(0.4), most_late(3.0)
-    (33, 5, 2)
-    """
-    return max(2, round(CATCH_UP_S / max(look_s, 0.001)))
-
-
-def _planes(frame: Frame | None) -> tuple[Luma, Luma] | tuple[None, None]:
-    """A frame's brightness plane, and the small one."""
-    if frame is None:
-        return None, None
-    luma = frame.picture.luma()
-    return luma, gate.shrink(luma)
-
-
-def _setup(job: CameraJob, info: ModelInfo) -> watcher.Setup:
-    return watcher.Setup(
-        camera=job.camera,
-        place=_place(job), settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
-        ground=_ground(job), timezone=ZoneInfo(job.timezone),
-        rules=rules_for(None if info.shipped is None else frozenset(info.shipped)),
-    )  # fmt: skip
-
-
-def _place(job: CameraJob) -> Place:
-    line = Centreline.of(job.pipeline.centreline, job.pipeline.origin_chainage_m)
-    return Place(pipeline=job.pipeline, hca=job.hca, centreline=line)
-
-
-def _ground(job: CameraJob) -> Ground | None:
-    try:
-        return ground_of(job.camera)
-    except CalibrationVoid as exc:  # zones in the picture still work; articles with a distance do not
-        log.error("calibration_void", camera=job.camera.camera_id, error=str(exc))
-        return None
-
-
-def _seen(setup: watcher.Setup, size_px: tuple[int, int]) -> tuple[tuple[str, float, float], ...]:
-    if setup.ground is None:
-        return ()
-    ranges = setup.ground.seen_ranges(setup.place.centreline, size_px)
-    return tuple((setup.place.pipeline.pipeline_id, a, b) for a, b in ranges)
 
 
 def _no_picture() -> Any:

@@ -29,7 +29,7 @@ import msgspec
 import numpy as np
 
 from edge import gate, watcher
-from edge.camera_process import followed
+from edge.followed import followed
 from edge.looking import Looker
 from edge.tracking import ByteTracker
 from models.detector import Detector

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge.camera_process import most_late
+from edge.followed import most_late
 from edge.frames import Frame, Slot
 from edge.watcher import GRACE_S
 

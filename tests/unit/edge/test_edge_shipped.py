@@ -11,7 +11,7 @@ import pytest
 import structlog
 import yaml
 
-from edge.camera_process import _setup, without_alarm
+from edge.core_setup import setup_of, without_alarm
 from edge.watcher import Seen, Setup, WatcherState, step
 from edge.worker import EdgeSettings, camera_jobs, tell_silent_classes
 from models import registry
@@ -43,7 +43,7 @@ def core(shipped: tuple[str, ...] | None) -> Setup:
     settings = EdgeSettings(data_dir=Path("unused"), mqtt_host="", mqtt_port=0, centre_url="", edge_token="")
     (job,) = camera_jobs(city(camera), camera.edge_id, settings)
     return msgspec.structs.replace(
-        setup(camera), rules=_setup(job, dataclasses.replace(INFO, shipped=shipped)).rules
+        setup(camera), rules=setup_of(job, dataclasses.replace(INFO, shipped=shipped)).rules
     )
 
 
