@@ -7,6 +7,8 @@ alert), they are fetched under the proper lock and a pure function decides.
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
+
 from alerts import health
 from alerts.commands import (
     AcceptDispatch,
@@ -28,6 +30,7 @@ from alerts.dispatching import Crew, choose_officer, send
 from alerts.lifecycle import AlertKind, IllegalStep, State
 from alerts.log import entry_of_change, entry_of_opening
 from alerts.messages import dispatch_message
+from alerts.news import alert_news, copies, news_of
 from alerts.policy import Policy
 from alerts.ports import AlertTx
 from alerts.values import Alert, Dispatch
@@ -96,16 +99,19 @@ class Performer:
                 self.perform(health.on_over(tx.running_health(command.health, command.subject), self._now))
 
     def _open(self, command: Open) -> None:
-        self._tx.insert_alert(command.alert)
+        number = self._tx.insert_alert(command.alert)
         self._tx.add_move(command.move)
         self._tx.audit(entry_of_opening(command))
         self._changed(command.alert.alert_id)
+        self._spread(msgspec.structs.replace(command.alert, number=number))
 
     def _change(self, command: Change) -> None:
         self._tx.update_alert(command.after, command.before.version)
         self._tx.add_move(command.move)
         self._tx.audit(entry_of_change(command))
         self._changed(command.after.alert_id)
+        if news_of(command.move) is not None:
+            self._spread(command.after)
 
     def _seek(self, command: SeekOfficer) -> None:
         tx = self._tx
@@ -120,8 +126,20 @@ class Performer:
     def _tell(self, dispatch: Dispatch, what: str, alert_id: str, key: str = "") -> None:
         alert = self._tx.alert(alert_id)
         if alert is not None:
-            self._tx.add_outgoing(dispatch_message(dispatch, alert, what, key or what, self._now))
+            message = dispatch_message(dispatch, alert, what, key or what, self._now)
+            for one in (message, *copies(message, dispatch, self._city, self._now)):
+                self._tx.add_outgoing(one)
             self._tx.notify(OUTGOING_CHANNEL, dispatch.team_id)
+
+    def _spread(self, alert: Alert) -> None:
+        """Tells the channels that want to hear of alerts."""
+        if not any("alerts" in channel.sends for channel in self._city.channels):
+            return
+        messages = alert_news(alert, self._tx.moves(alert.alert_id), self._city, self._now)
+        for message in messages:
+            self._tx.add_outgoing(message)
+        if messages:
+            self._tx.notify(OUTGOING_CHANNEL, alert.alert_id)
 
     def _changed(self, alert_id: str) -> None:
         self._tx.notify(CHANGE_CHANNEL, f"alert:{alert_id}")

@@ -1,20 +1,23 @@
 """Delivers the loop's outgoing messages, each at least once, and says so when one cannot be delivered.
 
 A message is marked as sent only after its channel took it, so a death in between sends it again under the
-same key. Backing off is a pure function; who takes the messages (MQTT, later webhooks) is passed in.
+same key. What becomes of it otherwise is decided in delivery.py; who takes the messages (MQTT, and the channels
+of alerts/channels) is passed in.
 """
 
 import random
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Protocol
 
 import msgspec
 import structlog
 
 from alerts.commands import Problem
+from alerts.delivery import Handed, Outcome, Postponed, Sent, TryAgain, outcome, subject_of
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
-from alerts.ports import AlertBook
+from alerts.ports import AlertBook, AlertTx
 from alerts.reasons import Health
 from alerts.values import Outgoing
 from monitor.domain.risk import Reason
@@ -24,17 +27,27 @@ log = structlog.get_logger(__name__)
 #: address, payload, retain. Returns when the other side has it; raises otherwise.
 Send = Callable[[str, bytes, bool], None]
 
-FIRST_WAIT_S = 1.0
-LONGEST_WAIT_S = 300.0
+
+class Desk(Protocol):
+    """Who knows the channels beside their sending (alerts/channels/desk.py)."""
+
+    def held(self, now: datetime) -> Collection[str]:
+        """Channels that may not be used now; their messages wait where they are."""
+        ...
+
+    def fallback(self, message: Outgoing) -> tuple[str, str] | None:
+        """Channel and address that would take the message over."""
+        ...
 
 
-def wait_s(attempts: int, jitter: float) -> float:
-    """Seconds until the next try after `attempts` (starts at 1) failures; `jitter` in [0, 1).
+class NoDesk:
+    """Nothing is held, and nobody takes over."""
 
-    Doubles from about a second to five minutes; half of it is jitter, so that many messages spread.
-    """
-    whole = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempts - 1, 20))
-    return whole * (0.5 + 0.5 * jitter)
+    def held(self, now: datetime) -> Collection[str]:
+        return ()
+
+    def fallback(self, message: Outgoing) -> tuple[str, str] | None:
+        return None
 
 
 class Courier:
@@ -47,9 +60,10 @@ class Courier:
         engine: AlertEngine,
         policy: Policy | None = None,
         jitter: Callable[[], float] = random.random,
+        desk: Desk | None = None,
     ) -> None:
         self._book, self._channels, self._engine = book, channels, engine
-        self._policy, self._jitter = policy or Policy(), jitter
+        self._policy, self._jitter, self._desk = policy or Policy(), jitter, desk or NoDesk()
 
     def deliver(self, now: datetime, limit: int = 100) -> int:
         """Tries up to `limit` messages that are due, one transaction each; returns how many it tried."""
@@ -59,47 +73,66 @@ class Courier:
         return tried
 
     def _one(self, now: datetime) -> bool:
+        held = self._desk.held(now)
         with self._book.begin() as tx:
-            taken = tx.take_outgoing(now, 1)
+            taken = tx.take_outgoing(now, 1, held)
             if not taken:
                 return False
             (message,) = taken
-            error = self._send(message)
+            became = outcome(
+                message, self._send(message), self._desk.fallback(message), self._policy, now, self._jitter()
+            )
+            self._note(tx, message, became, now)
             # also what an earlier courier said and died before it could take back
-            over = error is None and tx.running_health(Health.UNDELIVERABLE, message.address) is not None
-            if error is None:
-                tx.outgoing_sent(message.outgoing_id, now)
-            else:
-                again_at = now + timedelta(seconds=wait_s(message.attempts + 1, self._jitter()))
-                tx.outgoing_failed(message.outgoing_id, error, again_at)
-        if error is not None:
-            self._complain(message, error, now)
+            over = (
+                isinstance(became, Sent)
+                and tx.running_health(Health.UNDELIVERABLE, subject_of(message)) is not None
+            )
+        if isinstance(became, TryAgain):
+            self._complain(message, became, now)
         elif over:
-            self._engine.clear_problem(Health.UNDELIVERABLE, message.address, now)
+            self._engine.clear_problem(Health.UNDELIVERABLE, subject_of(message), now)
         return True
 
-    def _send(self, message: Outgoing) -> str | None:
+    def _send(self, message: Outgoing) -> Exception | None:
         send = self._channels.get(message.channel)
         if send is None:
-            return f"no channel {message.channel!r} is set up; there are {sorted(self._channels)}"
+            there = sorted(self._channels)
+            return LookupError(f"no channel {message.channel!r} is set up; there are {there}")
+        body = {"idempotency_key": message.idempotency_key, **message.body}
         try:
-            send(message.address, msgspec.json.encode(message.body), False)
+            send(message.address, msgspec.json.encode(body), False)
         except Exception as exc:  # noqa: BLE001 - a channel is anybody's code; the message stays and is counted
-            return f"{type(exc).__name__}: {exc}"[:500]
+            return exc
         return None
 
-    def _complain(self, message: Outgoing, error: str, now: datetime) -> None:
-        """A health alert per address from the tenth failure on; it clears with the next delivery."""
-        attempts = message.attempts + 1
+    def _note(self, tx: AlertTx, message: Outgoing, became: Outcome, now: datetime) -> None:
+        match became:
+            case Sent():
+                tx.outgoing_sent(message.outgoing_id, now)
+            case Postponed(until=until, reason=reason):
+                tx.outgoing_postponed(message.outgoing_id, reason, until)
+            case Handed(message=other, error=error):
+                tx.add_outgoing(other)
+                tx.outgoing_handed(message.outgoing_id, error, other.channel, now)
+                log.warning("courier.handed_over", by=message.channel, to=other.channel,
+                            key=message.idempotency_key, error=error)  # fmt: skip
+            case TryAgain(until=until, error=error):
+                tx.outgoing_failed(message.outgoing_id, error, until)
+
+    def _complain(self, message: Outgoing, became: TryAgain, now: datetime) -> None:
+        """A health alert per channel and address, once trying alone does not help; the next delivery clears it."""
         log.warning(
             "courier.not_delivered",
+            channel=message.channel,
             address=message.address,
             key=message.idempotency_key,
-            attempts=attempts,
-            error=error,
+            attempts=message.attempts + 1,
+            error=became.error,
         )
-        if attempts >= self._policy.attempts_until_alert:
-            reason = Reason(key="undeliverable", points=0, detail=error)
-            self._engine.raise_problem(
-                Problem(health=Health.UNDELIVERABLE, subject=message.address, at=now, reasons=(reason,)), now
+        if became.complain:
+            reason = Reason(key="undeliverable", points=0, detail=became.error)
+            problem = Problem(
+                health=Health.UNDELIVERABLE, subject=subject_of(message), at=now, reasons=(reason,)
             )
+            self._engine.raise_problem(problem, now)

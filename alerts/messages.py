@@ -1,6 +1,7 @@
 """What leaves the loop: the dispatch message of docs/contracts.md ('MQTT'). Pure."""
 
 from datetime import datetime
+from typing import Any
 
 from alerts.texts import title
 from alerts.values import Alert, Dispatch, Outgoing
@@ -22,13 +23,21 @@ def dispatch_message(dispatch: Dispatch, alert: Alert, what: str, key: str, now:
         "level": alert.level.value,
         "violation": alert.violation,
         "title": title(alert),
-        "lon": alert.lon,
-        "lat": alert.lat,
-        "accuracy_m": alert.accuracy_m,
-        "chainage": None if alert.chainage_m is None else format_chainage(alert.chainage_m),
+        **place_of(alert),
         "url": f"/field/{alert.alert_id}",
         "footage": alert.footage,
         "what": what,
     }
     return Outgoing(channel=MQTT, address=f"{TOPICS}/dispatch/{dispatch.team_id}", idempotency_key=idempotency_key,
                     body=body, created_at=now)  # fmt: skip
+
+
+def place_of(alert: Alert) -> dict[str, Any]:
+    """Where it is, as every message says it."""
+    return {
+        "site_id": alert.site_id,
+        "lon": alert.lon,
+        "lat": alert.lat,
+        "accuracy_m": alert.accuracy_m,
+        "chainage": None if alert.chainage_m is None else format_chainage(alert.chainage_m),
+    }

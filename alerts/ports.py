@@ -5,7 +5,7 @@ Locks are taken in this order and only in this order, so that no two transaction
 a work or timer row, the site's lock, an alert's row, the dispatching lock, a health subject's lock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -147,8 +147,8 @@ class AlertTx(Protocol):
         """A message to deliver; one of the same key is the same message."""
         ...
 
-    def take_outgoing(self, now: datetime, limit: int) -> tuple[Outgoing, ...]:
-        """Messages that are due and that nobody sends, held until the transaction ends."""
+    def take_outgoing(self, now: datetime, limit: int, held: Collection[str] = ()) -> tuple[Outgoing, ...]:
+        """Messages that are due and that nobody sends, but for the channels `held`; kept until the transaction ends."""
         ...
 
     def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
@@ -157,6 +157,14 @@ class AlertTx(Protocol):
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
         """Not delivered; one attempt more."""
+        ...
+
+    def outgoing_postponed(self, outgoing_id: int, reason: str, next_try_at: datetime) -> None:
+        """Not tried, hence no attempt more."""
+        ...
+
+    def outgoing_handed(self, outgoing_id: int, error: str, channel: str, at: datetime) -> None:
+        """Another channel took it over, as a message of its own."""
         ...
 
     # read models

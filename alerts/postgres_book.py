@@ -1,7 +1,7 @@
 """Where alerts are kept: PostgreSQL or TimescaleDB. All SQL is in queries.sql; nothing is decided here."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -197,14 +197,20 @@ class PostgresAlertTx:
     def add_outgoing(self, outgoing: Outgoing) -> None:
         self._run("add_outgoing", **_parameters(outgoing))
 
-    def take_outgoing(self, now: datetime, limit: int) -> tuple[Outgoing, ...]:
-        return self._all("take_outgoing", Outgoing, now=now, limit=limit)
+    def take_outgoing(self, now: datetime, limit: int, held: Collection[str] = ()) -> tuple[Outgoing, ...]:
+        return self._all("take_outgoing", Outgoing, now=now, limit=limit, held=sorted(held))
 
     def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
         self._run("outgoing_sent", outgoing_id=outgoing_id, at=at)
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
         self._run("outgoing_failed", outgoing_id=outgoing_id, error=error, next_try_at=next_try_at)
+
+    def outgoing_postponed(self, outgoing_id: int, reason: str, next_try_at: datetime) -> None:
+        self._run("outgoing_postponed", outgoing_id=outgoing_id, error=reason, next_try_at=next_try_at)
+
+    def outgoing_handed(self, outgoing_id: int, error: str, channel: str, at: datetime) -> None:
+        self._run("outgoing_handed", outgoing_id=outgoing_id, error=error, channel=channel, at=at)
 
     # ------------------------------------------------------------ read models
     def list_alerts(

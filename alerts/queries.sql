@@ -237,12 +237,14 @@ VALUES (%(channel)s, %(address)s, %(idempotency_key)s, %(body)s, %(created_at)s,
 ON CONFLICT (idempotency_key) DO NOTHING
 
 -- take_outgoing --
--- Messages that are due and that no other transaction sends; those of one dispatch in their order, so that no
--- recall overtakes what it calls back.
+-- Messages that are due and that no other transaction sends, but for channels that may not be used now; those of one
+-- dispatch to one address in their order, so that no recall overtakes what it calls back.
 SELECT outgoing_id, channel, address, idempotency_key, body, created_at, attempts FROM outgoing
-WHERE sent_at IS NULL AND next_try_at <= %(now)s AND NOT EXISTS (
+WHERE sent_at IS NULL AND handed_at IS NULL AND next_try_at <= %(now)s AND channel <> ALL(%(held)s::text[])
+  AND NOT EXISTS (
     SELECT FROM outgoing AS earlier
-    WHERE earlier.sent_at IS NULL AND earlier.outgoing_id < outgoing.outgoing_id
+    WHERE earlier.sent_at IS NULL AND earlier.handed_at IS NULL AND earlier.outgoing_id < outgoing.outgoing_id
+      AND earlier.channel = outgoing.channel AND earlier.address = outgoing.address
       AND earlier.body->>'dispatch_id' = outgoing.body->>'dispatch_id'
 )
 ORDER BY next_try_at, outgoing_id
@@ -257,6 +259,46 @@ UPDATE outgoing SET sent_at = %(at)s, attempts = attempts + 1, last_error = NULL
 -- Not delivered; one attempt more.
 UPDATE outgoing SET attempts = attempts + 1, last_error = %(error)s, next_try_at = %(next_try_at)s
 WHERE outgoing_id = %(outgoing_id)s
+
+-- outgoing_postponed --
+-- Not tried: a limit. No attempt more.
+UPDATE outgoing SET last_error = %(error)s, next_try_at = %(next_try_at)s WHERE outgoing_id = %(outgoing_id)s
+
+-- outgoing_handed --
+-- Another channel took it over, as a message of its own.
+UPDATE outgoing SET attempts = attempts + 1, last_error = %(error)s, handed_to = %(channel)s, handed_at = %(at)s
+WHERE outgoing_id = %(outgoing_id)s
+
+-- channel_states --
+-- What is known of all channels.
+SELECT channel, tokens, filled_at, failures, open_until, probing_until, hold_until, delivered, failed, last_ok_at,
+       last_error, last_error_at
+FROM channel_state
+
+-- begin_channel_state --
+-- The channel's row, if there is none yet.
+INSERT INTO channel_state (channel) VALUES (%(channel)s) ON CONFLICT (channel) DO NOTHING
+
+-- channel_state_for_update --
+-- What is known of one channel, its row locked.
+SELECT channel, tokens, filled_at, failures, open_until, probing_until, hold_until, delivered, failed, last_ok_at,
+       last_error, last_error_at
+FROM channel_state WHERE channel = %(channel)s
+FOR UPDATE
+
+-- update_channel_state --
+-- What is known of one channel.
+UPDATE channel_state SET
+    tokens = %(tokens)s, filled_at = %(filled_at)s, failures = %(failures)s, open_until = %(open_until)s,
+    probing_until = %(probing_until)s, hold_until = %(hold_until)s, delivered = %(delivered)s, failed = %(failed)s,
+    last_ok_at = %(last_ok_at)s, last_error = %(last_error)s, last_error_at = %(last_error_at)s
+WHERE channel = %(channel)s
+
+-- channels_waiting --
+-- Messages of each channel that wait, and since when.
+SELECT channel, count(*) AS waiting, min(created_at) AS oldest_at FROM outgoing
+WHERE sent_at IS NULL AND handed_at IS NULL
+GROUP BY channel
 
 -- list_alerts --
 -- Alerts, newest first.

@@ -153,7 +153,7 @@ REASONS: dict[str, Text] = {
     "loss": _t("thrown away", "被丢弃"),
     "same_number_other_hash": _t("same number, other hash", "编号相同、哈希不同"),
     "evidence_overdue": _t("announced ten minutes ago, not stored", "登记十分钟后仍未存储"),
-    "undeliverable": _t("not delivered in ten attempts", "十次发送均失败"),
+    "undeliverable": _t("no channel could deliver it", "所有渠道均无法送达"),
     "work_failed": _t("could not be processed", "无法处理"),
 }
 
@@ -168,7 +168,12 @@ def title(alert: Alert) -> Text:
 
 def article(alert: Alert) -> Text | None:
     """The legal article and the one that names the penalty; None for health alerts and what no article names."""
-    row = CATALOGUE.get(alert.violation or "")
+    return article_of(alert.violation or "")
+
+
+def article_of(violation: str) -> Text | None:
+    """The same by the catalogue's code."""
+    row = CATALOGUE.get(violation)
     if row is None or not row.article:
         return None
     return {

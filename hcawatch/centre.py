@@ -4,6 +4,7 @@ Each part runs in threads of its own and says whether it is well; `/readyz` show
 not be lost is in the database before anything is acknowledged, so the process can be killed at any time.
 """
 
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -15,12 +16,16 @@ import structlog
 import uvicorn
 from psycopg_pool import PoolTimeout
 
+from alerts.channels.building import deliveries
+from alerts.channels.desk import Desk
+from alerts.channels.states import PostgresChannelStates
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
-from alerts.worker import AlertWorker
+from alerts.worker import AlertWorker, utc_now
 from hcawatch.config import LoadedConfig, versions
+from hcawatch.config.channel_secrets import channel_secrets
 from hcawatch.config.surveys import ConfigSurveys
 from hcawatch.edge_configs import EdgeConfigs, of_version
 from hcawatch.runtime import Runtime
@@ -63,7 +68,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     book = PostgresAlertBook(pool)
     engine = AlertEngine(book, loaded.city, Policy(weights=loaded.settings.weights))
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
-    alerts = AlertWorker(engine, Courier(book, {"mqtt": _publisher(ingest)}, engine), runtime.database_url)
+    alerts = AlertWorker(engine, _courier(loaded, runtime, pool, book, engine, ingest), runtime.database_url)
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
     configs = EdgeConfigs(pool, loaded.path, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(
@@ -99,6 +104,25 @@ def _mqtt(runtime: Runtime) -> MqttSettings:
         host=access.host, port=access.port, user=access.user, password=access.password,
         tls_ca_file=Path(access.tls_ca) if access.tls_ca else None,
     )  # fmt: skip
+
+
+def _courier(
+    loaded: LoadedConfig,
+    runtime: Runtime,
+    pool: Pool,
+    book: PostgresAlertBook,
+    engine: AlertEngine,
+    ingest: IngestWorker,
+) -> Courier:
+    """MQTT is always there; the configuration's channels stand behind their limits."""
+    publish = _publisher(ingest)
+    secrets = channel_secrets(loaded.document, loaded.path.absolute().parent, os.environ)
+    for channel, secret in secrets.items():
+        for what in secret.missing:
+            log.error("centre.channel_unready", channel=channel, what=what)
+    kinds = deliveries(loaded.city, secrets, runtime.public_url, publish)
+    desk = Desk(loaded.city, kinds, PostgresChannelStates(pool), utc_now)
+    return Courier(book, {"mqtt": publish, **desk.sends}, engine, desk=desk)
 
 
 def _publisher(ingest: IngestWorker) -> Callable[[str, bytes, bool], None]:

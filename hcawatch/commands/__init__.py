@@ -5,6 +5,7 @@ import typer
 from hcawatch.commands import (
     audit,
     centre,
+    channels,
     check,
     config,
     db,
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("edge")(edge.edge)
     app.command("people")(people.people)
     app.add_typer(config.app, name="config")
+    app.add_typer(channels.app, name="channels")
     app.add_typer(db.app, name="db")
     app.add_typer(audit.app, name="audit")
     app.add_typer(models.app, name="models")

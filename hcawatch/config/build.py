@@ -21,7 +21,7 @@ from hcawatch.config.schema import (
     ZoneSection,
     text_of,
 )
-from hcawatch.config.settings import ChannelSecret, DetectorSettings, MqttSettings, Permit, Settings
+from hcawatch.config.settings import DetectorSettings, MqttSettings, Permit, Settings
 from monitor.domain.assets import (
     Camera,
     Channel,
@@ -100,12 +100,6 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         weights=weights_of(document.risk),
         detectors={
             e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
-        },
-        channel_secrets={
-            c.id: ChannelSecret(
-                url=_secret(c.url_env, c.url_file, around), secret=_secret(c.secret_env, c.secret_file, around)
-            )
-            for c in document.channels
         },
         disk_shares={e.id: e.disk_share for e in document.edges},
         permits=tuple(

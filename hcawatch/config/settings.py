@@ -22,15 +22,6 @@ class MqttSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelSecret:
-    """What a channel keeps from everybody: never shown."""
-
-    url: str | None = field(default=None, repr=False)
-    #: the signing secret or the password
-    secret: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorSettings:
     """What runs an edge's detector."""
 
@@ -71,7 +62,5 @@ class Settings:
     permits: tuple[Permit, ...]
     #: by edge id
     detectors: Mapping[str, DetectorSettings]
-    #: by channel
-    channel_secrets: Mapping[str, ChannelSecret] = field(default_factory=dict)
     #: share of an edge's disk that waiting evidence may use, by edge id
     disk_shares: Mapping[str, float]

@@ -199,7 +199,7 @@ class GatewayRequest(Asset, frozen=True, kw_only=True):
 
 
 class Channel(Asset, frozen=True, kw_only=True):
-    """One way by which messages reach people. Its secrets are not in here (hcawatch.config.settings)."""
+    """One way by which messages reach people. Its secrets are not in here (hcawatch.config.channel_secrets)."""
 
     channel_id: str
     kind: ChannelKind

@@ -281,17 +281,35 @@ CREATE INDEX timer_due ON timer (due_at) WHERE done_at IS NULL;
 -- transactional outbox of the loop: delivered at least once, the receiver deduplicates by key
 CREATE TABLE outgoing (
     outgoing_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    channel         text NOT NULL,              -- mqtt
-    address         text NOT NULL,              -- topic
+    channel         text NOT NULL,              -- mqtt, or an id of hcawatch.yaml's channels
+    address         text NOT NULL,              -- topic, e-mail address, number, URL; '' where the channel has its own
     idempotency_key text NOT NULL UNIQUE,
     body            jsonb NOT NULL,
     created_at      timestamptz NOT NULL,
     next_try_at     timestamptz NOT NULL,
     attempts        integer NOT NULL DEFAULT 0,
     last_error      text,
-    sent_at         timestamptz
+    sent_at         timestamptz,
+    handed_to       text,                       -- the channel that took it over, as a message of its own
+    handed_at       timestamptz
 );
-CREATE INDEX outgoing_todo ON outgoing (next_try_at) WHERE sent_at IS NULL;
+CREATE INDEX outgoing_todo ON outgoing (next_try_at) WHERE sent_at IS NULL AND handed_at IS NULL;
+
+-- one row for each channel that was used (alerts/channels/limits.py)
+CREATE TABLE channel_state (
+    channel       text PRIMARY KEY,
+    tokens        double precision,             -- messages that may go now, as of filled_at
+    filled_at     timestamptz,
+    failures      integer NOT NULL DEFAULT 0,   -- in a row
+    open_until    timestamptz,                  -- rests until then; NULL: in order
+    probing_until timestamptz,
+    hold_until    timestamptz,                  -- the other side asked to wait
+    delivered     bigint NOT NULL DEFAULT 0,
+    failed        bigint NOT NULL DEFAULT 0,
+    last_ok_at    timestamptz,
+    last_error    text,
+    last_error_at timestamptz
+);
 
 -- permits: lawful work; lowers, never mutes (monitor.domain.risk)
 CREATE TABLE permit (

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from alerts.channels.overview import MODES, overview
 from alerts.lifecycle import AlertKind, State
 from alerts.steps import Outcome
 from alerts.views import AlertRow, AlertView
@@ -49,6 +50,7 @@ def console(request: Request, me: Room) -> Response:
     with deps.pool.connection() as conn:
         known = cameras(conn, deps.city, deps.clock())
         loads = overloaded(conn)
+        channels = overview(conn, deps.city, deps.clock())
     watching = sum(1 for camera in known if camera["watching"])
     awaiting = sum(
         1 for item in running if item.alert.state is State.OPEN and item.alert.kind is AlertKind.VIOLATION
@@ -68,6 +70,9 @@ def console(request: Request, me: Room) -> Response:
             for edge in deps.city.edges
             if edge.edge_id in loads and (since := loads[edge.edge_id].overloaded_since) is not None
         ],
+        channels=channels,
+        channels_bad=sum(1 for row in channels if not row.well),
+        channel_modes=MODES,
         counters=[("running", len(running), "busy"), ("awaiting", awaiting, "wait"), ("blind", len(known) - watching, "bad")],
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ import contextlib
 import copy
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,7 @@ class _Tables:
         self.outgoing: dict[int, Outgoing] = {}
         self.next_try_at: dict[int, datetime] = {}
         self.sent_at: dict[int, datetime] = {}
+        self.handed_to: dict[int, str] = {}
         self.entries: list[Entry] = []
         self.permits: list[Permit] = []
         self.events: list[RiskEvent] = []
@@ -315,23 +316,29 @@ class MemoryAlertTx:
         self._t.outgoing[outgoing_id] = replace(outgoing, outgoing_id=outgoing_id)
         self._t.next_try_at[outgoing_id] = outgoing.created_at
 
-    def take_outgoing(self, now: datetime, limit: int) -> tuple[Outgoing, ...]:
+    def take_outgoing(self, now: datetime, limit: int, held: Collection[str] = ()) -> tuple[Outgoing, ...]:
         due = [
             (self._t.next_try_at[outgoing_id], outgoing_id)
             for outgoing_id in self._t.outgoing
-            if outgoing_id not in self._t.sent_at
+            if self._waits(outgoing_id)
+            and self._t.outgoing[outgoing_id].channel not in held
             and self._t.next_try_at[outgoing_id] <= now
             and not self._waits_for_earlier(outgoing_id)
         ]
         return tuple(self._t.outgoing[outgoing_id] for _, outgoing_id in sorted(due)[:limit])
 
+    def _waits(self, outgoing_id: int) -> bool:
+        return outgoing_id not in self._t.sent_at and outgoing_id not in self._t.handed_to
+
     def _waits_for_earlier(self, outgoing_id: int) -> bool:
-        dispatch_id = self._t.outgoing[outgoing_id].body["dispatch_id"]
-        return any(
-            earlier_id < outgoing_id and earlier_id not in self._t.sent_at
-            and earlier.body["dispatch_id"] == dispatch_id
+        def track(one: Outgoing) -> tuple[str, str, str | None]:
+            return (one.channel, one.address, one.body.get("dispatch_id"))
+
+        mine = track(self._t.outgoing[outgoing_id])
+        return mine[2] is not None and any(
+            earlier_id < outgoing_id and self._waits(earlier_id) and track(earlier) == mine
             for earlier_id, earlier in self._t.outgoing.items()
-        )  # fmt: skip
+        )
 
     def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
         known = self._t.outgoing[outgoing_id]
@@ -342,6 +349,14 @@ class MemoryAlertTx:
         known = self._t.outgoing[outgoing_id]
         self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
         self._t.next_try_at[outgoing_id] = next_try_at
+
+    def outgoing_postponed(self, outgoing_id: int, reason: str, next_try_at: datetime) -> None:
+        self._t.next_try_at[outgoing_id] = next_try_at
+
+    def outgoing_handed(self, outgoing_id: int, error: str, channel: str, at: datetime) -> None:
+        known = self._t.outgoing[outgoing_id]
+        self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
+        self._t.handed_to[outgoing_id] = channel
 
     def list_alerts(
         self, state: State | None, kind: AlertKind | None, running: bool | None, limit: int

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.courier import LONGEST_WAIT_S, wait_s
+from alerts.delivery import LONGEST_WAIT_S, wait_s
 from alerts.dispatching import Chosen, Crew, Nobody, choose_officer
 from alerts.policy import Policy
 from alerts.reasons import Choice

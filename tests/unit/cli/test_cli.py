@@ -43,7 +43,7 @@ def test_all_commands_are_there() -> None:
         "audit verify", "audit export", "audit head", "models list", "models predict", "models eval", "models train",
         "grafana write", "grafana apply", "grafana check",
         "config schema", "config example", "config show", "config diff", "config apply", "config export",
-        "db migrate", "db status", "db replay",
+        "db migrate", "db status", "db replay", "channels status", "channels test",
     }  # fmt: skip
 
 

@@ -1,0 +1,50 @@
+"""The channels' secrets, from the environment or files, when the centre starts or a channel is tested.
+
+Apart from `settings`, since what runs may be a version of the database that names a secret which is not here: that
+channel then says so with each message, and the centre runs on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSecret:
+    """What a channel keeps from everybody: never shown."""
+
+    url: str | None = field(default=None, repr=False)
+    #: the signing secret or the password
+    secret: str | None = field(default=None, repr=False)
+    #: what could not be had, in words
+    missing: tuple[str, ...] = ()
+
+
+def channel_secrets(
+    document: Mapping[str, Any], folder: Path, env: Mapping[str, str]
+) -> dict[str, ChannelSecret]:
+    """By channel. `document`: as `LoadedConfig.document`; its paths are relative to `folder`."""
+    found = {}
+    for channel in document.get("channels", ()):
+        missing: list[str] = []
+        url = _value(channel.get("url_env"), channel.get("url_file"), folder, env, missing)
+        secret = _value(channel.get("secret_env"), channel.get("secret_file"), folder, env, missing)
+        found[channel["id"]] = ChannelSecret(url=url, secret=secret, missing=tuple(missing))
+    return found
+
+
+def _value(
+    variable: str | None, file: str | None, folder: Path, env: Mapping[str, str], missing: list[str]
+) -> str | None:
+    if variable is not None:
+        if not env.get(variable):
+            missing.append(f"the environment variable {variable} is not set")
+        return env.get(variable)
+    if file is None:
+        return None
+    try:
+        return (folder / Path(file).expanduser()).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as exc:
+        missing.append(f"the file {file} can't be read: {getattr(exc, 'strerror', None) or exc}")
+        return None
