@@ -26,7 +26,7 @@ from alerts.commands import (
     Tell,
     Touch,
 )
-from alerts.dispatching import Crew, choose_officer, send
+from alerts.dispatching import Crew, choose_officer, send, who_covers
 from alerts.lifecycle import AlertKind, IllegalStep, State
 from alerts.log import entry_of_change, entry_of_opening
 from alerts.messages import dispatch_message
@@ -119,7 +119,8 @@ class Performer:
         if alert.kind is not AlertKind.VIOLATION or alert.state not in (State.OPEN, State.RESOLVED):
             raise IllegalStep(alert.kind, alert.state, command.step)
         tx.lock("dispatching")
-        crew = Crew(running=tx.running_by_officer(), earlier=tx.dispatches(alert.alert_id))
+        officers = who_covers(alert.site_id, self._city)
+        crew = Crew(running=tx.running_by_officer(officers), earlier=tx.dispatches(alert.alert_id))
         chosen = choose_officer(alert.site_id, alert.place, self._city, crew, self._policy)
         self.perform(send(command, alert, chosen, self._policy, self._now, self._new_id()))
 

@@ -1,12 +1,14 @@
 """Delivers the loop's outgoing messages, each at least once, and says so when one cannot be delivered.
 
 A message is marked as sent only after its channel took it, so a death in between sends it again under the
-same key. What becomes of it otherwise is decided in delivery.py; who takes the messages (MQTT, and the channels
-of alerts/channels) is passed in.
+same key. Several are taken and marked in one transaction and sent at the same time, so that a slow receiver
+delays no other and a commit serves many. What becomes of it otherwise is decided in delivery.py; who takes the
+messages (MQTT, and the channels of alerts/channels) is passed in.
 """
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
@@ -61,38 +63,50 @@ class Courier:
         policy: Policy | None = None,
         jitter: Callable[[], float] = random.random,
         desk: Desk | None = None,
+        at_once: int = 1,
     ) -> None:
+        """`at_once`: messages of one transaction, which are sent at the same time, each by a thread of its own."""
         self._book, self._channels, self._engine = book, channels, engine
         self._policy, self._jitter, self._desk = policy or Policy(), jitter, desk or NoDesk()
+        self.at_once = at_once
+        self._senders = ThreadPoolExecutor(at_once, "sender") if at_once > 1 else None
 
     def deliver(self, now: datetime, limit: int = 100) -> int:
-        """Tries up to `limit` messages that are due, one transaction each; returns how many it tried."""
+        """Tries up to `limit` messages that are due; returns how many it tried."""
         tried = 0
-        while tried < limit and self._one(now):
-            tried += 1
+        while tried < limit and (some := self._some(now, min(self.at_once, limit - tried))):
+            tried += some
         return tried
 
-    def _one(self, now: datetime) -> bool:
+    def _some(self, now: datetime, limit: int) -> int:
         held = self._desk.held(now)
         with self._book.begin() as tx:
-            taken = tx.take_outgoing(now, 1, held)
+            taken = tx.take_outgoing(now, limit, held)
             if not taken:
-                return False
-            (message,) = taken
-            became = outcome(
-                message, self._send(message), self._desk.fallback(message), self._policy, now, self._jitter()
-            )
-            self._note(tx, message, became, now)
+                return 0
+            became = [
+                (
+                    message,
+                    outcome(message, error, self._desk.fallback(message), self._policy, now, self._jitter()),
+                )
+                for message, error in zip(taken, self._send_all(taken), strict=True)
+            ]
+            self._note(tx, became, now)
+            sent = {subject_of(message) for message, what in became if isinstance(what, Sent)}
             # also what an earlier courier said and died before it could take back
-            over = (
-                isinstance(became, Sent)
-                and tx.running_health(Health.UNDELIVERABLE, subject_of(message)) is not None
-            )
-        if isinstance(became, TryAgain):
-            self._complain(message, became, now)
-        elif over:
-            self._engine.clear_problem(Health.UNDELIVERABLE, subject_of(message), now)
-        return True
+            over = sent & tx.running_subjects(Health.UNDELIVERABLE) if sent else frozenset()
+        for message, what in became:
+            if isinstance(what, TryAgain):
+                self._complain(message, what, now)
+        for subject in sorted(over):
+            self._engine.clear_problem(Health.UNDELIVERABLE, subject, now)
+        return len(taken)
+
+    def _send_all(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
+        """What went wrong with each. One alone needs no other thread."""
+        if self._senders is None or len(messages) == 1:
+            return [self._send(message) for message in messages]
+        return list(self._senders.map(self._send, messages))
 
     def _send(self, message: Outgoing) -> Exception | None:
         send = self._channels.get(message.channel)
@@ -106,19 +120,20 @@ class Courier:
             return exc
         return None
 
-    def _note(self, tx: AlertTx, message: Outgoing, became: Outcome, now: datetime) -> None:
-        match became:
-            case Sent():
-                tx.outgoing_sent(message.outgoing_id, now)
-            case Postponed(until=until, reason=reason):
-                tx.outgoing_postponed(message.outgoing_id, reason, until)
-            case Handed(message=other, error=error):
-                tx.add_outgoing(other)
-                tx.outgoing_handed(message.outgoing_id, error, other.channel, now)
-                log.warning("courier.handed_over", by=message.channel, to=other.channel,
-                            key=message.idempotency_key, error=error)  # fmt: skip
-            case TryAgain(until=until, error=error):
-                tx.outgoing_failed(message.outgoing_id, error, until)
+    def _note(self, tx: AlertTx, became: Sequence[tuple[Outgoing, Outcome]], now: datetime) -> None:
+        if sent := [message.outgoing_id for message, what in became if isinstance(what, Sent)]:
+            tx.outgoing_sent(sent, now)
+        for message, what in became:
+            match what:
+                case Postponed(until=until, reason=reason):
+                    tx.outgoing_postponed(message.outgoing_id, reason, until)
+                case Handed(message=other, error=error):
+                    tx.add_outgoing(other)
+                    tx.outgoing_handed(message.outgoing_id, error, other.channel, now)
+                    log.warning("courier.handed_over", by=message.channel, to=other.channel,
+                                key=message.idempotency_key, error=error)  # fmt: skip
+                case TryAgain(until=until, error=error):
+                    tx.outgoing_failed(message.outgoing_id, error, until)
 
     def _complain(self, message: Outgoing, became: TryAgain, now: datetime) -> None:
         """A health alert per channel and address, once trying alone does not help; the next delivery clears it."""

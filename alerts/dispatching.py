@@ -48,6 +48,12 @@ class Crew(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(d.officer for d in self.earlier if d.end_reason == why)
 
 
+def who_covers(site_id: str | None, city: City) -> tuple[str, ...]:
+    """User names of all who may be sent to the site."""
+    teams = (team for team in city.teams if not team.sites or site_id in team.sites)
+    return tuple(member.user for team in teams for member in team.members)
+
+
 def choose_officer(
     site_id: str | None, place: LonLat | None, city: City, crew: Crew, policy: Policy
 ) -> Chosen | Nobody:

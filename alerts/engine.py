@@ -1,12 +1,16 @@
 """The loop's engine: takes work, lets what is due happen, takes people's steps; one transaction each.
 
+Onsets come before everything else that waits, and those at places of their own are opened together in one
+transaction: what they ask and write costs few statements then (postgres_together.py), and nobody's alert
+waits for an edge's backlog. Timers and all other work are one transaction each.
+
 Reads facts, asks the pure decisions, has the commands performed. It never reads a clock. What another
 transaction made impossible is decided again; what can never be decided becomes a health alert, so that
 it neither blocks the queue nor is lost.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +23,7 @@ from alerts.apply import Performer
 from alerts.commands import Clear, Commands, Problem, Raise, StepRequest
 from alerts.decide import on_event
 from alerts.errors import AlertsError, Conflict, NotFound
+from alerts.joining import apart
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
@@ -66,8 +71,28 @@ class AlertEngine:
 
     # ------------------------------------------------------------ what ingest and time bring
     def take_work(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
-        """Does up to `limit` pieces of waiting work; returns how many there were."""
-        return self._until_empty(lambda: self._one_work(now), limit)
+        """Does up to `limit` pieces of waiting work, onsets first; returns how many there were."""
+        onsets = self.take_onsets(now, limit)
+        return onsets + self.take_rest(now, limit - onsets)
+
+    def take_onsets(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
+        """Does up to `limit` waiting onsets; returns how many there were."""
+        done = 0
+        while done < limit:
+            together, left = self._onsets(now, limit - done)
+            done += together
+            # near an alert or each other: one after the other, before others are looked at together
+            for _ in range(min(left, limit - done)):
+                if not self._one_work(now, onset=True):
+                    return done
+                done += 1
+            if not together and not left:
+                break
+        return done
+
+    def take_rest(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
+        """Does up to `limit` pieces of the work that is no onset; returns how many there were."""
+        return self._until_empty(lambda: self._one_work(now, onset=False), limit)
 
     def run_due(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
         """Handles up to `limit` timers that are due; returns how many there were."""
@@ -140,12 +165,42 @@ class AlertEngine:
             views = [dispatch_view(tx, dispatch) for dispatch in tx.running_dispatches(user)]
             return tuple(view for view in views if view is not None)
 
+    # ------------------------------------------------------------ many in one transaction
+    def _onsets(self, now: datetime, limit: int) -> tuple[int, int]:
+        """How many of the waiting onsets were done together, and how many are left to be done one by one."""
+        waiting: tuple[Work, ...] = ()
+        done = 0
+        try:
+            with self._book.together() as tx:
+                waiting = tx.waiting_onsets(limit)
+                if len(waiting) > 1:
+                    done = self._together(tx, waiting, now)
+        except (Conflict, *_HOPELESS) as exc:
+            # one of them cannot be decided, or somebody was first: one by one it shows which
+            log.info("onsets.one_by_one", onsets=len(waiting), error=str(exc)[:200])
+            done = 0
+        return done, len(waiting) - done
+
+    def _together(self, tx: AlertTx, waiting: Sequence[Work], now: datetime) -> int:
+        events = [msgspec.convert(work.body, RiskEvent) for work in waiting]
+        tx.lock_all(sorted({f"site:{event.site_id}" for event in events}))
+        found = zip(
+            waiting, events, apart(events, self._policy), tx.alone(events, self._policy, now), strict=True
+        )
+        performer, done = self._performer(tx, now), 0
+        for work, event, is_apart, nearby in found:
+            if is_apart and nearby is not None:
+                performer.perform(on_event(event, nearby, self._city, self._policy, now, self._new_id()))
+                tx.finish_work(work.work_id, now)
+                done += 1
+        return done
+
     # ------------------------------------------------------------ one transaction each
-    def _one_work(self, now: datetime) -> bool:
+    def _one_work(self, now: datetime, *, onset: bool) -> bool:
         taken: list[Work] = []
 
         def do(tx: AlertTx) -> bool:
-            work = tx.next_work()
+            work = tx.next_work(onset=onset)
             if work is None:
                 return False
             taken[:] = [work]

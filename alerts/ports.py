@@ -2,10 +2,11 @@
 passes the same contract tests.
 
 Locks are taken in this order and only in this order, so that no two transactions wait for each other:
-a work or timer row, the site's lock, an alert's row, the dispatching lock, a health subject's lock.
+a work or timer row, the sites' locks (by name), an alert's row, the dispatching lock, a health subject's lock.
+A transaction of many onsets takes the dispatching lock and goes on: it has no row of an alert but its own new ones.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +36,10 @@ class AlertTx(Protocol):
         """Waits for the lock of that name and keeps it until the transaction ends."""
         ...
 
+    def lock_all(self, names: Sequence[str]) -> None:
+        """`lock` for each, in the order given."""
+        ...
+
     def notify(self, channel: str, payload: str) -> None:
         """Tells who listens, once the transaction is committed."""
         ...
@@ -44,8 +49,15 @@ class AlertTx(Protocol):
         ...
 
     # work and timers: rows that another transaction holds are passed over
-    def next_work(self) -> Work | None:
-        """The oldest work that nobody does, held until the transaction ends."""
+    def next_work(self, *, onset: bool) -> Work | None:
+        """The oldest onset, or the oldest other work, that nobody does, held until the transaction ends.
+
+        Other work of an episode comes after all older work of that episode, its onset included.
+        """
+        ...
+
+    def waiting_onsets(self, limit: int) -> tuple[Work, ...]:
+        """The oldest onsets that nobody does, held until the transaction ends."""
         ...
 
     def finish_work(self, work_id: int, now: datetime) -> None:
@@ -67,6 +79,10 @@ class AlertTx(Protocol):
     # facts
     def nearby(self, event: RiskEvent, policy: Policy, now: datetime) -> Nearby:
         """What is known about the event's place."""
+        ...
+
+    def alone(self, events: Sequence[RiskEvent], policy: Policy, now: datetime) -> tuple[Nearby | None, ...]:
+        """`nearby` of each; None where an alert is near or holds the episode."""
         ...
 
     def last_word_of_camera(self, camera_id: str) -> LastWord | None:
@@ -92,6 +108,10 @@ class AlertTx(Protocol):
 
     def running_health(self, health: str, subject: str) -> Alert | None:
         """The running health alert of a subject, its row locked."""
+        ...
+
+    def running_subjects(self, health: str) -> frozenset[str]:
+        """Where a health alert of this kind runs; nothing is locked."""
         ...
 
     def insert_alert(self, alert: Alert) -> int:
@@ -127,8 +147,8 @@ class AlertTx(Protocol):
         """All dispatches of the alert, oldest first."""
         ...
 
-    def running_by_officer(self) -> Mapping[str, int]:
-        """How many running dispatches each officer has; who has none is missing."""
+    def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
+        """How many running dispatches each of these has; who has none is missing."""
         ...
 
     def add_dispatch(self, dispatch: Dispatch) -> None:
@@ -151,7 +171,7 @@ class AlertTx(Protocol):
         """Messages that are due and that nobody sends, but for the channels `held`; kept until the transaction ends."""
         ...
 
-    def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
+    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> None:
         """Delivered."""
         ...
 
@@ -196,4 +216,8 @@ class AlertBook(Protocol):
 
     def begin(self) -> AbstractContextManager[AlertTx]:
         """A transaction: committed when the block ends, undone when it raises."""
+        ...
+
+    def together(self) -> AbstractContextManager[AlertTx]:
+        """The same, for many onsets at places of their own: may write when the block ends, all at once."""
         ...

@@ -1,7 +1,7 @@
 """Where alerts are kept: PostgreSQL or TimescaleDB. All SQL is in queries.sql; nothing is decided here."""
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.decide import Nearby
 from alerts.errors import Conflict, Unusable
+from alerts.joining import place_box
 from alerts.lifecycle import AlertKind, State
 from alerts.policy import NO_OFFENCE, Policy
 from alerts.ports import AlertTx
@@ -69,12 +70,23 @@ class PostgresAlertBook:
         except _UNUSABLE as exc:
             raise Unusable(str(exc)) from exc
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[AlertTx]:
+        """A transaction for many onsets; see postgres_together.py."""
+        from alerts.postgres_together import PostgresTogetherTx
+
+        with self.begin() as tx:
+            assert isinstance(tx, PostgresAlertTx)
+            many = PostgresTogetherTx(tx.conn)
+            yield many
+            many.flush()
+
 
 class PostgresAlertTx:
     """An AlertTx (ports.py) on one connection."""
 
     def __init__(self, conn: Conn) -> None:
-        self._conn = conn
+        self._conn = self.conn = conn
 
     def _run(self, query: str, **parameters: Any) -> psycopg.Cursor[Row]:
         return self._conn.execute(QUERIES[query], parameters)
@@ -89,6 +101,10 @@ class PostgresAlertTx:
     def lock(self, name: str) -> None:
         self._run("lock", name=name)
 
+    def lock_all(self, names: Sequence[str]) -> None:
+        if names:
+            self._run("lock_all", names=list(names))
+
     def notify(self, channel: str, payload: str) -> None:
         self._run("notify", channel=channel, payload=payload)
 
@@ -96,11 +112,14 @@ class PostgresAlertTx:
         append(self._conn, entry)
 
     # ------------------------------------------------------------ work and timers
-    def next_work(self) -> Work | None:
-        return self._one("next_work", Work)
+    def next_work(self, *, onset: bool) -> Work | None:
+        return self._one("waiting_onsets", Work, limit=1) if onset else self._one("next_rest", Work)
+
+    def waiting_onsets(self, limit: int) -> tuple[Work, ...]:
+        return self._all("waiting_onsets", Work, limit=limit)
 
     def finish_work(self, work_id: int, now: datetime) -> None:
-        self._run("finish_work", work_id=work_id, now=now)
+        self._run("finish_work", work_ids=[work_id], now=now)
 
     def next_timer(self, now: datetime) -> Timer | None:
         return self._one("next_timer", Timer, now=now)
@@ -114,8 +133,8 @@ class PostgresAlertTx:
     # ------------------------------------------------------------ facts
     def nearby(self, event: RiskEvent, policy: Policy, now: datetime) -> Nearby:
         place = {"site_id": event.site_id, "violation": event.violation}
-        alerts = self._all("alerts_near", Alert, **place, episode_id=event.episode_id,
-                           seen_since=event.captured_at - policy.join_within)  # fmt: skip
+        alerts = self._all("alerts_near", Alert, **place, **place_box(event, policy), camera_id=event.camera_id,
+                           episode_id=event.episode_id, seen_since=event.captured_at - policy.join_within)  # fmt: skip
         episodes = self._all("episodes_of_holder", Episode, episode_id=event.episode_id)
         permits: tuple[Permit, ...] = ()
         if event.pipeline_id is not None:
@@ -131,6 +150,10 @@ class PostgresAlertTx:
             alerts=alerts, episodes=episodes, permits=permits, looks=looks,
             repeats=tuple(r["alert_id"] for r in repeats),
         )  # fmt: skip
+
+    def alone(self, events: Sequence[RiskEvent], policy: Policy, now: datetime) -> tuple[Nearby | None, ...]:
+        found = (self.nearby(event, policy, now) for event in events)
+        return tuple(None if nearby.alerts or nearby.episodes else nearby for nearby in found)
 
     def last_word_of_camera(self, camera_id: str) -> LastWord | None:
         return self._one("last_word_of_camera", LastWord, camera_id=camera_id)
@@ -151,6 +174,9 @@ class PostgresAlertTx:
 
     def running_health(self, health: str, subject: str) -> Alert | None:
         return self._one("running_health", Alert, health=health, subject=subject)
+
+    def running_subjects(self, health: str) -> frozenset[str]:
+        return frozenset(row["subject"] for row in self._run("running_subjects", health=health))
 
     def insert_alert(self, alert: Alert) -> int:
         row = self._run("insert_alert", **_parameters(alert)).fetchone()
@@ -182,8 +208,9 @@ class PostgresAlertTx:
     def dispatches(self, alert_id: str) -> tuple[Dispatch, ...]:
         return self._all("dispatches", Dispatch, alert_id=alert_id)
 
-    def running_by_officer(self) -> Mapping[str, int]:
-        return {row["officer"]: row["running"] for row in self._run("running_by_officer")}
+    def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
+        found = self._run("running_by_officer", officers=list(officers))
+        return {row["officer"]: row["running"] for row in found}
 
     def add_dispatch(self, dispatch: Dispatch) -> None:
         self._run("add_dispatch", **_parameters(dispatch))
@@ -200,8 +227,8 @@ class PostgresAlertTx:
     def take_outgoing(self, now: datetime, limit: int, held: Collection[str] = ()) -> tuple[Outgoing, ...]:
         return self._all("take_outgoing", Outgoing, now=now, limit=limit, held=sorted(held))
 
-    def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
-        self._run("outgoing_sent", outgoing_id=outgoing_id, at=at)
+    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> None:
+        self._run("outgoing_sent", outgoing_ids=list(outgoing_ids), at=at)
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
         self._run("outgoing_failed", outgoing_id=outgoing_id, error=error, next_try_at=next_try_at)

@@ -8,17 +8,38 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))
 -- Tells who listens, on commit.
 SELECT pg_notify(%(channel)s, %(payload)s)
 
--- next_work --
--- The oldest work that no other transaction holds.
+-- lock_all --
+-- The same for several, in the order given.
+SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%(names)s::text[]) AS name
+
+-- notify_all --
+-- The same for several.
+SELECT pg_notify(channel, payload) FROM unnest(%(channels)s::text[], %(payloads)s::text[]) AS one (channel, payload)
+
+-- waiting_onsets --
+-- The oldest onsets that no other transaction holds.
 SELECT work_id, kind, body, created_at FROM alert_work
-WHERE done_at IS NULL
+WHERE done_at IS NULL AND kind = 'event' AND body->>'phase' = 'onset'
+ORDER BY work_id
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- next_rest --
+-- The oldest work, but for onsets, that no other transaction holds; an episode's after all that is older of it.
+-- min() and not NOT EXISTS, so that the index answers for the one row that is looked at.
+SELECT work_id, kind, body, created_at FROM alert_work
+WHERE done_at IS NULL AND (kind = 'event' AND body->>'phase' = 'onset') IS NOT TRUE
+  AND work_id = coalesce((
+      SELECT min(older.work_id) FROM alert_work AS older
+      WHERE older.done_at IS NULL AND older.body->>'episode_id' = alert_work.body->>'episode_id'
+  ), work_id)
 ORDER BY work_id
 LIMIT 1
 FOR UPDATE SKIP LOCKED
 
 -- finish_work --
 -- The work is done.
-UPDATE alert_work SET done_at = %(now)s WHERE work_id = %(work_id)s
+UPDATE alert_work SET done_at = %(now)s WHERE work_id = ANY(%(work_ids)s)
 
 -- next_timer --
 -- The timer that is due longest and that no other transaction holds.
@@ -41,16 +62,48 @@ WHERE NOT (%(once)s AND EXISTS (
 ))
 
 -- alerts_near --
--- Alerts of one site and violation that run or were seen lately, and the one that holds the episode.
+-- Alerts of one site and violation that were seen lately, in the box or, where one of the two has no place, by the
+-- same camera; and the one that holds the episode. Whether the event belongs to one, joining.py decides.
 SELECT * FROM alert WHERE alert_id IN (
     SELECT alert_id FROM alert
-    WHERE site_id = %(site_id)s AND violation = %(violation)s AND closed_at IS NULL AND kind = 'violation'
+    WHERE kind = 'violation' AND point(lon, lat) <@ box(point(%(west)s, %(south)s), point(%(east)s, %(north)s))
+      AND site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s
     UNION
     SELECT alert_id FROM alert
-    WHERE site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s AND kind = 'violation'
+    WHERE kind = 'violation' AND camera_id = %(camera_id)s AND (lon IS NULL OR %(west)s::float8 IS NULL)
+      AND site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s
     UNION
     SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s
 )
+
+-- surroundings --
+-- For each of many events: whether `alerts_near` would find anything (met), and whether permits or repeats (more).
+SELECT
+    EXISTS (SELECT FROM alert_episode WHERE alert_episode.episode_id = event.episode_id)
+    OR EXISTS (
+        SELECT FROM alert
+        WHERE kind = 'violation' AND point(lon, lat) <@ box(point(west, south), point(east, north))
+          AND alert.site_id = event.site_id AND alert.violation = event.violation AND last_seen_at >= seen_since
+    )
+    OR EXISTS (
+        SELECT FROM alert
+        WHERE kind = 'violation' AND alert.camera_id = event.camera_id AND (lon IS NULL OR west IS NULL)
+          AND alert.site_id = event.site_id AND alert.violation = event.violation AND last_seen_at >= seen_since
+    ) AS met,
+    EXISTS (SELECT FROM permit WHERE permit.pipeline_id = event.pipeline_id)
+    OR EXISTS (
+        SELECT FROM alert
+        WHERE alert.site_id = event.site_id AND alert.violation = event.violation AND last_seen_at >= %(repeated_since)s
+          AND (confirmation = 'confirmed' OR state = 'verified')
+    ) AS more
+FROM unnest(
+    %(episode_ids)s::uuid[], %(site_ids)s::text[], %(violations)s::text[], %(camera_ids)s::text[],
+    %(pipeline_ids)s::text[], %(seen_since)s::timestamptz[],
+    %(wests)s::float8[], %(souths)s::float8[], %(easts)s::float8[], %(norths)s::float8[]
+) WITH ORDINALITY AS event (
+    episode_id, site_id, violation, camera_id, pipeline_id, seen_since, west, south, east, north, n
+)
+ORDER BY n
 
 -- episodes_of_holder --
 -- All episodes of the alert that holds this one.
@@ -129,6 +182,10 @@ SELECT * FROM alert
 WHERE kind = 'health' AND health = %(health)s AND subject = %(subject)s AND closed_at IS NULL
 FOR UPDATE
 
+-- running_subjects --
+-- Where a health alert of this kind runs.
+SELECT subject FROM alert WHERE kind = 'health' AND health = %(health)s AND closed_at IS NULL
+
 -- insert_alert --
 -- A new alert; the database gives its number.
 INSERT INTO alert (
@@ -144,6 +201,39 @@ INSERT INTO alert (
     %(resolved_by)s, %(closed_at)s, %(closing_reason)s, %(occurrence_of)s, %(version)s
 )
 RETURNING number
+
+-- numbers --
+-- Numbers for so many new alerts.
+SELECT nextval(pg_get_serial_sequence('alert', 'number')) AS number FROM generate_series(1, %(count)s)
+
+-- insert_alerts --
+-- Many new alerts, whose numbers were taken before.
+INSERT INTO alert OVERRIDING SYSTEM VALUE
+SELECT * FROM jsonb_populate_recordset(NULL::alert, %(rows)s)
+
+-- add_moves --
+-- Many rows of histories.
+INSERT INTO alert_transition SELECT * FROM jsonb_populate_recordset(NULL::alert_transition, %(rows)s)
+
+-- hold_episodes --
+-- Many episodes that no alert holds yet.
+INSERT INTO alert_episode SELECT * FROM jsonb_populate_recordset(NULL::alert_episode, %(rows)s)
+
+-- add_dispatches --
+-- Many new dispatches.
+INSERT INTO dispatch SELECT * FROM jsonb_populate_recordset(NULL::dispatch, %(rows)s)
+
+-- add_timers --
+-- Many timers.
+INSERT INTO timer (alert_id, what, dispatch_id, due_at)
+SELECT alert_id, what, dispatch_id, due_at FROM jsonb_populate_recordset(NULL::timer, %(rows)s)
+
+-- add_outgoings --
+-- Many messages, in their order.
+INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at)
+SELECT channel, address, idempotency_key, body, created_at, created_at
+FROM jsonb_populate_recordset(NULL::outgoing, %(rows)s)
+ON CONFLICT (idempotency_key) DO NOTHING
 
 -- update_alert --
 -- The case after a transition, provided that nobody was first.
@@ -214,8 +304,9 @@ WHERE ended_at IS NULL AND (%(officer)s::text IS NULL OR officer = %(officer)s)
 ORDER BY dispatched_at DESC, dispatch_id DESC
 
 -- running_by_officer --
--- How many running dispatches each officer has.
-SELECT officer, count(*) AS running FROM dispatch WHERE ended_at IS NULL GROUP BY officer
+-- How many running dispatches each of these officers has.
+SELECT officer, count(*) AS running FROM dispatch
+WHERE ended_at IS NULL AND officer = ANY(%(officers)s) GROUP BY officer
 
 -- add_dispatch --
 -- An officer is sent; a unique index allows one running dispatch per alert.
@@ -241,19 +332,19 @@ ON CONFLICT (idempotency_key) DO NOTHING
 -- dispatch to one address in their order, so that no recall overtakes what it calls back.
 SELECT outgoing_id, channel, address, idempotency_key, body, created_at, attempts FROM outgoing
 WHERE sent_at IS NULL AND handed_at IS NULL AND next_try_at <= %(now)s AND channel <> ALL(%(held)s::text[])
-  AND NOT EXISTS (
-    SELECT FROM outgoing AS earlier
-    WHERE earlier.sent_at IS NULL AND earlier.handed_at IS NULL AND earlier.outgoing_id < outgoing.outgoing_id
-      AND earlier.channel = outgoing.channel AND earlier.address = outgoing.address
-      AND earlier.body->>'dispatch_id' = outgoing.body->>'dispatch_id'
-)
+  AND outgoing_id = coalesce((
+      SELECT min(earlier.outgoing_id) FROM outgoing AS earlier
+      WHERE earlier.sent_at IS NULL AND earlier.handed_at IS NULL
+        AND earlier.channel = outgoing.channel AND earlier.address = outgoing.address
+        AND earlier.body->>'dispatch_id' = outgoing.body->>'dispatch_id'
+  ), outgoing_id)
 ORDER BY next_try_at, outgoing_id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
 -- outgoing_sent --
 -- Delivered.
-UPDATE outgoing SET sent_at = %(at)s, attempts = attempts + 1, last_error = NULL WHERE outgoing_id = %(outgoing_id)s
+UPDATE outgoing SET sent_at = %(at)s, attempts = attempts + 1, last_error = NULL WHERE outgoing_id = ANY(%(outgoing_ids)s)
 
 -- outgoing_failed --
 -- Not delivered; one attempt more.

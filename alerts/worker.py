@@ -1,12 +1,16 @@
-"""The alert module's threads: one takes work and what is due, one delivers messages.
+"""The alert module's threads: one for onsets, one for all other work, one for what is due, some that deliver.
 
-Woken by NOTIFY at once and by the clock every second. Survives restarts of the database: what was not
-committed is still there, and both threads simply begin again. All decisions are the engine's.
+Apart, so that an edge's backlog delays neither a new alert nor anybody's two minutes, and a slow receiver
+nobody at all. Woken by NOTIFY at once (one more thread listens) and by the clock every second. Survives
+restarts of the database: what was not committed is still there, and each thread simply begins again. All
+decisions are the engine's.
 """
 
+import contextlib
+import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import psycopg
@@ -21,10 +25,12 @@ from alerts.errors import Conflict
 log = structlog.get_logger(__name__)
 
 WORK_CHANNEL = "hcawatch_work"
-#: pieces of work after which timers are looked at
-WORK_AT_ONCE = 20
-#: timers are looked at this often
+#: work, timers and messages are looked for this often even if nobody says that there are any
 TICK_S = 1.0
+#: onsets that are opened in one transaction, at most
+ONSETS_AT_ONCE = 50
+#: threads that deliver
+COURIERS = 3
 #: after a failure, so that a database that is away is not hammered
 PAUSE_S = 0.5
 #: a thread that did not finish a turn for this long is not well
@@ -40,17 +46,27 @@ def utc_now() -> datetime:
 
 
 class AlertWorker:
-    """`with AlertWorker(engine, courier, dsn):` runs both threads; leaving the block ends them."""
+    """`with AlertWorker(engine, courier, dsn):` runs the threads; leaving the block ends them."""
 
     def __init__(
-        self, engine: AlertEngine, courier: Courier, dsn: str, clock: Callable[[], datetime] = utc_now
+        self,
+        engine: AlertEngine,
+        courier: Courier,
+        dsn: str,
+        clock: Callable[[], datetime] = utc_now,
+        also_due: Sequence[Callable[[datetime], int]] = (),
     ) -> None:
+        """`also_due`: further things that time brings, as `AlertEngine.run_due` is one."""
+        self._also_due = tuple(also_due)
         self._engine, self._courier, self._dsn, self._clock = engine, courier, dsn, clock
         self._stopping = threading.Event()
-        self._to_deliver = threading.Event()
+        self._onsets, self._rest, self._to_deliver = _Bell(), _Bell(), _Bell(COURIERS)
         self._loops = (
-            _Loop("alerts", self._work_while_connected, self._stopping),
-            _Loop("courier", self._deliver, self._stopping),
+            _Loop("listener", self._listen, self._stopping),
+            _Loop("onsets", self._take_onsets, self._stopping),
+            _Loop("work", self._take_rest, self._stopping),
+            _Loop("timers", self._run_due, self._stopping),
+            *(_Loop(f"courier-{n}", self._deliver, self._stopping) for n in range(1, COURIERS + 1)),
         )
 
     def start(self) -> None:
@@ -61,13 +77,14 @@ class AlertWorker:
     def stop(self, timeout_s: float = 10.0) -> None:
         """End after the running transactions; safe to call twice."""
         self._stopping.set()
-        self._to_deliver.set()
+        for bell in (self._onsets, self._rest, self._to_deliver):
+            bell.ring(all_of_them=True)
         for loop in self._loops:
             if loop.thread.ident is not None:
                 loop.thread.join(timeout_s)
 
     def healthy(self) -> bool:
-        """Whether both threads run and finished a turn lately."""
+        """Whether all threads run and finished a turn lately."""
         return all(loop.healthy() for loop in self._loops)
 
     def __enter__(self) -> "AlertWorker":
@@ -77,43 +94,71 @@ class AlertWorker:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # ------------------------------------------------------------ the two loops
-    def _work_while_connected(self, turned: Callable[[], None]) -> None:
-        """Work, then wait for word or the next second, until told to stop or the connection is lost."""
+    # ------------------------------------------------------------ the loops
+    def _listen(self, turned: Callable[[], None]) -> None:
+        """Passes on what the database tells, until told to stop or the connection is lost."""
         with psycopg.connect(
             self._dsn, autocommit=True, connect_timeout=5, application_name="hcawatch alerts listener"
         ) as conn:
             conn.execute(f"LISTEN {WORK_CHANNEL}")
             conn.execute(f"LISTEN {OUTGOING_CHANNEL}")
             while not self._stopping.is_set():
-                more = self._turn()
                 turned()
-                if more:
-                    continue
                 for notice in conn.notifies(timeout=TICK_S, stop_after=1):
                     if notice.channel == OUTGOING_CHANNEL:
-                        self._to_deliver.set()
+                        self._to_deliver.ring()
+                    else:
+                        self._onsets.ring()
+                        self._rest.ring()
 
-    def _turn(self) -> bool:
-        """Some of what waits, with a fresh `now` for each piece of work; whether more may wait.
+    def _take_onsets(self, turned: Callable[[], None]) -> None:
+        self._again_and_again(
+            lambda: self._engine.take_onsets(self._clock(), limit=ONSETS_AT_ONCE), self._onsets, turned
+        )
 
-        Timers in between, since an edge's backlog may take minutes and nobody's two minutes wait for that.
-        """
-        done = 0
-        while done < WORK_AT_ONCE and not self._stopping.is_set():
-            if not self._engine.take_work(self._clock(), limit=1):
-                break
-            done += 1
-        timers = self._engine.run_due(self._clock())
-        return done == WORK_AT_ONCE or timers > 0
+    def _take_rest(self, turned: Callable[[], None]) -> None:
+        # one by one: each with a fresh `now`, since a backlog may take minutes
+        self._again_and_again(lambda: self._engine.take_rest(self._clock(), limit=1), self._rest, turned)
+
+    def _run_due(self, turned: Callable[[], None]) -> None:
+        def some() -> int:
+            timers = self._engine.run_due(self._clock(), limit=1)
+            return timers + sum(run_due(self._clock()) for run_due in self._also_due)
+
+        self._again_and_again(some, _Bell(), turned)
 
     def _deliver(self, turned: Callable[[], None]) -> None:
+        def some() -> int:
+            tried = self._courier.deliver(self._clock(), limit=self._courier.at_once)
+            if tried == self._courier.at_once:
+                self._to_deliver.ring()  # more than one thread's
+            return tried
+
+        self._again_and_again(some, self._to_deliver, turned)
+
+    def _again_and_again(self, some: Callable[[], int], bell: "_Bell", turned: Callable[[], None]) -> None:
         while not self._stopping.is_set():
-            self._to_deliver.clear()
-            while self._courier.deliver(self._clock(), limit=10) and not self._stopping.is_set():
-                pass
+            while some() and not self._stopping.is_set():
+                turned()
             turned()
-            self._to_deliver.wait(TICK_S)
+            bell.wait(TICK_S)
+
+
+class _Bell:
+    """Wakes one of those that wait; if none does, the next that would. Rung more often than that it forgets."""
+
+    def __init__(self, waiters: int = 1) -> None:
+        self._rings: queue.Queue[None] = queue.Queue(waiters)
+        self._waiters = waiters
+
+    def ring(self, *, all_of_them: bool = False) -> None:
+        for _ in range(self._waiters if all_of_them else 1):
+            with contextlib.suppress(queue.Full):
+                self._rings.put_nowait(None)
+
+    def wait(self, timeout_s: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._rings.get(timeout=timeout_s)
 
 
 class _Loop:

@@ -42,6 +42,10 @@ from monitor.web.app import WebDeps, create_app
 log = structlog.get_logger(__name__)
 
 _SEQUENCE_EVERY_S = 0.5
+#: that one courier sends at the same time
+MESSAGES_AT_ONCE = 8
+#: a thread of the alert module holds at most one, as do ingest, the sequencer and each of some pages' requests
+_CONNECTIONS = 20
 #: a log's name, first line of its checkpoints; it must not change during the log's life
 LOG_ORIGIN = "hcawatch/audit"
 
@@ -59,7 +63,7 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
         )
         loaded = of_version(newest, loaded.path) or loaded
     data_dir = Path(runtime.data_dir)
-    with make_pool(runtime.database_url, "centre", min_size=2, max_size=12) as pool:
+    with make_pool(runtime.database_url, "centre", min_size=2, max_size=_CONNECTIONS) as pool:
         _serve(loaded, runtime, pool, data_dir)
     return 0
 
@@ -122,7 +126,7 @@ def _courier(
             log.error("centre.channel_unready", channel=channel, what=what)
     kinds = deliveries(loaded.city, secrets, runtime.public_url, publish)
     desk = Desk(loaded.city, kinds, PostgresChannelStates(pool), utc_now)
-    return Courier(book, {"mqtt": publish, **desk.sends}, engine, desk=desk)
+    return Courier(book, {"mqtt": publish, **desk.sends}, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
 
 
 def _publisher(ingest: IngestWorker) -> Callable[[str, bytes, bool], None]:

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 import rfc8785
 
+from monitor.audit import canonical
+from monitor.audit.canonical import LARGEST_INTEGER
 from monitor.audit.errors import AuditError
 from monitor.audit.tree import leaf_hash
 
@@ -42,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             "body": msgspec.to_builtins(self.body, str_keys=True),
         }
         try:
-            return rfc8785.dumps(document)
+            return canonical.dumps(document)
         except rfc8785.CanonicalizationError as exc:
             raise AuditError(
                 f"the body of the audit entry {self.kind!r} is not canonical JSON: {exc}"
@@ -62,12 +64,11 @@ def timestamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-#: integers above it are doubles in canonical JSON, which writes those below 10^21 without a point
-LARGEST_INTEGER = 2**53 - 1
-
-
 def _as_doubles(value: Any) -> Any:
-    """JSON values with the numbers that can only have been doubles as doubles again."""
+    """JSON values with the numbers that can only have been doubles as doubles again.
+
+    Canonical JSON writes those below 10^21 without a point.
+    """
     if isinstance(value, dict):
         return {key: _as_doubles(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -81,7 +82,7 @@ def read(body: bytes) -> Entry:
     """A leaf's bytes back to its entry; AuditError if they are not canonical bytes of one."""
     try:
         document = _as_doubles(msgspec.json.decode(body))
-        if rfc8785.dumps(document) != body:
+        if canonical.dumps(document) != body:
             raise AuditError("the bytes are not canonical JSON (RFC 8785)")
         if document["schema"] != SCHEMA:
             raise AuditError(f"unknown schema {document['schema']!r}, wanted {SCHEMA!r}")

@@ -21,10 +21,13 @@ from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from monitor.ingest import lean_properties
 from monitor.ingest.errors import BrokerAddressError, PublishError
 from monitor.ingest.ports import Arrived
 
 log = structlog.get_logger(__name__)
+
+lean_properties.install()
 
 #: the broker keeps what we have not acknowledged, and no more than this is on its way to us
 RECEIVE_MAXIMUM = 500

@@ -179,7 +179,12 @@ CREATE TABLE alert_work (
     created_at timestamptz NOT NULL,
     done_at    timestamptz
 );
-CREATE INDEX alert_work_todo ON alert_work (work_id) WHERE done_at IS NULL;    -- fetch_work
+CREATE INDEX alert_work_todo ON alert_work (work_id) WHERE done_at IS NULL;    -- next_rest
+-- next_onset, waiting_onsets
+CREATE INDEX alert_work_onsets ON alert_work (work_id)
+    WHERE done_at IS NULL AND kind = 'event' AND body->>'phase' = 'onset';
+-- next_rest: an episode's work keeps its order
+CREATE INDEX alert_work_episode ON alert_work ((body->>'episode_id'), work_id) WHERE done_at IS NULL;
 
 -- ---------------------------------------------------------------- alerts
 CREATE TABLE alert (
@@ -220,8 +225,11 @@ CREATE TABLE alert (
     occurrence_of   uuid REFERENCES alert (alert_id),
     version         bigint NOT NULL DEFAULT 1   -- counts transitions; updates name the one they start from
 );
-CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- joining
-CREATE INDEX alert_recent ON alert (site_id, violation, last_seen_at);              -- joining, new occurrences, repeats
+CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- pages
+CREATE INDEX alert_place ON alert USING gist (point(lon, lat)) WHERE kind = 'violation';    -- joining, new occurrences
+CREATE INDEX alert_camera ON alert (camera_id, last_seen_at) WHERE kind = 'violation';      -- the same, without a ground fix
+CREATE INDEX alert_repeats ON alert (site_id, violation, last_seen_at)                      -- repeats
+    WHERE confirmation = 'confirmed' OR state = 'verified';
 CREATE UNIQUE INDEX alert_one_health ON alert (health, subject) WHERE kind = 'health' AND closed_at IS NULL;
 
 -- which episodes an alert holds; an episode belongs to one alert only
@@ -266,6 +274,7 @@ CREATE TABLE dispatch (
 );
 CREATE UNIQUE INDEX dispatch_one_running ON dispatch (alert_id) WHERE ended_at IS NULL;
 CREATE INDEX dispatch_officer ON dispatch (officer, dispatched_at DESC);       -- the field page
+CREATE INDEX dispatch_running ON dispatch (officer) WHERE ended_at IS NULL;    -- running_by_officer
 
 -- due times survive restarts; taken with FOR UPDATE SKIP LOCKED
 CREATE TABLE timer (
@@ -294,6 +303,9 @@ CREATE TABLE outgoing (
     handed_at       timestamptz
 );
 CREATE INDEX outgoing_todo ON outgoing (next_try_at) WHERE sent_at IS NULL AND handed_at IS NULL;
+-- take_outgoing: the messages of one dispatch to one address keep their order
+CREATE INDEX outgoing_dispatch ON outgoing ((body->>'dispatch_id'), channel, address, outgoing_id)
+    WHERE sent_at IS NULL AND handed_at IS NULL;
 
 -- one row for each channel that was used (alerts/channels/limits.py)
 CREATE TABLE channel_state (

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ import msgspec
 
 from alerts.decide import Nearby
 from alerts.errors import Conflict
+from alerts.joining import place_box
 from alerts.lifecycle import AlertKind, State
 from alerts.log import SEEN_FIELDS
 from alerts.policy import NO_OFFENCE, Policy
@@ -89,6 +91,9 @@ class MemoryAlertBook:
                 self.tables = saved
                 raise
 
+    def together(self) -> contextlib.AbstractContextManager[MemoryAlertTx]:
+        return self.begin()
+
     # ------------------------------------------------------------ what others write
     def add_work(self, kind: str, body: Any, at: datetime) -> None:
         with self._lock:
@@ -143,8 +148,25 @@ class MemoryAlertTx:
         entry.canonical()
         self._t.entries.append(entry)
 
-    def next_work(self) -> Work | None:
-        return next((work for work, done_at in self._t.work.values() if done_at is None), None)
+    def lock_all(self, names: Sequence[str]) -> None:
+        """As `lock`."""
+
+    def next_work(self, *, onset: bool) -> Work | None:
+        if onset:
+            return next(iter(self.waiting_onsets(1)), None)
+        waiting: set[str] = set()
+        for work, done_at in self._t.work.values():
+            if done_at is None:
+                episode_id = work.body.get("episode_id") if isinstance(work.body, dict) else None
+                if episode_id not in waiting and not _is_onset(work):
+                    return work
+                if episode_id is not None:
+                    waiting.add(episode_id)
+        return None
+
+    def waiting_onsets(self, limit: int) -> tuple[Work, ...]:
+        waiting = (w for w, done_at in self._t.work.values() if done_at is None and _is_onset(w))
+        return tuple(itertools.islice(waiting, limit))
 
     def finish_work(self, work_id: int, now: datetime) -> None:
         self._t.work[work_id] = (self._t.work[work_id][0], now)
@@ -180,7 +202,7 @@ class MemoryAlertTx:
             alert
             for alert in self._t.alerts.values()
             if (held is not None and alert.alert_id == held.alert_id)
-            or (here(alert) and (alert.closed_at is None or alert.last_seen_at >= seen_since))
+            or (here(alert) and alert.last_seen_at >= seen_since and _near(event, alert, policy))
         )
         episodes = tuple(
             e for e in self._t.episodes.values() if held is not None and e.alert_id == held.alert_id
@@ -200,6 +222,10 @@ class MemoryAlertTx:
         )
         looks = self._looks(held.alert_id) if held is not None and permits else ()
         return Nearby(alerts=alerts, episodes=episodes, permits=permits, looks=looks, repeats=repeats)
+
+    def alone(self, events: Sequence[RiskEvent], policy: Policy, now: datetime) -> tuple[Nearby | None, ...]:
+        found = (self.nearby(event, policy, now) for event in events)
+        return tuple(None if nearby.alerts or nearby.episodes else nearby for nearby in found)
 
     def _looks(self, alert_id: str) -> tuple[Looks, ...]:
         seen: dict[str | None, list[RiskEvent]] = {}
@@ -245,6 +271,11 @@ class MemoryAlertTx:
             if alert.health == health and alert.subject == subject and alert.closed_at is None:
                 return alert
         return None
+
+    def running_subjects(self, health: str) -> frozenset[str]:
+        return frozenset(
+            a.subject for a in self._t.alerts.values() if a.health == health and a.closed_at is None
+        )
 
     def insert_alert(self, alert: Alert) -> int:
         if alert.health is not None and self.running_health(alert.health, alert.subject):
@@ -293,8 +324,9 @@ class MemoryAlertTx:
         mine = [d for d in self._t.dispatches.values() if d.alert_id == alert_id]
         return tuple(sorted(mine, key=lambda d: (d.dispatched_at, d.dispatch_id)))
 
-    def running_by_officer(self) -> Mapping[str, int]:
-        return Counter(d.officer for d in self._t.dispatches.values() if d.ended_at is None)
+    def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
+        running = (d.officer for d in self._t.dispatches.values() if d.ended_at is None)
+        return Counter(officer for officer in running if officer in officers)
 
     def add_dispatch(self, dispatch: Dispatch) -> None:
         if self.running_dispatch(dispatch.alert_id):
@@ -340,10 +372,11 @@ class MemoryAlertTx:
             for earlier_id, earlier in self._t.outgoing.items()
         )
 
-    def outgoing_sent(self, outgoing_id: int, at: datetime) -> None:
-        known = self._t.outgoing[outgoing_id]
-        self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
-        self._t.sent_at[outgoing_id] = at
+    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> None:
+        for outgoing_id in outgoing_ids:
+            known = self._t.outgoing[outgoing_id]
+            self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
+            self._t.sent_at[outgoing_id] = at
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
         known = self._t.outgoing[outgoing_id]
@@ -397,3 +430,16 @@ class MemoryAlertTx:
     def running_dispatches(self, officer: str | None) -> tuple[Dispatch, ...]:
         mine = [d for d in self._t.dispatches.values() if d.ended_at is None and officer in (None, d.officer)]
         return tuple(sorted(mine, key=lambda d: (d.dispatched_at, d.dispatch_id), reverse=True))
+
+
+def _is_onset(work: Work) -> bool:
+    return work.kind == "event" and isinstance(work.body, dict) and work.body.get("phase") == "onset"
+
+
+def _near(event: RiskEvent, alert: Alert, policy: Policy) -> bool:
+    """As the query `alerts_near`: in the box, or by the same camera where one of the two has no place."""
+    box = place_box(event, policy)
+    west, south, east, north = (box[side] for side in ("west", "south", "east", "north"))
+    if alert.place is None or west is None or south is None or east is None or north is None:
+        return alert.camera_id == event.camera_id
+    return west <= alert.place[0] <= east and south <= alert.place[1] <= north

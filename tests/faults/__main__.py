@@ -3,10 +3,10 @@
 import sys
 from collections.abc import Callable
 
-from tests.faults import edge
+from tests.faults import edge, loop
 
 #: What can be run; further files beside this one are their parts and the tests.
-NAMES: dict[str, Callable[[], int]] = {"edge": edge.main}
+NAMES: dict[str, Callable[[], int]] = {"edge": edge.main, "loop": loop.main}
 
 
 def main() -> int:

@@ -58,7 +58,7 @@ def outgoing(book: Book) -> list[dict[str, Any]]:
     with contextlib.suppress(InterruptedError), book.begin() as tx:
         while taken := tx.take_outgoing(NOON + timedelta(days=9), 1):
             found.append(taken[0].body)
-            tx.outgoing_sent(taken[0].outgoing_id, NOON)
+            tx.outgoing_sent([taken[0].outgoing_id], NOON)
         raise InterruptedError
     return found
 

@@ -114,6 +114,9 @@ class Database:
             self._fail()
         self._committed()
 
+    def together(self) -> contextlib.AbstractContextManager[AlertTx]:
+        return self.begin()
+
     # ------------------------------------------------------------------ what the web writes
     def keep_evidence(self, sha256: str, now: Any) -> bool:
         """The bytes came; False if no event announced them."""

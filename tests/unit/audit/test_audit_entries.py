@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
+import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from monitor.audit import canonical
 from monitor.audit.entries import Entry, read
 from monitor.audit.errors import AuditError
 from monitor.audit.tree import leaf_hash
@@ -84,3 +86,30 @@ def test_an_integer_that_canonical_json_cannot_say_is_none_when_read() -> None:
     data = entry(x=1).canonical().replace(b'"x":1', b'"x":9007199254740993')
     with pytest.raises(AuditError, match="not canonical"):
         read(data)
+
+
+#: JSON values with every kind of number and of key
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([0.0, -0.0, 1e-4, 9.99e-5, 1e15, 1e15 + 0.5, 1e16, 1e21, 121.47352, -3.25])
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(_VALUES)
+@example({"\U0001f600": 1, "\uffff": 2, "a": [1.0, "\x1f\x7f\u2028"]})
+def test_the_fast_way_writes_the_bytes_of_the_standard(value: object) -> None:
+    """Whoever checks the log with another implementation of RFC 8785 finds the same bytes."""
+    assert canonical.dumps(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, {"a": [-(2**53)]}, "\ud800"])
+def test_what_has_no_canonical_form_is_refused(value: object) -> None:
+    """As before: an entry that cannot be written is no entry."""
+    with pytest.raises(rfc8785.CanonicalizationError):
+        canonical.dumps(value)
