@@ -117,7 +117,8 @@ def granted(channel: Channel, state: ChannelState, now: datetime) -> ChannelStat
 def delivered(state: ChannelState, now: datetime) -> ChannelState:
     """After a delivery: in order again."""
     return msgspec.structs.replace(
-        state, failures=0, open_until=None, probing_until=None, delivered=state.delivered + 1, last_ok_at=now
+        state, failures=0, open_until=None, probing_until=None, hold_until=None, delivered=state.delivered + 1,
+        last_ok_at=now,
     )  # fmt: skip
 
 

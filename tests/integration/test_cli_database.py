@@ -43,6 +43,19 @@ def sign(dsn: str, folder: Path) -> None:
         sequencer.run_once(conn, signer, datetime.now(UTC))
 
 
+def test_channels_of_what_runs(hcawatch, repository: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """`channels status` shows the running version's channels, whoever's file is at hand; none of its secrets is needed."""
+    text = (repository / CITY).read_text(encoding="utf-8")
+    config = tmp_path / "city.yaml"
+    config.write_text(
+        f"{text}\nchannels:\n  - {{id: group, kind: feishu, url_env: NOT_SET_HERE, sends: [alerts]}}\n"
+    )
+    hcawatch("config", "apply", str(config), "--reason", "r", "--author", "li", "--yes")
+    said = hcawatch("channels", "status", "--lang", "en").splitlines()
+    assert [line.split()[:2] for line in said] == [["mqtt", "mqtt"], ["group", "feishu"]]
+    assert "not used yet" in said[1]
+
+
 def test_configuration_from_file_to_database_and_back(hcawatch, tmp_path: Path, repository: Path) -> None:  # type: ignore[no-untyped-def]
     """Diff, apply, show, export; applying asks first, and what is exported differs in nothing."""
     assert "+ version: 1" in hcawatch("config", "diff", CITY, status=1)

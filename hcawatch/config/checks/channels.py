@@ -65,7 +65,12 @@ def _channel(look: Look, index: int, channel: ChannelSection) -> Iterator[Fault]
         yield look.fault("channel_mqtt", *path, "id")
         return
     needs, may = KINDS[channel.kind]
-    given = channel.model_fields_set
+    # not `model_fields_set`: a version of the database has every default written out
+    given = {
+        name
+        for name, field in ChannelSection.model_fields.items()
+        if field.is_required() or getattr(channel, name) != field.get_default()
+    }
     for group in needs:
         if not given & group:
             yield look.fault("channel_key_missing", *path, kind=channel.kind, name=" / ".join(sorted(group)))
