@@ -115,24 +115,34 @@ def _end_without(run_pid: int) -> None:
         os._exit(ORPHAN)
 
 
-def _arm(outbox: SqliteOutbox, steps: int) -> None:
-    """Die by SIGKILL after so many steps inside SQLite."""
-    left = steps
+class Fuse:
+    """Lets this process die by SIGKILL after so many steps inside SQLite, in whichever connection they fall."""
 
-    def step() -> int:
-        nonlocal left
-        left -= 1
-        if left <= 0:
+    def __init__(self) -> None:
+        self._left = 0
+        self._laid: list[SqliteOutbox] = []
+
+    def light(self, outboxes: list[SqliteOutbox], steps: int) -> None:
+        """So many steps are left from now on. A connection is touched once only: while it calls back, the thread
+        that uses it holds it and waits for Python's lock, which whoever sets its handler holds."""
+        self._left = steps
+        for outbox in outboxes:
+            if not any(outbox is one for one in self._laid):
+                self._laid.append(outbox)
+                outbox._db.set_progress_handler(self._step, 1)
+
+    def _step(self) -> int:
+        self._left -= 1
+        if self._left <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
         return 0
-
-    outbox._db.set_progress_handler(step, 1)
 
 
 def worker(job: Job, life: int) -> None:
     """Publishes and uploads until told to stop, as `edge.worker` does."""
     switches, stop = _begin(job, f"worker-{life:03}")
     opened: list[SqliteOutbox] = []
+    fuse = Fuse()
 
     def open_outbox() -> SqliteOutbox:
         opened.append(edge_sabotage.outbox(job.sabotage)(outbox_path(job.data_dir)))
@@ -166,8 +176,7 @@ def worker(job: Job, life: int) -> None:
         if life or publisher.connected:
             switches.set_ready(WORKER, True)
         if steps := switches.take_armed(WORKER):
-            for outbox in list(opened):
-                _arm(outbox, steps)
+            fuse.light(list(opened), steps)
     uploader.stop()
     keeper.stop()
     publisher.stop()
@@ -210,7 +219,7 @@ class _Camera:
         (saved,) = outbox.episodes(self._name) or (b"",)
         self._story = msgspec.json.decode(saved, type=Story) if saved else Story()
         self._minute = self._minute_now()
-        self._cut = False
+        self._cut, self._fuse = False, Fuse()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(time.time() + self._switches.clock_off_s, UTC)
@@ -227,7 +236,7 @@ class _Camera:
         while not stop.wait(self._rng.uniform(*LOOK_S)):
             _end_without(self._job.run_pid)
             if steps := self._switches.take_armed(self._index):
-                _arm(self._outbox, steps)
+                self._fuse.light([self._outbox], steps)
             if self._switches.camera_is_cut(self._index):
                 self._lose_picture()
             else:
