@@ -31,7 +31,7 @@ from alerts.joining import belongs
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import DISPATCH_POLICY, Policy, Sending
 from alerts.reasons import Why
-from alerts.values import Alert, Confirmation, Episode, Looks, Permit, Timer, TimerKind
+from alerts.values import Alert, Confirmation, Episode, Looks, MachineSeen, Permit, Timer, TimerKind
 from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
 
@@ -43,9 +43,12 @@ class Nearby(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Alert, ...] = ()
     #: episodes of the alert that holds the event's own; empty if none does
     episodes: tuple[Episode, ...] = ()
+    #: for this kind of work on its pipeline, or for any work at its chainage
     permits: tuple[Permit, ...] = ()
-    #: where and when the alert that holds the episode was seen so far, by pipeline
+    #: how the running alert that holds the episode was seen so far
     looks: tuple[Looks, ...] = ()
+    #: episodes of the event's camera at its time, where a permit limits how many
+    machines: tuple[MachineSeen, ...] = ()
     #: confirmed or verified alerts of this site and violation in the last 30 days
     repeats: tuple[str, ...] = ()
 
@@ -63,7 +66,7 @@ def on_event(
     def graded(alert: Alert | None) -> Graded:
         # an alert is no repeat of itself
         repeats = sum(1 for repeat in nearby.repeats if alert is None or repeat != alert.alert_id)
-        return grade_event(event, nearby.permits, repeats, city, policy)
+        return grade_event(event, nearby.permits, repeats, city, policy, nearby.machines, nearby.looks)
 
     holder = nearby.holder(event.episode_id)
     why_new = Why.NEW_PLACE
@@ -168,12 +171,7 @@ def _changes(
 
     if alert.closed_at is None:
         sole = nearby is not None and all(e.episode_id == event.episode_id for e in nearby.episodes)
-        lawful = (
-            sole
-            and nearby is not None
-            and event.violation == alert.violation
-            and _always_lawful(graded, nearby)
-        )
+        lawful = sole and event.violation == alert.violation and graded.always_lawful
         add(_level_change(alert, event, graded, lawful, now))
         add(_condition_change(alert, event, nearby, now))
         if lawful and alert.state is State.OPEN:
@@ -181,16 +179,6 @@ def _changes(
     else:
         add(_condition_change(alert, event, nearby, now))
     return tuple(changes)
-
-
-def _always_lawful(graded: Graded, nearby: Nearby) -> bool:
-    """Whether the permit covers all that was seen, not only the newest look.
-
-    Work that began before its hours, or was outside its stretch for a while, was a violation: that the
-    machine is back inside takes nothing back.
-    """
-    permit = next((p for p in nearby.permits if p.permit_number == graded.lawful_by), None)
-    return permit is not None and all(looks.within(permit) for looks in nearby.looks)
 
 
 def _afterwards(

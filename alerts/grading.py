@@ -1,14 +1,16 @@
 """How bad an event is in the centre's eyes: what the edge knew, plus night, repeat offence and permit.
 
-Pure. Which permit covers it is decided here too; the weights are monitor.domain.risk's.
+Pure. Which permit covers it is permits.py's, what that means for the level is decided here; the weights are
+monitor.domain.risk's.
 """
 
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts.permits import always_within, breaches, covering, looks_of, lowers
 from alerts.policy import Policy
-from alerts.values import Permit
+from alerts.values import Looks, MachineSeen, Permit
 from monitor.domain.assets import City, LonLat
 from monitor.domain.events import RiskEvent
 from monitor.domain.levels import HcaGrade, Level
@@ -24,59 +26,33 @@ class Graded(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     reasons: tuple[Reason, ...]
     weights_version: str
-    #: number of a permit that covers place, time and kind, where the law knows one
+    #: number of a permit that covers the event, where the law knows one
     lawful_by: str | None = None
-
-
-def covering(event: RiskEvent, permits: tuple[Permit, ...]) -> Permit | None:
-    """The permit that covers kind, place and time of the event. Without a chainage none does."""
-    for permit in permits:
-        if _same_kind(event, permit) and _in_place(event, permit) and _in_time(event, permit):
-            return permit
-    return None
-
-
-def _same_kind(event: RiskEvent, permit: Permit) -> bool:
-    return permit.violation == event.violation and permit.pipeline_id == event.pipeline_id
-
-
-def _in_place(event: RiskEvent, permit: Permit) -> bool:
-    if event.chainage_m is None:
-        return False
-    return permit.from_m <= event.chainage_m <= permit.to_m
-
-
-def _in_time(event: RiskEvent, permit: Permit) -> bool:
-    return permit.valid_from <= event.captured_at <= permit.valid_to
-
-
-def breached(event: RiskEvent, permits: tuple[Permit, ...]) -> Reason | None:
-    """Names the permit that would cover the event but for its time or its place."""
-    for permit in permits:
-        if not _same_kind(event, permit):
-            continue
-        if _in_place(event, permit):
-            return Reason(key="permit_outside_time", points=0, detail=permit.permit_number)
-        if _in_time(event, permit):
-            return Reason(key="permit_outside_place", points=0, detail=permit.permit_number)
-    return None
+    #: … and all that was seen of its alert before
+    always_lawful: bool = False
 
 
 def grade_event(
-    event: RiskEvent, permits: tuple[Permit, ...], repeats: int, city: City, policy: Policy
+    event: RiskEvent,
+    permits: tuple[Permit, ...],
+    repeats: int,
+    city: City,
+    policy: Policy,
+    machines: tuple[MachineSeen, ...] = (),
+    looks: tuple[Looks, ...] = (),
 ) -> Graded:
     """The centre's grade. What is not in the catalogue keeps the edge's word: nothing is lost for a name.
 
     What only may lie within a band counts as the inner band's violation, for its points and for whether the
-    law knows a permit (design.md, 'Bands and errors').
+    law knows a permit (design.md, 'Bands and errors'). `machines` are those of the event's camera, `looks`
+    what was seen of the alert that holds its episode.
     """
     counts_as = graded_as(event.violation, event.rule_id, may_lie_within=event.may_lie_within)
-    row = CATALOGUE.get(counts_as)
-    if row is None:
+    if counts_as not in CATALOGUE:
         reason = Reason(key="not_in_catalogue", points=0, detail=event.violation)
         return Graded(level=event.risk_edge, reasons=(reason,), weights_version=policy.weights.version)
-    permits = tuple(sorted(permits, key=lambda permit: permit.permit_number))
-    permit = covering(event, permits)
+    zone = ZoneInfo(city.timezone)
+    permit = covering(event, permits, machines, zone)
     hca_grade, extra = _hca_grade(event.site_id, city)
     risk = grade(
         Facts(
@@ -87,11 +63,14 @@ def grade_event(
         ),
         policy.weights,
     )  # fmt: skip
-    if permit is None and (breach := breached(event, permits)):
-        extra = (*extra, breach)
-    lawful_by = permit.permit_number if permit and row.permit == "approval" else None
-    return Graded(level=risk.level, reasons=(*risk.reasons, *extra), weights_version=risk.weights_version,
-                  lawful_by=lawful_by)  # fmt: skip
+    if permit is None:
+        extra = (*extra, *breaches(event, permits, machines, zone))
+    lawful = permit is not None and lowers(looks_of(event))
+    return Graded(
+        level=risk.level, reasons=(*risk.reasons, *extra), weights_version=risk.weights_version,
+        lawful_by=permit.permit_number if permit and lawful else None,
+        always_lawful=permit is not None and lawful and always_within(event, permit, looks, machines, zone),
+    )  # fmt: skip
 
 
 def _place(event: RiskEvent, city: City) -> LonLat | None:

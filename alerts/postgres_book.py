@@ -15,6 +15,7 @@ from alerts.decide import Nearby
 from alerts.errors import Conflict, Unusable
 from alerts.joining import place_box
 from alerts.lifecycle import AlertKind, State
+from alerts.permits import MOST_LOOKS, STILL_THERE
 from alerts.policy import NO_OFFENCE, Policy
 from alerts.ports import AlertTx
 from alerts.values import (
@@ -24,6 +25,7 @@ from alerts.values import (
     EvidenceItem,
     LastWord,
     Looks,
+    MachineSeen,
     Move,
     Outgoing,
     Permit,
@@ -139,15 +141,19 @@ class PostgresAlertTx:
         permits: tuple[Permit, ...] = ()
         if event.pipeline_id is not None:
             permits = self._all("permits_near", Permit, violation=event.violation, pipeline_id=event.pipeline_id,
-                                at=event.captured_at)  # fmt: skip
-        looks = (
-            self._all("looks_of_holder", Looks, episode_id=event.episode_id) if permits and episodes else ()
-        )
+                                chainage_m=event.chainage_m, at=event.captured_at)  # fmt: skip
+        looks: tuple[Looks, ...] = ()
+        if permits and episodes and _runs(episodes[0].alert_id, alerts):
+            looks = self._all("looks_of_holder", Looks, episode_id=event.episode_id, limit=MOST_LOOKS + 1)
+        machines: tuple[MachineSeen, ...] = ()
+        if any(event.object_class in permit.machine_limits for permit in permits):
+            machines = self._all("machines_near", MachineSeen, episode_id=event.episode_id, camera_id=event.camera_id,
+                                 pipeline_id=event.pipeline_id, at=event.captured_at, still_there=STILL_THERE)  # fmt: skip
         repeats = self._run(
             "repeats", **place, since=now - policy.repeats_within, no_offence=list(NO_OFFENCE)
         )
         return Nearby(
-            alerts=alerts, episodes=episodes, permits=permits, looks=looks,
+            alerts=alerts, episodes=episodes, permits=permits, looks=looks, machines=machines,
             repeats=tuple(r["alert_id"] for r in repeats),
         )  # fmt: skip
 
@@ -257,6 +263,11 @@ class PostgresAlertTx:
 
     def running_dispatches(self, officer: str | None) -> tuple[Dispatch, ...]:
         return self._all("running_dispatches", Dispatch, officer=officer)
+
+
+def _runs(alert_id: str, alerts: tuple[Alert, ...]) -> bool:
+    """Whether the case is open: only then it matters how it was seen before."""
+    return any(alert.alert_id == alert_id and alert.closed_at is None for alert in alerts)
 
 
 def value(row: Row, type_: type[T]) -> T:

@@ -111,23 +111,52 @@ SELECT episode_id::text, alert_id::text, camera_id, joined_at, ended_at FROM ale
 WHERE alert_id = (SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s)
 
 -- permits_near --
--- Permits for this kind of work on this pipeline that are not long over; which one covers, the grading decides.
-SELECT permit_number, violation, pipeline_id, from_m, to_m, valid_from, valid_to, company, machines FROM permit
-WHERE violation = %(violation)s AND pipeline_id = %(pipeline_id)s
+-- Permits that are not long over, for this kind of work on this pipeline or for any work at this chainage;
+-- whether one covers, permits.py decides.
+SELECT permit_number, violation, also, state, pipeline_id, from_m, to_m, from_offset_m, to_offset_m, valid_from, valid_to,
+       hours, activities, machine_limits, company, phone, email, holder, machines, file_sha256, ended_at, prolong_to,
+       version
+FROM permit
+WHERE pipeline_id = %(pipeline_id)s
   AND valid_to >= %(at)s::timestamptz - interval '30 days' AND valid_from <= %(at)s::timestamptz + interval '30 days'
+  AND (violation = %(violation)s OR also ? %(violation)s OR %(chainage_m)s::double precision BETWEEN from_m AND to_m)
 ORDER BY permit_number
 
 -- looks_of_holder --
--- Where and when the alert that holds this episode was seen, by pipeline.
-SELECT pipeline_id, min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(captured_at) AS first_at,
-       max(captured_at) AS last_at
+-- How the alert that holds this episode was seen: looks that are alike, minute by minute (the hours of a permit
+-- begin and end with a minute).
+SELECT violation, rule_id, coalesce((body->>'may_lie_within')::boolean, false) AS may_lie_within, object_class,
+       activity, pipeline_id, min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(offset_m) AS from_offset_m,
+       max(offset_m) AS to_offset_m, min(captured_at) AS first_at, max(captured_at) AS last_at
 FROM risk_event
 WHERE episode_id IN (
     SELECT episode_id FROM alert_episode
     WHERE alert_id = (SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s)
 ) AND phase <> 'end' AND body->>'reason' <> 'clip_closed'
-GROUP BY pipeline_id
-ORDER BY pipeline_id
+GROUP BY date_trunc('minute', captured_at), violation, rule_id, 3, object_class, activity, pipeline_id
+ORDER BY first_at, violation, rule_id, 3, object_class, activity, pipeline_id
+LIMIT %(limit)s
+
+-- machines_near --
+-- Episodes of a camera on one pipeline that were there with this one: since its own beginning, a day at most.
+WITH own AS (
+    SELECT greatest(least(min(captured_at), %(at)s), %(at)s::timestamptz - interval '1 day') AS came_at
+    FROM risk_event WHERE episode_id = %(episode_id)s
+)
+SELECT episode_id::text, min(object_class) AS object_class, jsonb_agg(DISTINCT violation) AS violations,
+       min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(captured_at) AS first_at,
+       max(captured_at) FILTER (WHERE body->>'reason' <> 'clip_closed' OR phase = 'end') AS last_at,
+       bool_or(phase = 'end') AS ended
+FROM risk_event
+WHERE episode_id IN (
+    SELECT episode_id FROM risk_event, own
+    WHERE camera_id = %(camera_id)s AND pipeline_id = %(pipeline_id)s
+      AND captured_at BETWEEN own.came_at - %(still_there)s::interval AND %(at)s
+) AND captured_at <= %(at)s
+GROUP BY episode_id
+HAVING max(captured_at) FILTER (WHERE body->>'reason' <> 'clip_closed' OR phase = 'end') IS NOT NULL
+ORDER BY first_at, episode_id
+LIMIT 500
 
 -- repeats --
 -- Confirmed or verified alerts of this site and violation lately; what turned out to be none is no offence.

@@ -131,8 +131,21 @@ REASONS: dict[str, Text] = {
     "permit_not_known_to_law": _t(
         "permit shown; the law knows none for this", "有许可，但法律未规定此类许可"
     ),
-    "permit_outside_time": _t("outside the hours of its permit", "超出许可时间"),
+    "permit_outside_time": _t("outside the dates of its permit", "超出许可期限"),
+    "permit_outside_hours": _t("outside the daily hours of its permit", "超出许可的每日作业时段"),
     "permit_outside_place": _t("outside the place of its permit", "超出许可地点"),
+    "permit_outside_offset": _t(
+        "outside the strip beside the pipe that its permit names", "超出许可的管道旁侧范围"
+    ),
+    "permit_outside_kind": _t("another kind of work than its permit names", "作业类型与许可不符"),
+    "permit_outside_activity": _t("does more than its permit allows", "作业活动超出许可"),
+    "permit_outside_machine": _t("a machine that its permit does not name", "机械类型不在许可内"),
+    "permit_too_many_machines": _t(
+        "more machines at once than its permit allows", "同时作业机械数量超出许可"
+    ),
+    "permit_not_approved": _t("its permit is asked for and not approved", "许可已申请，尚未批准"),
+    "permit_refused": _t("its permit was refused", "许可已被拒绝"),
+    "permit_withdrawn": _t("its permit was withdrawn", "许可已被撤销"),
     "not_in_catalogue": _t("not in the catalogue: the edge's own level", "目录中无此类型，采用边缘等级"),
     "unknown_site": _t("unknown site: the worst grade is assumed", "未知区段，按最高等级处理"),
     # what is wrong with a camera or an edge

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import msgspec
 
 from alerts.lifecycle import AlertKind, State
+from monitor.domain.hours import Hours
 from monitor.domain.levels import Level
 from monitor.domain.risk import Reason
 from monitor.domain.roles import Role
+from monitor.domain.violations import Activity
 
 
 class Confirmation(StrEnum):
@@ -166,36 +168,90 @@ class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
 
 
+class PermitState(StrEnum):
+    """Where a permit stands. Whether its time runs is asked of its dates, not of its state."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    ENDED = "ended"
+
+
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
-    """Lawful work: what, where along the line, and when."""
+    """Lawful work: what, where along the line, when, and with which machines. An empty limit limits nothing."""
 
     permit_number: str
+    #: the catalogue's row that it makes lawful, and further ones
     violation: str
+    also: tuple[str, ...] = ()
+    state: PermitState = PermitState.APPROVED
     pipeline_id: str
+    #: chainage in metres, both ends within
     from_m: float
     to_m: float
+    #: signed metres beside the centreline, right of its direction is positive
+    from_offset_m: float | None = None
+    to_offset_m: float | None = None
+    #: both ends within
     valid_from: datetime
     valid_to: datetime
+    #: of the city's clock
+    hours: tuple[Hours, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    #: class of the detector -> the largest number of it at once
+    machine_limits: dict[str, int] = {}
     company: str = ""
+    phone: str = ""
+    email: str = ""
+    #: user who may see it as his own
+    holder: str | None = None
+    #: with what, in words
     machines: str = ""
+    file_sha256: str | None = None
+    #: when it was withdrawn
+    ended_at: datetime | None = None
+    #: the end that its holder asks for
+    prolong_to: datetime | None = None
+    version: int = 1
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All rows of the catalogue that it makes lawful."""
+        return (self.violation, *self.also)
 
 
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and when the looks of one alert were, on one pipeline. Looks without a place have None for it."""
+    """Looks of one alert that are alike: where and when they were. Without a place it is None.
 
+    Of one minute at most, so that the hours of a permit can be compared.
+    """
+
+    violation: str = ""
+    rule_id: str = ""
+    may_lie_within: bool = False
+    object_class: str = ""
+    activity: str = ""
     pipeline_id: str | None = None
+    from_m: float | None = None
+    to_m: float | None = None
+    from_offset_m: float | None = None
+    to_offset_m: float | None = None
+    first_at: datetime
+    last_at: datetime
+
+
+class MachineSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode of a camera, for counting what was there at the same time."""
+
+    episode_id: str
+    object_class: str
+    violations: tuple[str, ...]
     from_m: float | None = None
     to_m: float | None = None
     first_at: datetime
     last_at: datetime
-
-    def within(self, permit: Permit) -> bool:
-        """Whether the permit covers every look whose place is known, and the hours of all of them."""
-        in_time = permit.valid_from <= self.first_at and self.last_at <= permit.valid_to
-        if self.from_m is None or self.to_m is None:
-            return in_time
-        in_place = permit.from_m <= self.from_m and self.to_m <= permit.to_m
-        return in_time and in_place and self.pipeline_id == permit.pipeline_id
+    ended: bool = False
 
 
 class LastWord(msgspec.Struct, frozen=True, kw_only=True):

@@ -324,18 +324,69 @@ CREATE TABLE channel_state (
 );
 
 -- permits: lawful work; lowers, never mutes (monitor.domain.risk)
-CREATE TABLE permit (
-    permit_number text PRIMARY KEY,
-    violation     text NOT NULL,                -- the catalogue's row that it makes lawful
-    pipeline_id   text NOT NULL,
-    from_m        double precision NOT NULL,
-    to_m          double precision NOT NULL,
-    valid_from    timestamptz NOT NULL,
-    valid_to      timestamptz NOT NULL,
-    company       text NOT NULL,
-    machines      text NOT NULL DEFAULT '',
-    created_at    timestamptz NOT NULL
+CREATE TYPE permit_state AS ENUM (
+    'requested',   -- a holder asked; covers nothing yet
+    'approved',    -- requested -> approved
+    'refused',     -- requested -> refused; final
+    'withdrawn',   -- requested, approved -> withdrawn; final, covers what was seen before
+    'ended'        -- approved -> ended, by time; covers what was seen before
 );
+CREATE TABLE permit (
+    permit_number  text PRIMARY KEY,
+    violation      text NOT NULL,               -- the catalogue's row that it makes lawful
+    pipeline_id    text NOT NULL,
+    from_m         double precision NOT NULL,
+    to_m           double precision NOT NULL,
+    valid_from     timestamptz NOT NULL,
+    valid_to       timestamptz NOT NULL,
+    company        text NOT NULL,
+    machines       text NOT NULL DEFAULT '',
+    created_at     timestamptz NOT NULL,
+    also           jsonb NOT NULL DEFAULT '[]', -- further rows of the catalogue that it makes lawful
+    state          permit_state NOT NULL DEFAULT 'approved',
+    phone          text NOT NULL DEFAULT '',
+    email          text NOT NULL DEFAULT '',
+    holder         text,                        -- user who sees it as his own
+    from_offset_m  double precision,            -- signed, right of the line is positive; NULL: no limit
+    to_offset_m    double precision,
+    hours          jsonb NOT NULL DEFAULT '[]', -- of the city's clock; empty: any
+    activities     jsonb NOT NULL DEFAULT '[]', -- empty: any
+    machine_limits jsonb NOT NULL DEFAULT '{}', -- class -> most at once; empty: any
+    file_sha256    text,                        -- of the approval's file, kept by the authority
+    ended_at       timestamptz,                 -- when it was withdrawn
+    prolong_to     timestamptz,                 -- asked for and not decided
+    version        integer NOT NULL DEFAULT 1
+);
+CREATE INDEX permit_line ON permit (pipeline_id, valid_to);              -- permits_near
+CREATE INDEX permit_holder ON permit (holder) WHERE holder IS NOT NULL;  -- a holder's own
+
+-- the history of permits; each row has its audit entry 'permit.<step>'
+CREATE TABLE permit_move (
+    permit_number   text NOT NULL,              -- no reference: a file may take its permit back
+    n               integer NOT NULL,
+    step            text NOT NULL,
+    from_state      permit_state,
+    to_state        permit_state NOT NULL,
+    actor           text NOT NULL,
+    role            text NOT NULL,
+    at              timestamptz NOT NULL,
+    note            text NOT NULL DEFAULT '',
+    facts           jsonb NOT NULL DEFAULT '{}',
+    idempotency_key text,
+    PRIMARY KEY (permit_number, n)
+);
+CREATE UNIQUE INDEX permit_move_key ON permit_move (permit_number, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+-- what becomes due for a permit, once per end of its time; FOR UPDATE SKIP LOCKED
+CREATE TABLE permit_due (
+    permit_number text NOT NULL,
+    what          text NOT NULL,                -- alerts.permit_due.Due
+    valid_to      timestamptz NOT NULL,         -- the end that it is about
+    due_at        timestamptz NOT NULL,
+    done_at       timestamptz,
+    PRIMARY KEY (permit_number, what, valid_to)
+);
+CREATE INDEX permit_due_todo ON permit_due (due_at) WHERE done_at IS NULL;
 
 -- ---------------------------------------------------------------- evidence
 CREATE TABLE evidence (

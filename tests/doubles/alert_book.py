@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from alerts.errors import Conflict
 from alerts.joining import place_box
 from alerts.lifecycle import AlertKind, State
 from alerts.log import SEEN_FIELDS
+from alerts.permits import STILL_THERE, looks_of
 from alerts.policy import NO_OFFENCE, Policy
 from alerts.values import (
     Alert,
@@ -31,6 +32,7 @@ from alerts.values import (
     EvidenceItem,
     LastWord,
     Looks,
+    MachineSeen,
     Move,
     Outgoing,
     Permit,
@@ -210,7 +212,11 @@ class MemoryAlertTx:
         permits = tuple(
             p
             for p in self._t.permits
-            if p.violation == event.violation and p.pipeline_id == event.pipeline_id
+            if p.pipeline_id == event.pipeline_id
+            and (
+                event.violation in p.kinds
+                or (event.chainage_m is not None and p.from_m <= event.chainage_m <= p.to_m)
+            )
         )
         repeats = tuple(
             alert.alert_id
@@ -220,27 +226,51 @@ class MemoryAlertTx:
             and (alert.confirmation is Confirmation.CONFIRMED or alert.state is State.VERIFIED)
             and alert.closing_reason not in NO_OFFENCE
         )
-        looks = self._looks(held.alert_id) if held is not None and permits else ()
-        return Nearby(alerts=alerts, episodes=episodes, permits=permits, looks=looks, repeats=repeats)
+        runs = held is not None and self._t.alerts[held.alert_id].closed_at is None
+        looks = self._looks(held.alert_id) if held is not None and permits and runs else ()
+        limited = any(event.object_class in p.machine_limits for p in permits)
+        machines = self._machines(event) if limited else ()
+        return Nearby(alerts=alerts, episodes=episodes, permits=permits, looks=looks, machines=machines,
+                      repeats=repeats)  # fmt: skip
 
     def alone(self, events: Sequence[RiskEvent], policy: Policy, now: datetime) -> tuple[Nearby | None, ...]:
         found = (self.nearby(event, policy, now) for event in events)
         return tuple(None if nearby.alerts or nearby.episodes else nearby for nearby in found)
 
     def _looks(self, alert_id: str) -> tuple[Looks, ...]:
-        seen: dict[str | None, list[RiskEvent]] = {}
-        for event in self.events(alert_id, len(self._t.events)):
-            if event.phase != "end" and event.reason != "clip_closed":
-                seen.setdefault(event.pipeline_id, []).append(event)
-        looks = []
-        for pipeline_id, events in seen.items():
-            at = [event.captured_at for event in events]
-            where_m = [event.chainage_m for event in events if event.chainage_m is not None]
-            looks.append(
-                Looks(pipeline_id=pipeline_id, from_m=min(where_m, default=None), to_m=max(where_m, default=None),
-                      first_at=min(at), last_at=max(at))
-            )  # fmt: skip
-        return tuple(looks)
+        """As the database has them, but each look by itself."""
+        return tuple(
+            looks_of(event)
+            for event in self.events(alert_id, len(self._t.events))
+            if event.phase != "end" and event.reason != "clip_closed"
+        )
+
+    def _machines(self, event: RiskEvent) -> tuple[MachineSeen, ...]:
+        at = event.captured_at
+        mine = [e.captured_at for e in self._t.events if e.episode_id == event.episode_id]
+        came_at = max(min([*mine, at]), at - timedelta(days=1))
+        there = {
+            e.episode_id
+            for e in self._t.events
+            if e.camera_id == event.camera_id
+            and e.pipeline_id == event.pipeline_id
+            and came_at - STILL_THERE <= e.captured_at <= at
+        }
+        found = []
+        for episode_id in there:
+            seen = [e for e in self._t.events if e.episode_id == episode_id and e.captured_at <= at]
+            where_m = [e.chainage_m for e in seen if e.chainage_m is not None]
+            last = [e.captured_at for e in seen if e.reason != "clip_closed" or e.phase == "end"]
+            if last:
+                found.append(
+                    MachineSeen(
+                        episode_id=episode_id, object_class=min(e.object_class for e in seen),
+                        violations=tuple(sorted({e.violation for e in seen})), from_m=min(where_m, default=None),
+                        to_m=max(where_m, default=None), first_at=min(e.captured_at for e in seen),
+                        last_at=max(last), ended=any(e.phase == "end" for e in seen),
+                    )
+                )  # fmt: skip
+        return tuple(sorted(found, key=lambda machine: (machine.first_at, machine.episode_id)))
 
     def last_word_of_camera(self, camera_id: str) -> LastWord | None:
         return self._t.cameras.get(camera_id)

@@ -43,7 +43,7 @@ class SeededPostgresBook(PostgresAlertBook):
             for name in (
                 "captured_at", "event_id", "edge_id", "epoch", "episode_id", "phase", "site_id", "camera_id",
                 "violation", "rule_id", "object_class", "track_id", "confidence", "dwell_s", "activity", "risk_edge",
-                "footage", "pipeline_id", "chainage_m",
+                "footage", "pipeline_id", "chainage_m", "offset_m",
             )
         }  # fmt: skip
         columns |= {"seq": self._seq, "body": Jsonb(body), "received_at": at, "stored_at": at}
@@ -60,12 +60,10 @@ class SeededPostgresBook(PostgresAlertBook):
         self.add_work("event", event, at)
 
     def add_permit(self, permit: Permit) -> None:
-        self.run(
-            "INSERT INTO permit (permit_number, violation, pipeline_id, from_m, to_m, valid_from, valid_to, company,"
-            " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-            permit.permit_number, permit.violation, permit.pipeline_id, permit.from_m, permit.to_m,
-            permit.valid_from, permit.valid_to, permit.company, permit.valid_from,
-        )  # fmt: skip
+        fields = msgspec.to_builtins(permit) | {"created_at": permit.valid_from}
+        fields = {k: Jsonb(v) if isinstance(v, list | tuple | dict) else v for k, v in fields.items()}
+        marks = ", ".join(["%s"] * len(fields))
+        self.run(f"INSERT INTO permit ({', '.join(fields)}) VALUES ({marks})", *fields.values())
 
     def add_evidence(self, item: EvidenceItem, alert_id: str | None = None) -> None:
         fields = {**msgspec.structs.asdict(item), "alert_id": alert_id}

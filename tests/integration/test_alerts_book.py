@@ -15,10 +15,11 @@ from alerts.engine import AlertEngine
 from alerts.errors import Conflict, NotFound
 from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, State, Step
 from alerts.reasons import Health, Why
-from alerts.values import Alert, EvidenceItem, LastWord, Permit, Timer
+from alerts.values import Alert, EvidenceItem, LastWord, Permit, PermitState, Timer
 from monitor.audit.entries import read
 from monitor.audit.log import append
 from monitor.domain.events import EvidenceRef
+from monitor.domain.hours import Hours
 from monitor.domain.levels import Level
 from monitor.store.pool import make_pool
 from tests.doubles.alert_book import MemoryAlertBook
@@ -594,6 +595,54 @@ def test_a_permit_registered_later_makes_a_record_of_what_it_covers(book: Book, 
     alert = the_alert(engine)
     assert alert.state is State.SUPERVISED
     assert Why.PERMIT_REGISTERED in [m.reason for m in engine.view(alert.alert_id).transitions]
+
+
+@pytest.mark.parametrize(
+    ("limits", "first", "second", "key"),
+    [
+        ({"hours": (Hours(from_min=8 * 60, to_min=14 * 60 + 1),)}, {}, {"after_s": 60}, "permit_outside_hours"),
+        ({"from_offset_m": 0.0}, {"offset_m": 20.0}, {"offset_m": -1.0, "after_s": 9}, "permit_outside_offset"),
+        ({"activities": ("stopped",)}, {"activity": "stopped"}, {"after_s": 9}, "permit_outside_activity"),
+        ({"machine_limits": {"excavator": 1}}, {}, {"after_s": 9, "episode": "b"}, "permit_too_many_machines"),
+        ({"machine_limits": {"excavator": 1}}, {}, {"after_s": 9, "episode": "b", "object_class": "crane"},
+         "permit_outside_machine"),
+        ({}, {}, {"after_s": 9, "violation": "engineering_200m", "rule_id": "works-200m"}, "permit_outside_kind"),
+    ],
+)  # fmt: skip
+def test_each_limit_of_a_permit_holds_in_the_loop(
+    book: Book,
+    engine: AlertEngine,
+    limits: dict[str, Any],
+    first: dict[str, Any],
+    second: dict[str, Any],
+    key: str,
+) -> None:
+    """What lies inside is a record; what then lies outside is a case of its own that names the permit."""
+    book.add_permit(permit(**limits))
+    take(book, engine, event(**{**WORKS, **first}))
+    assert the_alert(engine).state is State.SUPERVISED
+    phase = "onset" if "episode" in second else "update"
+    take(book, engine, event(**{**WORKS, "phase": phase, **second}), after_s=second["after_s"])
+    (case,) = [row.alert for row in engine.list_alerts(running=True)]
+    assert (key, "P-7") in {(reason.key, reason.detail) for reason in case.reasons}
+
+
+def test_the_one_too_many_stays_a_case_after_the_first_has_left(book: Book, engine: AlertEngine) -> None:
+    """Both books count what was there since it came, not only what is there now."""
+    book.add_permit(permit(machine_limits={"excavator": 1}))
+    take(book, engine, event(**WORKS), event(**WORKS, episode="b", after_s=9), after_s=9)
+    take(book, engine, event(**WORKS, phase="end", reason="gone", after_s=20), after_s=20)
+    take(book, engine, event(**WORKS, episode="b", phase="update", after_s=40), after_s=40)
+    states = sorted(row.alert.state for row in engine.list_alerts(kind=AlertKind.VIOLATION))
+    assert states == [State.OPEN, State.SUPERVISED]
+
+
+def test_a_permit_that_is_only_asked_for_disturbs_as_none_would(book: Book, engine: AlertEngine) -> None:
+    """An approval counts, a request does not; the alert says that there is one."""
+    book.add_permit(permit(state=PermitState.REQUESTED))
+    take(book, engine, event(**WORKS))
+    assert the_alert(engine).state is State.OPEN
+    assert ("permit_not_approved", "P-7") in {(r.key, r.detail) for r in the_alert(engine).reasons}
 
 
 def test_a_clip_that_closes_after_the_permits_hours_is_no_work_after_hours(

@@ -11,9 +11,10 @@ import pytest
 
 from alerts.commands import Change, Commands, HoldEpisode, Open, SeekOfficer, SetTimer, Tell
 from alerts.decide import Nearby, on_event
-from alerts.grading import covering, grade_event
+from alerts.grading import grade_event
 from alerts.joining import belongs
 from alerts.lifecycle import State
+from alerts.permits import covering
 from alerts.policy import Policy
 from alerts.reasons import Why
 from alerts.values import Alert, Confirmation, Episode, Permit, TimerKind
@@ -220,7 +221,7 @@ WORKS = {"violation": "works_50m", "rule_id": "works-50m"}
 )
 def test_a_permit_covers_place_time_and_kind(one: RiskEvent, covered: bool) -> None:
     """Outside its stretch, hours, pipeline or kind it covers nothing."""
-    assert (covering(one, (permit(),)) is not None) == covered
+    assert (covering(one, (permit(),), (), ZoneInfo(CITY.timezone)) is not None) == covered
 
 
 def test_lawful_work_is_a_supervised_record() -> None:

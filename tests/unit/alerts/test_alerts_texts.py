@@ -7,6 +7,7 @@ from itertools import chain
 from alerts import texts
 from alerts.health import WATCHING
 from alerts.lifecycle import State, Step
+from alerts.permits import Limit
 from alerts.reasons import Choice, EndOfDispatch, Health, Why
 from alerts.steps import Outcome
 from monitor.domain.events import CameraState
@@ -23,7 +24,7 @@ def test_every_key_has_both_languages() -> None:
         (texts.STATES, State),
         (texts.STEPS, [*Step, "open", "join", "rise", "fall", "note"]),
         (texts.HEALTH, Health),
-        (texts.REASONS, chain(Why, Choice, EndOfDispatch, Outcome, cameras, graded)),
+        (texts.REASONS, chain(Why, Choice, EndOfDispatch, Outcome, Limit, cameras, graded)),
     ):
         assert set(map(str, keys)) <= set(catalogue)
         assert all(set(text) == {"en", "zh"} and all(text.values()) for text in catalogue.values())

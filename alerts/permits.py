@@ -1,0 +1,224 @@
+"""Whether work lies within its permit, and if not, by which of its limits. Pure.
+
+A permit covers an event only if no limit is broken: approval, dates, hours, chainage, offset, kind, activity,
+class and number of machines. What the law makes of it (lowered, or shown only) is grading.py's.
+
+Machines are counted on one camera, since two cameras may see the same machine; of those that are there at
+once the first ones are within the permit and the later ones are not.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alerts.values import Looks, MachineSeen, Permit, PermitState
+from monitor.domain.events import RiskEvent
+from monitor.domain.hours import Schedule, within
+from monitor.domain.risk import Reason
+from monitor.domain.violations import CATALOGUE, graded_as
+
+#: a permit is named as broken by its place only this near to it; further away it is somebody else's
+NEAR_M: Final = 2000.0
+#: an episode that does not end is still there this long after its last message (heartbeats come twice a minute)
+STILL_THERE: Final = timedelta(minutes=5)
+#: more minutes than these (some three days) are not compared: such an alert stays a case
+MOST_LOOKS: Final = 5000
+_MINUTE: Final = timedelta(minutes=1)
+#: who may dig may also stop or pass
+_RANK: Final = {"passing": 0, "stopped": 1, "working": 2}
+
+
+class Limit(StrEnum):
+    """How work can lie outside a permit; the value is the key of the reason that people read."""
+
+    NOT_APPROVED = "permit_not_approved"
+    REFUSED = "permit_refused"
+    WITHDRAWN = "permit_withdrawn"
+    TIME = "permit_outside_time"
+    HOURS = "permit_outside_hours"
+    PLACE = "permit_outside_place"
+    OFFSET = "permit_outside_offset"
+    KIND = "permit_outside_kind"
+    ACTIVITY = "permit_outside_activity"
+    MACHINE = "permit_outside_machine"
+    NUMBER = "permit_too_many_machines"
+
+
+#: a permit that never was or is no longer one is named only for what it would have covered
+_OF_STATE: Final = frozenset({Limit.NOT_APPROVED, Limit.REFUSED, Limit.WITHDRAWN})
+
+
+def looks_of(event: RiskEvent) -> Looks:
+    """One event as looks."""
+    return Looks(
+        violation=event.violation, rule_id=event.rule_id, may_lie_within=event.may_lie_within,
+        object_class=event.object_class, activity=event.activity, pipeline_id=event.pipeline_id,
+        from_m=event.chainage_m, to_m=event.chainage_m, from_offset_m=event.offset_m, to_offset_m=event.offset_m,
+        first_at=event.captured_at, last_at=event.captured_at,
+    )  # fmt: skip
+
+
+def broken(
+    event: RiskEvent, permit: Permit, machines: tuple[MachineSeen, ...], zone: ZoneInfo
+) -> tuple[Limit, ...]:
+    """The limits that an event breaks; none: the permit covers it. Without a place it covers nothing."""
+    seen = looks_of(event)
+    limits = list(_broken(seen, permit, zone))
+    if seen.from_m is None:
+        limits.append(Limit.PLACE)
+    if _too_many(event, permit, machines, whole_life=False):
+        limits.append(Limit.NUMBER)
+    return tuple(dict.fromkeys(limits))
+
+
+def covering(
+    event: RiskEvent, permits: Iterable[Permit], machines: tuple[MachineSeen, ...], zone: ZoneInfo
+) -> Permit | None:
+    """The first permit by number that covers the event."""
+    ordered = sorted(permits, key=lambda permit: permit.permit_number)
+    return next((permit for permit in ordered if not broken(event, permit, machines, zone)), None)
+
+
+def always_within(
+    event: RiskEvent,
+    permit: Permit,
+    looks: tuple[Looks, ...],
+    machines: tuple[MachineSeen, ...],
+    zone: ZoneInfo,
+) -> bool:
+    """Whether the permit covers all that was seen, not only the newest look.
+
+    Work that began before its hours, or was outside its stretch for a while, was a violation: that the
+    machine is back inside takes nothing back. Looks without a place are asked for the rest.
+    """
+    if len(looks) > MOST_LOOKS or _too_many(event, permit, machines, whole_life=True):
+        return False
+    return all(lowers(seen) and not any(True for _ in _broken(seen, permit, zone)) for seen in looks)
+
+
+def breaches(
+    event: RiskEvent, permits: Iterable[Permit], machines: tuple[MachineSeen, ...], zone: ZoneInfo
+) -> tuple[Reason, ...]:
+    """How the event lies outside the permit that it is nearest to; each reason names the permit."""
+    found = [
+        (len(limits), permit.permit_number, limits)
+        for permit in permits
+        if (limits := broken(event, permit, machines, zone)) and _is_about(event, permit, limits)
+    ]
+    if not found:
+        return ()
+    _, number, limits = min(found)
+    return tuple(Reason(key=limit, points=0, detail=number) for limit in limits)
+
+
+def _is_about(event: RiskEvent, permit: Permit, limits: tuple[Limit, ...]) -> bool:
+    """Whether somebody would say that the work is that of the permit."""
+    if event.pipeline_id != permit.pipeline_id or event.chainage_m is None:
+        return False
+    if Limit.KIND in limits or _OF_STATE & set(limits):
+        # another kind of work, or a permit that is none: only at its very place and time
+        return (
+            not {Limit.PLACE, Limit.TIME} & set(limits)
+            and len(_OF_STATE & set(limits)) + (Limit.KIND in limits) == 1
+        )
+    if Limit.PLACE in limits:
+        near = permit.from_m - NEAR_M <= event.chainage_m <= permit.to_m + NEAR_M
+        return near and Limit.TIME not in limits
+    return True
+
+
+def _broken(seen: Looks, permit: Permit, zone: ZoneInfo) -> Iterable[Limit]:
+    """All limits but the number of machines. A place that is not known breaks no place."""
+    if permit.state is PermitState.REQUESTED:
+        yield Limit.NOT_APPROVED
+    if permit.state is PermitState.REFUSED:
+        yield Limit.REFUSED
+    if permit.state is PermitState.WITHDRAWN and (permit.ended_at is None or seen.last_at >= permit.ended_at):
+        yield Limit.WITHDRAWN
+    if not (permit.valid_from <= seen.first_at and seen.last_at <= permit.valid_to):
+        yield Limit.TIME
+    if permit.hours and not _in_hours(seen.first_at, seen.last_at, permit, zone):
+        yield Limit.HOURS
+    if seen.from_m is not None and seen.to_m is not None:
+        if not (
+            seen.pipeline_id == permit.pipeline_id
+            and permit.from_m <= seen.from_m
+            and seen.to_m <= permit.to_m
+        ):
+            yield Limit.PLACE
+        if not _beside(seen, permit):
+            yield Limit.OFFSET
+    if not _kind_allowed(seen, permit):
+        yield Limit.KIND
+    if permit.activities and _RANK.get(seen.activity, 2) > max(_RANK[one] for one in permit.activities):
+        yield Limit.ACTIVITY
+    if permit.machine_limits and seen.object_class not in permit.machine_limits:
+        yield Limit.MACHINE
+
+
+def _in_hours(first_at: datetime, last_at: datetime, permit: Permit, zone: ZoneInfo) -> bool:
+    # hours change with a minute; looks of more than one would need every one of them
+    schedule = Schedule(schedule_id=permit.permit_number, hours=permit.hours)
+    return (
+        last_at - first_at <= _MINUTE and within(schedule, first_at, zone) and within(schedule, last_at, zone)
+    )
+
+
+def _beside(seen: Looks, permit: Permit) -> bool:
+    """Whether the offset lies within its range; an offset that is not known does not."""
+    if permit.from_offset_m is not None and (
+        seen.from_offset_m is None or seen.from_offset_m < permit.from_offset_m
+    ):
+        return False
+    return permit.to_offset_m is None or (
+        seen.to_offset_m is not None and seen.to_offset_m <= permit.to_offset_m
+    )
+
+
+def _kind_allowed(seen: Looks, permit: Permit) -> bool:
+    """Whether it names the violation, and the worse one that it may be if the law knows a permit for that."""
+    if seen.violation not in permit.kinds:
+        return False
+    counts_as = graded_as(seen.violation, seen.rule_id, may_lie_within=seen.may_lie_within)
+    row = CATALOGUE.get(counts_as)
+    return counts_as in permit.kinds or row is None or row.permit != "approval"
+
+
+def lowers(seen: Looks) -> bool:
+    """Whether the law knows lawful work of the kind that this counts as."""
+    row = CATALOGUE.get(graded_as(seen.violation, seen.rule_id, may_lie_within=seen.may_lie_within))
+    return row is not None and row.permit == "approval"
+
+
+def _too_many(
+    event: RiskEvent, permit: Permit, machines: tuple[MachineSeen, ...], *, whole_life: bool
+) -> bool:
+    """Whether as many machines of its class as allowed were there before it, now or ever since it came."""
+    most = permit.machine_limits.get(event.object_class)
+    if most is None:
+        return False
+    own = next((machine for machine in machines if machine.episode_id == event.episode_id), None)
+    came_at = min(own.first_at, event.captured_at) if own else event.captured_at
+    since = came_at if whole_life else event.captured_at
+    before = [
+        machine
+        for machine in machines
+        if (machine.first_at, machine.episode_id) < (came_at, event.episode_id)
+        and machine.object_class == event.object_class
+        and _there_until(machine) >= since
+        and not set(machine.violations).isdisjoint(permit.kinds)
+        and _overlaps(machine, permit)
+    ]
+    return len(before) >= most
+
+
+def _there_until(machine: MachineSeen) -> datetime:
+    return machine.last_at if machine.ended else machine.last_at + STILL_THERE
+
+
+def _overlaps(machine: MachineSeen, permit: Permit) -> bool:
+    if machine.from_m is None or machine.to_m is None:
+        return False
+    return machine.from_m <= permit.to_m and permit.from_m <= machine.to_m
