@@ -21,6 +21,7 @@ from alerts.channels.desk import Desk
 from alerts.channels.states import PostgresChannelStates
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
+from alerts.permitting.desk import PermitDesk
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker, utc_now
@@ -72,7 +73,9 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     book = PostgresAlertBook(pool)
     engine = AlertEngine(book, loaded.city, Policy(weights=loaded.settings.weights))
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
-    alerts = AlertWorker(engine, _courier(loaded, runtime, pool, book, engine, ingest), runtime.database_url)
+    permits = PermitDesk(pool, loaded.city)
+    alerts = AlertWorker(engine, _courier(loaded, runtime, pool, book, engine, ingest), runtime.database_url,
+                         also_due=(permits.run_due,))  # fmt: skip
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
     configs = EdgeConfigs(pool, loaded.path, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(

@@ -3,6 +3,7 @@
 Each gets a password of their own at the first start, kept in the vault; there is no default one.
 """
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -11,7 +12,10 @@ from hcawatch.vault import Vault
 from monitor.domain.assets import City
 from monitor.domain.roles import Role
 from monitor.store.pool import Conn
-from monitor.web.people import ensure_edge, ensure_user
+from monitor.web.people import ensure_edge, ensure_user, role_of
+
+#: it becomes the name of a file
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,3 +66,13 @@ def ensure_edges(conn: Conn, city: City, vault: Vault) -> dict[str, str]:
     for edge_id, token in tokens.items():
         ensure_edge(conn, edge_id, token)
     return tokens
+
+
+def ensure_holder(conn: Conn, user: str, name: str, vault: Vault, now: datetime) -> None:
+    """Make a permit holder's login; ValueError if somebody of another role has that name already."""
+    if not _LOGIN.fullmatch(user):
+        raise ValueError(f"a holder's login has 1 to 40 letters, digits, '.', '_' or '-', got {user!r}")
+    role = role_of(conn, user)
+    if role not in (None, Role.HOLDER):
+        raise ValueError(f"{user!r} is the login of a {role}: choose another")
+    ensure_user(conn, user, Role.HOLDER, name, None, vault.password(user), now=now)

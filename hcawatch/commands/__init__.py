@@ -14,6 +14,7 @@ from hcawatch.commands import (
     grafana,
     models,
     people,
+    permits,
     rules,
     up,
 )
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("centre")(centre.centre)
     app.command("edge")(edge.edge)
     app.command("people")(people.people)
+    app.add_typer(permits.app, name="permits")
     app.add_typer(config.app, name="config")
     app.add_typer(channels.app, name="channels")
     app.add_typer(db.app, name="db")

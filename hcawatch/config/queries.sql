@@ -46,7 +46,9 @@ ON CONFLICT (permit_number) DO UPDATE SET
     violation = EXCLUDED.violation, pipeline_id = EXCLUDED.pipeline_id,
     from_m = EXCLUDED.from_m, to_m = EXCLUDED.to_m,
     valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to,
-    company = EXCLUDED.company, machines = EXCLUDED.machines;
+    company = EXCLUDED.company, machines = EXCLUDED.machines, version = permit.version + 1,
+    -- the file's word is an approval; what was refused or withdrawn by hand stays so
+    state = CASE WHEN permit.state IN ('requested', 'ended') AND EXCLUDED.valid_to > %(now)s THEN 'approved' ELSE permit.state END;
 
 -- delete_permits --
 -- Permits that the version before had and this one has no more; those entered elsewhere stay.

@@ -15,9 +15,12 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
+from alerts.permitting.desk import plan_due
+from alerts.values import Permit
 from hcawatch.config.differences import Change, differences
 from hcawatch.config.faults import ConfigError
 from hcawatch.config.load import LoadedConfig
+from hcawatch.config.settings import Permit as FilePermit
 from monitor.audit.entries import Entry
 from monitor.audit.log import append
 from monitor.domain.events import ConfigAnswer
@@ -151,13 +154,23 @@ def edge_answers(conn: Conn) -> tuple[EdgeAnswer, ...]:
 
 
 def _write_permits(conn: Conn, before: Version | None, config: LoadedConfig, now: datetime) -> None:
-    permits = config.settings.permits
-    for permit in permits:
-        conn.execute(QUERIES["put_permit"], {**asdict(permit), "now": now})
-    had = {permit["number"] for permit in (before.body.get("permits", []) if before is not None else [])}
-    gone = sorted(had - {permit.number for permit in permits})
+    """Permits whose entry is new or another: what was prolonged or withdrawn at the desk since stays so."""
+    had = {entry["number"]: entry for entry in (before.body.get("permits", []) if before is not None else [])}
+    has = {entry["number"]: entry for entry in config.document.get("permits", [])}
+    for permit in config.settings.permits:
+        if permit.number not in had or had[permit.number] != has.get(permit.number):
+            conn.execute(QUERIES["put_permit"], {**asdict(permit), "now": now})
+            plan_due(conn, _as_permit(permit), now)
+    gone = sorted(had.keys() - {permit.number for permit in config.settings.permits})
     if gone:
         conn.execute(QUERIES["delete_permits"], {"numbers": gone})
+
+
+def _as_permit(permit: FilePermit) -> Permit:
+    return Permit(
+        permit_number=permit.number, violation=permit.violation, pipeline_id=permit.pipeline_id, from_m=permit.from_m,
+        to_m=permit.to_m, valid_from=permit.valid_from, valid_to=permit.valid_to, company=permit.company,
+    )  # fmt: skip
 
 
 def _entry(

@@ -28,6 +28,9 @@ class Right(StrEnum):
     UPLOAD_EVIDENCE = "upload_evidence"  # edges only
     SEE_EVIDENCE = "see_evidence"
     REGISTER_CAMERA = "register_camera"  # survey a camera's ground: changes where its events are put
+    SEE_PERMITS = "see_permits"  # a holder: his own only, asked in the route
+    REQUEST_PERMIT = "request_permit"  # ask for one, withdraw the own, ask for a prolongation
+    DECIDE_PERMIT = "decide_permit"
     SEE_AUDIT = "see_audit"
     EXPORT_AUDIT = "export_audit"
     MANAGE = "manage"  # users and configuration
@@ -44,6 +47,9 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.UPLOAD_EVIDENCE: frozenset({Role.EDGE}),
     Right.SEE_EVIDENCE: _PEOPLE_IN_THE_ROOM | _FIELD | {Role.AUDITOR},
     Right.REGISTER_CAMERA: frozenset({Role.SUPERVISOR, Role.ADMIN}),
+    Right.SEE_PERMITS: _PEOPLE_IN_THE_ROOM | {Role.AUDITOR, Role.ADMIN, Role.HOLDER},
+    Right.REQUEST_PERMIT: frozenset({Role.HOLDER, Role.SUPERVISOR}),
+    Right.DECIDE_PERMIT: frozenset({Role.SUPERVISOR}),
     Right.SEE_AUDIT: frozenset({Role.AUDITOR, Role.SUPERVISOR}),
     Right.EXPORT_AUDIT: frozenset({Role.AUDITOR}),
     Right.MANAGE: frozenset({Role.ADMIN}),

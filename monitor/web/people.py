@@ -127,6 +127,12 @@ def ensure_user(
     return True
 
 
+def role_of(conn: Conn, user: str) -> Role | None:
+    """The role of that user, if there is one."""
+    found = _find(conn, user)
+    return None if found is None else Role(found.role)
+
+
 def set_password(conn: Conn, user: str, password: str, *, hasher: argon2.PasswordHasher = HASHER) -> None:
     """A new password; whoever is logged in as this user is logged out. PeopleError if there is no such user."""
     if conn.execute(QUERIES["set_password"], {"user": user, "hash": _hash(password, hasher)}).rowcount != 1:

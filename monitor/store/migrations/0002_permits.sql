@@ -51,3 +51,8 @@ CREATE TABLE permit_due (
     PRIMARY KEY (permit_number, what, valid_to)
 );
 CREATE INDEX permit_due_todo ON permit_due (due_at) WHERE done_at IS NULL;
+-- permits of before are reminded of too
+INSERT INTO permit_due (permit_number, what, valid_to, due_at)
+SELECT permit_number, what, valid_to, valid_to - before FROM permit,
+    (VALUES ('remind_7d', interval '7 days'), ('remind_1d', interval '1 day'), ('end', interval '0')) AS thresholds (what, before)
+WHERE valid_to - before > now();
