@@ -17,8 +17,10 @@ from alerts.permitting.csv_file import CsvFault, CsvPermits
 from alerts.permitting.due import DueRow, due_rows, on_due, reminder
 from alerts.permitting.fields import FieldFault
 from alerts.permitting.steps import (
+    TABLE,
     Ask,
     PermitError,
+    PermitForbidden,
     PermitMove,
     PermitNotFound,
     PermitStep,
@@ -109,7 +111,10 @@ class PermitDesk:
             permit = _read(conn, "permit_for_update", content.permit_number)
             if permit is None:
                 return _take(conn, None, msgspec.structs.replace(ask, content=content), now), True
-        if not may_see(permit, ask.actor) or not unchanged(permit, content):
+        if ask.actor.role not in TABLE[None, ask.step][1]:
+            raise PermitForbidden("permit_not_yours")
+        waits = ask.step is PermitStep.REGISTER and permit.state is PermitState.REQUESTED
+        if waits or not may_see(permit, ask.actor) or not unchanged(permit, content):
             raise PermitError("permit_number_taken", number=content.permit_number)
         return permit, False
 

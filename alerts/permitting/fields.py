@@ -7,7 +7,7 @@ Times without a zone are the city's; chainages are metres or stake numbers (K12+
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
@@ -159,6 +159,14 @@ def hours_text(hours: tuple[Hours, ...]) -> str:
     return "; ".join(parts)
 
 
+def read_end(text: str, zone: ZoneInfo) -> datetime | None:
+    """The end of a prolongation as a form has it; None if it cannot be read."""
+    try:
+        return moment(text.strip(), zone, last=True)
+    except _Bad:
+        return None
+
+
 def moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
     """A time; without a zone it is the city's. A day alone is its beginning, or as an end its last minute."""
     try:
@@ -170,7 +178,8 @@ def moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
     if not 2000 <= at.year <= 2200:
         raise _Bad("field_time", got=text)
     # the end of an hour that is shown twice is its second one: a permit is not cut short by the clock
-    return at if at.tzinfo is not None else at.replace(tzinfo=zone, fold=int(last))
+    aware = at if at.tzinfo is not None else at.replace(tzinfo=zone, fold=int(last))
+    return aware.astimezone(UTC)
 
 
 def _number(text: str) -> str:

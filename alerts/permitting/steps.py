@@ -147,12 +147,12 @@ def on_ask(permit: Permit | None, ask: Ask, moves: int, now: datetime) -> tuple[
     if found is None:
         if permit is None:
             raise PermitNotFound("")
-        raise PermitError("permit_wrong_state", state=permit.state, step=step)
+        raise PermitError("permit_wrong_state", permit_state=permit.state)
     to, roles = found
     if actor.role not in roles or (permit is not None and not may_see(permit, actor)):
-        raise PermitForbidden("permit_not_yours", step=step)
+        raise PermitForbidden("permit_not_yours")
     if step in NEEDS_NOTE and not ask.note.strip():
-        raise PermitError("permit_needs_note", step=step)
+        raise PermitError("permit_needs_note")
     after = _after(permit, ask, to, now)
     move = PermitMove(
         permit_number=after.permit_number, n=moves + 1, step=step, from_state=permit.state if permit else None,

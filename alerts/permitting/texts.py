@@ -88,7 +88,7 @@ PROBLEMS: dict[str, Text] = {
     # steps
     "permit_unknown": _t("There is no permit {number}.", "没有许可 {number}。"),
     "permit_not_yours": _t("Your role may not take this step on this permit.", "您的角色不能对该许可执行此操作。"),
-    "permit_wrong_state": _t("The permit is {state}: this step is not possible any more.", "许可{state}，不能再执行此操作。"),
+    "permit_wrong_state": _t("The permit is {permit_state}: this step is not possible any more.", "许可{permit_state}，不能再执行此操作。"),
     "permit_needs_note": _t("Say why in the note.", "请在备注中说明原因。"),
     "permit_bad_until": _t("The new end must be later than the present one, by {days} days at most.",
                            "新的到期时间须晚于现有到期时间，且最多延长 {days} 天。"),
@@ -103,7 +103,8 @@ PROBLEMS: dict[str, Text] = {
 
 def problem(key: str, language: str, **facts: object) -> str:
     """A sentence, in 'en' or 'zh'."""
-    shown = {name: STATES[str(fact)][language] if name == "state" else fact for name, fact in facts.items()}
+    state = facts.get("permit_state")
+    shown = facts if state is None else {**facts, "permit_state": STATES[str(state)][language]}
     return PROBLEMS[key][language].format(**shown)
 
 

@@ -106,4 +106,6 @@ def home_of(role: Role) -> str:
         return "/field"
     if may(role, Right.SEE_AUDIT):
         return "/audit"
+    if may(role, Right.SEE_PERMITS):
+        return "/permits"
     return "/nothing-yet"

@@ -20,6 +20,8 @@ from monitor.web import (
     evidence,
     field,
     health,
+    permit_pages,
+    permits,
     problems,
     sessions,
     stream,
@@ -38,7 +40,20 @@ __all__ = ["WebDeps", "create_app"]
 STATIC = Path(__file__).parent / "static"
 ROUTERS = tuple(
     part.router
-    for part in (alerts, audit, cameras, console, evidence, field, health, sessions, stream, survey)
+    for part in (
+        alerts,
+        audit,
+        cameras,
+        console,
+        evidence,
+        field,
+        health,
+        permit_pages,
+        permits,
+        sessions,
+        stream,
+        survey,
+    )
 )
 
 

@@ -19,7 +19,7 @@ from monitor.web.security import HEADERS
 log = structlog.get_logger(__name__)
 
 #: facts that are words of the catalogues
-_WORDS = ("state", "step", "role")
+_WORDS = ("state", "step", "role", "permit_state")
 _PROBLEM = "application/problem+json"
 _KEY_OF_STATUS = {404: "no_such_page", 405: "no_such_method"}
 

@@ -143,3 +143,7 @@ SELECT alert_id::text AS alert_id, number FROM alert WHERE alert_id = ANY(%(ids)
 -- newest_head --
 -- the newest signed tree head
 SELECT size, encode(root, 'hex') AS root, checkpoint, signed_at FROM audit_head ORDER BY size DESC LIMIT 1
+
+-- holders --
+-- logins of permit holders
+SELECT user_name, display_name FROM app_user WHERE role = 'holder' ORDER BY display_name, user_name

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import texts as alert_texts
+from alerts.permitting import texts as permit_texts
 from monitor.domain.assets import Text
 
 LANGUAGES = ("en", "zh")
@@ -26,6 +27,10 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
     "why": alert_texts.REASONS,
     "risk": alert_texts.REASONS,
     "end": alert_texts.REASONS,
+    "permit_state": permit_texts.STATES,
+    "permit_step": permit_texts.STEPS,
+    "permit_field": permit_texts.FIELDS,
+    "error": permit_texts.PROBLEMS,
 }
 
 

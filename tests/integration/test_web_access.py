@@ -23,6 +23,8 @@ CONSOLE = {*ROOM, "auditor", "admin"}
 FIELD = {"li.wei", "chen.jie"}
 AUDIT = {"auditor", "supervisor"}
 SURVEYORS = {"supervisor", "admin"}
+PERMITS = {*CONSOLE, "holder"}
+ASKERS = {"holder", "supervisor"}
 EVERYBODY = {"operator", "supervisor", "auditor", "admin", "holder", "li.wei", "chen.jie", "edge", "nobody"}
 
 EXPECTED: dict[tuple[str, str], set[str]] = {
@@ -51,6 +53,17 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("POST", "/api/v1/cameras/{camera_id}/survey/trial"): SURVEYORS,
     ("GET", "/api/v1/cameras/{camera_id}/survey/picture"): CONSOLE,
     ("POST", "/api/v1/cameras/{camera_id}/survey/picture"): SURVEYORS,
+    ("GET", "/permits"): PERMITS,
+    ("GET", "/permits/{number}"): PERMITS,
+    ("POST", "/permits/{number}/steps"): ASKERS,
+    ("GET", "/permit-request"): ASKERS,
+    ("POST", "/permit-request"): ASKERS,
+    ("GET", "/permits/{number}/change"): ASKERS,
+    ("POST", "/permits/{number}/change"): ASKERS,
+    ("GET", "/api/v1/permits"): PERMITS,
+    ("GET", "/api/v1/permits/{number}"): PERMITS,
+    ("POST", "/api/v1/permits"): ASKERS,
+    ("POST", "/api/v1/permits/{number}/steps"): ASKERS,
     ("GET", "/login"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/api/v1/login"): EVERYBODY,
@@ -91,7 +104,7 @@ def test_every_route_with_every_role(client: TestClient) -> None:
     given = tokens(client)
     wrong: list[str] = []
     for (method, path), allowed in EXPECTED.items():
-        url = path.format(alert_id=NOBODYS_ID, sha256=SHA, language="zh", camera_id="no-such")
+        url = path.format(alert_id=NOBODYS_ID, sha256=SHA, language="zh", camera_id="no-such", number="no-such")
         for who in sorted(EVERYBODY):
             if path == "/api/v1/stream" and who in allowed:
                 continue  # does not end by itself; test_web_stream.py reads it
