@@ -17,6 +17,7 @@ WHAT: dict[str, Text] = {
     "changed": {"en": "Alert changed", "zh": "告警变更"},
     "closed": {"en": "Alert closed", "zh": "告警已关闭"},
     "escalation": {"en": "Nobody has answered yet", "zh": "尚无人响应"},
+    "permit_reminder": {"en": "Your permit ends soon", "zh": "许可即将到期"},
     "test": {"en": "Test of this channel, nothing to do", "zh": "渠道测试，无需处理"},
 }
 _LABELS: dict[str, Text] = {

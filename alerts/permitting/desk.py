@@ -4,7 +4,7 @@ Decides nothing itself: steps.py says what may be done, due.py what becomes due.
 a due row, then a permit's row.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -82,10 +82,11 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PermitDesk:
-    """See the module. `channels`: those that the courier has, for reminders."""
+    """See the module. Reminders go by the city's first channels of kind e-mail and SMS."""
 
-    def __init__(self, pool: Pool, city: City, channels: Collection[str] = ()) -> None:
-        self._pool, self._city, self._channels = pool, city, frozenset(channels)
+    def __init__(self, pool: Pool, city: City) -> None:
+        self._pool, self._city = pool, city
+        self._channels = {channel.kind: channel.channel_id for channel in reversed(city.channels)}
 
     # ------------------------------------------------------------ what people do
     def ask(self, number: str, ask: Ask, now: datetime) -> Permit:

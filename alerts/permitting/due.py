@@ -4,7 +4,7 @@ A due row names the end that it is about: after a prolongation the rows of the o
 end has rows of its own. So each reminder goes out once per permit, threshold and end.
 """
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -70,14 +70,16 @@ def _next_threshold(what: Due) -> timedelta:
 
 
 def reminder(
-    row: DueRow, permit: Permit, channels: Collection[str], now: datetime, ends: str
+    row: DueRow, permit: Permit, channels: Mapping[str, str], now: datetime, ends: str
 ) -> Outgoing | None:
     """The message to the holder by the first of his channels that is set up; None: the page alone shows it.
 
-    `ends` is the end on the city's clock.
+    `channels`: the channel's name by its kind; `ends`: the end on the city's clock.
     """
     addresses = (("email", permit.email), ("sms", permit.phone))
-    found = next(((name, address) for name, address in addresses if address and name in channels), None)
+    found = next(
+        ((channels[kind], address) for kind, address in addresses if address and kind in channels), None
+    )
     if found is None:
         return None
     key = f"permit:{permit.permit_number}:{row.what}:{int(row.valid_to.timestamp())}"

@@ -19,6 +19,7 @@ from alerts.permitting.steps import Ask, PermitError, PermitNotFound, PermitStep
 from alerts.reasons import Why
 from alerts.values import Actor, Permit, PermitState
 from monitor.audit.entries import read
+from monitor.domain.assets import Channel
 from monitor.domain.roles import Role
 from monitor.store.pool import Pool, make_pool
 from tests.doubles.alert_seeds import SeededPostgresBook
@@ -26,6 +27,7 @@ from tests.doubles.alert_story import CITY, NOON, SUPERVISOR, event
 from tests.unit.alerts.test_alerts_decide import WORKS, permit
 from tests.unit.alerts.test_alerts_permitting import HOLDER, OTHER, ROW, csv
 
+MAILING = msgspec.structs.replace(CITY, channels=(Channel(channel_id="post", kind="email"),))
 PAPER = permit(holder="roads", email="a@b", valid_to=NOON + timedelta(days=30))
 
 
@@ -42,7 +44,7 @@ def pool(postgres_dsn: str) -> Iterator[Pool]:
 
 @pytest.fixture
 def desk(pool: Pool) -> PermitDesk:
-    return PermitDesk(pool, CITY, {"email"})
+    return PermitDesk(pool, MAILING)
 
 
 def rows(pool: Pool, query: str) -> list[dict[str, Any]]:
@@ -185,15 +187,13 @@ def test_each_reminder_goes_out_once_however_many_workers(desk: PermitDesk, pool
     approved(desk)
     times = [PAPER.valid_to - timedelta(days=d) for d in (8, 7, 6.9, 2, 1, 0.5, 0, -1)]
     for now in times:
-        threads = [
-            threading.Thread(target=PermitDesk(pool, CITY, {"email"}).run_due, args=(now,)) for _ in range(4)
-        ]
+        threads = [threading.Thread(target=PermitDesk(pool, MAILING).run_due, args=(now,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
     sent = rows(pool, "SELECT channel, address, idempotency_key FROM outgoing ORDER BY outgoing_id")
-    assert [(row["channel"], row["address"]) for row in sent] == [("email", "a@b")] * 2
+    assert [(row["channel"], row["address"]) for row in sent] == [("post", "a@b")] * 2
     assert [row["idempotency_key"].split(":")[2] for row in sent] == ["remind_7d", "remind_1d"]
     notes = [(move.step, move.note) for move in desk.view("P-1", HOLDER).moves[2:]]
     assert notes == [("remind", "remind_7d"), ("remind", "remind_1d"), ("end", "")]

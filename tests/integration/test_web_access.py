@@ -104,7 +104,9 @@ def test_every_route_with_every_role(client: TestClient) -> None:
     given = tokens(client)
     wrong: list[str] = []
     for (method, path), allowed in EXPECTED.items():
-        url = path.format(alert_id=NOBODYS_ID, sha256=SHA, language="zh", camera_id="no-such", number="no-such")
+        url = path.format(
+            alert_id=NOBODYS_ID, sha256=SHA, language="zh", camera_id="no-such", number="no-such"
+        )
         for who in sorted(EVERYBODY):
             if path == "/api/v1/stream" and who in allowed:
                 continue  # does not end by itself; test_web_stream.py reads it

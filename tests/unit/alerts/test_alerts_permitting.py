@@ -272,14 +272,14 @@ def test_a_due_row_does_nothing_when_its_reason_is_gone() -> None:
 @pytest.mark.parametrize(
     ("contact", "channels", "to"),
     [
-        ({"email": "a@b", "phone": "+86"}, {"email", "sms"}, ("email", "a@b")),
-        ({"email": "a@b", "phone": "+86"}, {"mqtt", "sms"}, ("sms", "+86")),
-        ({"email": "a@b"}, {"mqtt"}, None),  # a message that nobody can deliver would be an alert
-        ({}, {"email", "sms"}, None),
+        ({"email": "a@b", "phone": "+86"}, {"email": "post", "sms": "gate"}, ("post", "a@b")),
+        ({"email": "a@b", "phone": "+86"}, {"mqtt": "mqtt", "sms": "gate"}, ("gate", "+86")),
+        ({"email": "a@b"}, {"mqtt": "mqtt"}, None),  # a message that nobody can deliver would be an alert
+        ({}, {"email": "post", "sms": "gate"}, None),
     ],
 )
 def test_a_reminder_goes_by_a_channel_that_is_set_up(
-    contact: dict[str, str], channels: set[str], to: tuple[str, str] | None
+    contact: dict[str, str], channels: dict[str, str], to: tuple[str, str] | None
 ) -> None:
     """By e-mail, else by SMS, else the page alone shows it."""
     row = due_rows(MINE, NOON)[0]
