@@ -86,7 +86,9 @@ class PermitDesk:
 
     def __init__(self, pool: Pool, city: City) -> None:
         self._pool, self._city = pool, city
-        self._channels = {channel.kind: channel.channel_id for channel in reversed(city.channels)}
+        self._channels: dict[str, str] = {
+            channel.kind: channel.channel_id for channel in reversed(city.channels)
+        }
 
     # ------------------------------------------------------------ what people do
     def ask(self, number: str, ask: Ask, now: datetime) -> Permit:
