@@ -30,8 +30,8 @@ def at(seconds: float) -> datetime:
 
 
 @given(
-    per_minute=st.integers(1, 200), kind=st.sampled_from(["wecom", "feishu", "webhook"]),
-    waits=st.lists(st.floats(0, 5), min_size=1, max_size=150),
+    per_minute=st.integers(1, 40), kind=st.sampled_from(["wecom", "feishu", "webhook"]),
+    waits=st.lists(st.sampled_from([0.0, 0.4, 1.0, 1.7]), min_size=60, max_size=100),
 )  # fmt: skip
 def test_no_minute_sees_more_than_its_limit(per_minute: int, kind: str, waits: list[float]) -> None:
     """Whenever messages come, the vendor never counts more than `per_minute` within 60 s (else ten minutes' silence)."""
