@@ -6,7 +6,7 @@ The dispatch message of MQTT is in messages.py; whom an escalation tells is deci
 from collections.abc import Sequence
 from datetime import datetime
 
-from alerts.channels.routes import PERSONAL, Routes
+from alerts.channels.routes import PERSONAL, routes_of
 from alerts.lifecycle import FINAL, AlertKind
 from alerts.messages import place_of
 from alerts.texts import title
@@ -20,7 +20,7 @@ def copies(message: Outgoing, dispatch: Dispatch, city: City, now: datetime) -> 
 
     To the officer where the channel reaches persons, if it has an address of his; the receiver's key is the same.
     """
-    routes, found = Routes(city), []
+    routes, found = routes_of(city), []
     for channel in city.channels:
         if "dispatches" not in channel.sends or channel.kind in ("mqtt", "cap"):
             continue
