@@ -5,11 +5,11 @@ alert), they are fetched under the proper lock and a pure function decides.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
-from alerts import health
+from alerts import clocks, health
 from alerts.commands import (
     AcceptDispatch,
     Change,
@@ -17,23 +17,37 @@ from alerts.commands import (
     Command,
     Commands,
     EndDispatch,
+    HandOver,
     HoldEpisode,
+    OfficerMoves,
     Open,
+    PutEscalation,
     Raise,
     SeekOfficer,
     SetTimer,
     StartDispatch,
     Tell,
+    TellPerson,
     Touch,
 )
-from alerts.dispatching import Crew, choose_officer, send, who_covers
-from alerts.lifecycle import AlertKind, IllegalStep, State
+from alerts.dispatching import (
+    Chosen,
+    Crew,
+    Nobody,
+    accepted_timers,
+    choose_officer,
+    hand_over,
+    send,
+    who_covers,
+)
+from alerts.escalation import STOPS, stop
+from alerts.lifecycle import AlertKind, IllegalStep, State, Step
 from alerts.log import entry_of_change, entry_of_opening
 from alerts.messages import dispatch_message
 from alerts.news import alert_news, copies, news_of
 from alerts.policy import Policy
 from alerts.ports import AlertTx
-from alerts.values import Alert, Dispatch
+from alerts.values import Alert, Dispatch, Timer, TimerKind
 from monitor.domain.assets import City
 
 CHANGE_CHANNEL = "hcawatch_change"
@@ -69,6 +83,14 @@ class Performer:
                 tx.add_timer(timer, once=once)
             case AcceptDispatch(dispatch_id=dispatch_id, at=at):
                 tx.accept_dispatch(dispatch_id, at)
+            case OfficerMoves():
+                tx.dispatch_moves(command.dispatch_id, command.departed_at, command.arrived_at)
+            case PutEscalation(escalation=row):
+                tx.put_escalation(row)
+            case TellPerson(told=told, message=message):
+                if tx.add_told(told):
+                    tx.add_outgoing(message)
+                    tx.notify(OUTGOING_CHANNEL, told.person)
             case _:
                 self._follow_up(command)
 
@@ -77,6 +99,8 @@ class Performer:
         match command:
             case SeekOfficer():
                 self._seek(command)
+            case HandOver():
+                self._hand_over(command)
             case StartDispatch(dispatch=dispatch):
                 tx.add_dispatch(dispatch)
                 self._tell(dispatch, "dispatch", dispatch.alert_id)
@@ -104,6 +128,11 @@ class Performer:
         self._tx.audit(entry_of_opening(command))
         self._changed(command.alert.alert_id)
         self._spread(msgspec.structs.replace(command.alert, number=number))
+        limits = self._policy.response.limit("operator_patrol", command.alert.level)
+        if command.alert.kind is AlertKind.VIOLATION and limits.acknowledge_s is not None:
+            self._look_at_clocks(
+                command.alert, command.alert.opened_at + timedelta(seconds=limits.acknowledge_s)
+            )
 
     def _change(self, command: Change) -> None:
         self._tx.update_alert(command.after, command.before.version)
@@ -112,17 +141,47 @@ class Performer:
         self._changed(command.after.alert_id)
         if news_of(command.move) is not None:
             self._spread(command.after)
+        if command.after.kind is AlertKind.VIOLATION:
+            self._clocks_of(command)
+
+    def _clocks_of(self, command: Change) -> None:
+        """A transition answers clocks, and starts the next."""
+        tx, alert, step = self._tx, command.after, command.move.step
+        if step in STOPS:
+            self.perform(stop(step, tx.escalations(alert.alert_id), self._now))
+        running = tx.running_dispatch(alert.alert_id) if step in (Step.ACCEPT, Step.ARRIVE) else None
+        at = clocks.first_look(command, running, self._city, self._policy.response, self._now)
+        if at is not None:
+            self._look_at_clocks(alert, at)
+        if step == Step.ACCEPT and running is not None:
+            for timer in accepted_timers(running, alert, self._city, self._policy, self._now):
+                tx.add_timer(timer, once=False)
+
+    def _look_at_clocks(self, alert: Alert, at: datetime) -> None:
+        self._tx.add_timer(Timer(alert_id=alert.alert_id, what=TimerKind.CLOCKS, due_at=at), once=True)
 
     def _seek(self, command: SeekOfficer) -> None:
         tx = self._tx
         alert = _must(tx.alert(command.alert.alert_id, for_update=True), command.alert)
         if alert.kind is not AlertKind.VIOLATION or alert.state not in (State.OPEN, State.RESOLVED):
             raise IllegalStep(alert.kind, alert.state, command.step)
+        chosen = self._choose(alert)
+        self.perform(send(command, alert, chosen, self._city, self._policy, self._now, self._new_id()))
+
+    def _hand_over(self, command: HandOver) -> None:
+        chosen = self._choose(command.alert, relieved=command.dispatch.officer)
+        self.perform(
+            hand_over(command, command.alert, chosen, self._city, self._policy, self._now, self._new_id())
+        )
+
+    def _choose(self, alert: Alert, relieved: str | None = None) -> Chosen | Nobody:
+        tx = self._tx
         tx.lock("dispatching")
-        officers = who_covers(alert.site_id, self._city)
-        crew = Crew(running=tx.running_by_officer(officers), earlier=tx.dispatches(alert.alert_id))
-        chosen = choose_officer(alert.site_id, alert.place, self._city, crew, self._policy)
-        self.perform(send(command, alert, chosen, self._policy, self._now, self._new_id()))
+        running = tx.running_by_officer(who_covers(alert.site_id, self._city))
+        crew = Crew(running=running, earlier=tx.dispatches(alert.alert_id), relieved=relieved)
+        return choose_officer(
+            alert.site_id, alert.place, self._city, crew, self._policy, self._now, alert.violation
+        )
 
     def _tell(self, dispatch: Dispatch, what: str, alert_id: str, key: str = "") -> None:
         alert = self._tx.alert(alert_id)

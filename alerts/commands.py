@@ -7,7 +7,7 @@ import msgspec
 
 from alerts.lifecycle import State, Step
 from alerts.reasons import Choice, EndOfDispatch, Health, Why
-from alerts.values import SYSTEM, Actor, Alert, Dispatch, Episode, Move, Timer
+from alerts.values import SYSTEM, Actor, Alert, Dispatch, Episode, Escalation, Move, Outgoing, Timer, Told
 from monitor.domain.risk import Reason
 
 
@@ -78,6 +78,37 @@ class AcceptDispatch(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class OfficerMoves(msgspec.Struct, frozen=True, kw_only=True):
+    """The officer of the running dispatch left, or arrived."""
+
+    dispatch_id: str
+    departed_at: datetime | None = None
+    arrived_at: datetime | None = None
+
+
+class HandOver(msgspec.Struct, frozen=True, kw_only=True):
+    """Send somebody else in the officer's place; who that is, is decided under the dispatching lock."""
+
+    alert: Alert
+    dispatch: Dispatch
+    why: str
+    #: a person's request; refused if nobody else can be sent. The system then leaves things as they are
+    request: StepRequest | None = None
+
+
+class PutEscalation(msgspec.Struct, frozen=True, kw_only=True):
+    """A clock ran out, or its chain went on or ended."""
+
+    escalation: Escalation
+
+
+class TellPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody hears that a clock ran out; the message's key makes it once."""
+
+    told: Told
+    message: Outgoing
+
+
 class EndDispatch(msgspec.Struct, frozen=True, kw_only=True):
     """The running dispatch ends; `recall` tells the officer's phone."""
 
@@ -128,7 +159,7 @@ class Clear(msgspec.Struct, frozen=True, kw_only=True):
 
 Command = (
     Open | Change | Touch | HoldEpisode | SeekOfficer | StartDispatch | AcceptDispatch | EndDispatch
-    | SetTimer | Tell | Raise | Clear
+    | SetTimer | Tell | Raise | Clear | OfficerMoves | HandOver | PutEscalation | TellPerson
 )  # fmt: skip
 Commands = tuple[Command, ...]
 

@@ -23,6 +23,7 @@ from alerts.apply import Performer
 from alerts.commands import Clear, Commands, Problem, Raise, StepRequest
 from alerts.decide import on_event
 from alerts.errors import AlertsError, Conflict, NotFound
+from alerts.escalation import ClockFacts, on_clocks
 from alerts.joining import apart
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import Policy
@@ -138,7 +139,7 @@ class AlertEngine:
                     arrive_within_m=self._policy.arrive_within_m,
                 )  # fmt: skip
                 self._performer(tx, now).perform(on_step(alert, request, facts))
-            return alert_view(tx, _found(tx, alert_id))
+            return self._view(tx, alert_id)
 
         return self._in_transaction(take)
 
@@ -146,7 +147,7 @@ class AlertEngine:
     def view(self, alert_id: str) -> AlertView:
         """All of one alert; NotFound."""
         with self._book.begin() as tx:
-            return alert_view(tx, _found(tx, alert_id))
+            return self._view(tx, alert_id)
 
     def list_alerts(
         self,
@@ -157,13 +158,23 @@ class AlertEngine:
     ) -> tuple[AlertRow, ...]:
         """Alerts, newest first."""
         with self._book.begin() as tx:
-            return tuple(alert_row(alert) for alert in tx.list_alerts(state, kind, running, limit))
+            escalates_at = tx.next_escalations()
+            return tuple(
+                alert_row(alert, escalates_at.get(alert.alert_id))
+                for alert in tx.list_alerts(state, kind, running, limit)
+            )
 
     def dispatches_for(self, user: str | None) -> tuple[DispatchView, ...]:
         """Running dispatches of one officer; of all if `user` is None (the control room)."""
         with self._book.begin() as tx:
-            views = [dispatch_view(tx, dispatch) for dispatch in tx.running_dispatches(user)]
+            views = [
+                dispatch_view(tx, dispatch, self._city, self._policy.response)
+                for dispatch in tx.running_dispatches(user)
+            ]
             return tuple(view for view in views if view is not None)
+
+    def _view(self, tx: AlertTx, alert_id: str) -> AlertView:
+        return alert_view(tx, _found(tx, alert_id), self._city, self._policy.response)
 
     # ------------------------------------------------------------ many in one transaction
     def _onsets(self, now: datetime, limit: int) -> tuple[int, int]:
@@ -245,6 +256,10 @@ class AlertEngine:
             alert = _found(tx, timer.alert_id, for_update=True)
             tx.finish_timer(timer.timer_id, now)
             sent = tx.dispatches(alert.alert_id)
+            if timer.what == TimerKind.CLOCKS:
+                known = ClockFacts(dispatches=sent, escalations=tx.escalations(alert.alert_id))
+                self._performer(tx, now).perform(on_clocks(alert, known, self._city, self._policy, now))
+                return True
             facts = TimerFacts(
                 running=tx.running_dispatch(alert.alert_id),
                 sent_before=bool(sent),

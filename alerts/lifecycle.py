@@ -56,6 +56,7 @@ class Step(StrEnum):
     REOPEN = "reopen"
     RECALL = "recall"
     GO_DARK = "go_dark"
+    HAND_OVER = "hand_over"
     DISMISS = "dismiss"
     SUPERVISE = "supervise"
     CLEAR = "clear"
@@ -119,6 +120,8 @@ def _table() -> dict[tuple[AlertKind, State, Step], Transition]:
         table[(v, state, Step.GO_DARK)] = Transition(State.OPEN, _SYSTEM)
     for state in (*_ON_THE_WAY, State.ON_SITE):
         table[(v, state, Step.RECALL)] = Transition(State.OPEN, _ROOM)
+        # the next one is sent in the same transaction; who is already on the way is relieved by a person only
+        table[(v, state, Step.HAND_OVER)] = Transition(State.OPEN, _ROOM | _SYSTEM)
     for state in _RUNNING:
         # these change a field of the alert (acknowledged_at, confirmation), not its state
         table[(v, state, Step.ACKNOWLEDGE)] = Transition(state, _ROOM)

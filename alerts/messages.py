@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from alerts.texts import title
+from alerts.clocks import Clock
+from alerts.texts import REASONS, title
 from alerts.values import Alert, Dispatch, Outgoing
 from monitor.domain.events import TOPICS
 from monitor.domain.geometry import format_chainage
@@ -17,19 +18,53 @@ def dispatch_message(dispatch: Dispatch, alert: Alert, what: str, key: str, now:
     body = {
         "idempotency_key": idempotency_key,
         "dispatch_id": dispatch.dispatch_id,
-        "alert_id": alert.alert_id,
-        "number": alert.number,
         "officer": dispatch.officer,
-        "level": alert.level.value,
-        "violation": alert.violation,
-        "title": title(alert),
-        **place_of(alert),
+        **_alert(alert),
         "url": f"/field/{alert.alert_id}",
-        "footage": alert.footage,
         "what": what,
     }
     return Outgoing(channel=MQTT, address=f"{TOPICS}/dispatch/{dispatch.team_id}", idempotency_key=idempotency_key,
                     body=body, created_at=now)  # fmt: skip
+
+
+def escalation_message(
+    alert: Alert,
+    clock: Clock,
+    person: str,
+    channel: str,
+    address: str,
+    key: str,
+    now: datetime,
+    *,
+    in_room: bool,
+) -> Outgoing:
+    """A clock ran out, for one person. It waits for no other message: what it is about may be the one that waits."""
+    body = {
+        "idempotency_key": key,
+        # whom it is for, by the name that gateways route by
+        "officer": person,
+        **_alert(alert),
+        "url": f"/alerts/{alert.alert_id}" if in_room else f"/field/{alert.alert_id}",
+        "what": "escalation",
+        "text": REASONS[f"{clock.milestone.value}_overdue"],
+        "party": clock.party,
+        "overdue": clock.milestone.value,
+        "due_at": clock.due_at.isoformat(),
+    }
+    return Outgoing(channel=channel, address=address, idempotency_key=key, body=body, created_at=now)
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    """What every message says of its alert."""
+    return {
+        "alert_id": alert.alert_id,
+        "number": alert.number,
+        "level": alert.level.value,
+        "violation": alert.violation,
+        "title": title(alert),
+        **place_of(alert),
+        "footage": alert.footage,
+    }
 
 
 def place_of(alert: Alert) -> dict[str, Any]:

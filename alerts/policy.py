@@ -7,6 +7,7 @@ import msgspec
 
 from alerts.reasons import Health
 from monitor.domain.levels import Level
+from monitor.domain.response import Response
 from monitor.domain.risk import Weights
 
 
@@ -30,7 +31,9 @@ NO_OFFENCE = ("false_alarm", "duplicate", "permitted_work", "permit_covers")
 
 # the same number with another hash is somebody's forgery or a broken disk, hence worse than the rest
 HEALTH_LEVEL: dict[Health, Level] = {
-    health: Level.II if health in (Health.SAME_NUMBER_OTHER_HASH, Health.NOBODY_TO_DISPATCH) else Level.III
+    health: Level.II
+    if health in (Health.SAME_NUMBER_OTHER_HASH, Health.NOBODY_TO_DISPATCH, Health.NOBODY_ANSWERED)
+    else Level.III
     for health in Health
 }
 
@@ -44,7 +47,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     join_within: timedelta = timedelta(minutes=30)
     repeats_within: timedelta = timedelta(days=30)
     level_ii_wait: timedelta = timedelta(minutes=2)
-    accept_within: timedelta = timedelta(minutes=10)
     retry_dispatch_after: timedelta = timedelta(minutes=1)
     evidence_within: timedelta = timedelta(minutes=10)
     #: an arrival further than this from the alert is flagged
@@ -54,3 +56,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     #: attempts after which an undelivered message is itself an alert
     attempts_until_alert: int = 10
     weights: Weights = Weights()
+    #: how fast people must answer, and who hears of it when they do not
+    response: Response = Response()

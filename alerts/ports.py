@@ -18,11 +18,13 @@ from alerts.values import (
     Alert,
     Dispatch,
     Episode,
+    Escalation,
     EvidenceItem,
     LastWord,
     Move,
     Outgoing,
     Timer,
+    Told,
     Work,
 )
 from monitor.audit.entries import Entry
@@ -73,7 +75,7 @@ class AlertTx(Protocol):
         ...
 
     def add_timer(self, timer: Timer, *, once: bool) -> None:
-        """A new timer. `once`: not if the alert already waits for the same."""
+        """A new timer. `once`: not if the alert already waits for the same, due no later."""
         ...
 
     # facts
@@ -159,6 +161,12 @@ class AlertTx(Protocol):
         """The officer accepted."""
         ...
 
+    def dispatch_moves(
+        self, dispatch_id: str, departed_at: datetime | None, arrived_at: datetime | None
+    ) -> None:
+        """The officer left, or arrived; None leaves what is known."""
+        ...
+
     def end_dispatch(self, dispatch_id: str, at: datetime, why: str) -> None:
         """The dispatch ended."""
         ...
@@ -187,7 +195,28 @@ class AlertTx(Protocol):
         """Another channel took it over, as a message of its own."""
         ...
 
+    # clocks that ran out
+    def escalations(self, alert_id: str) -> tuple[Escalation, ...]:
+        """All of the alert, oldest first."""
+        ...
+
+    def put_escalation(self, escalation: Escalation) -> None:
+        """A new one, or how one of that alert, clock and beginning stands now."""
+        ...
+
+    def add_told(self, told: Told) -> bool:
+        """Writes down that somebody is told; False if that very key was told already."""
+        ...
+
     # read models
+    def told(self, alert_id: str) -> tuple[Told, ...]:
+        """Whom the alert's escalations told, oldest first, and whether the channel took it."""
+        ...
+
+    def next_escalations(self) -> Mapping[str, datetime]:
+        """By alert: when its next escalation step is due; only of those with a chain that runs."""
+        ...
+
     def list_alerts(
         self, state: State | None, kind: AlertKind | None, running: bool | None, limit: int
     ) -> tuple[Alert, ...]:

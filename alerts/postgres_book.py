@@ -22,6 +22,7 @@ from alerts.values import (
     Alert,
     Dispatch,
     Episode,
+    Escalation,
     EvidenceItem,
     LastWord,
     Looks,
@@ -30,6 +31,7 @@ from alerts.values import (
     Outgoing,
     Permit,
     Timer,
+    Told,
     Work,
 )
 from monitor.audit.entries import Entry
@@ -224,6 +226,11 @@ class PostgresAlertTx:
     def accept_dispatch(self, dispatch_id: str, at: datetime) -> None:
         self._run("accept_dispatch", dispatch_id=dispatch_id, at=at)
 
+    def dispatch_moves(
+        self, dispatch_id: str, departed_at: datetime | None, arrived_at: datetime | None
+    ) -> None:
+        self._run("dispatch_moves", dispatch_id=dispatch_id, departed_at=departed_at, arrived_at=arrived_at)
+
     def end_dispatch(self, dispatch_id: str, at: datetime, why: str) -> None:
         self._run("end_dispatch", dispatch_id=dispatch_id, at=at, why=why)
 
@@ -244,6 +251,22 @@ class PostgresAlertTx:
 
     def outgoing_handed(self, outgoing_id: int, error: str, channel: str, at: datetime) -> None:
         self._run("outgoing_handed", outgoing_id=outgoing_id, error=error, channel=channel, at=at)
+
+    # ------------------------------------------------------------ clocks that ran out
+    def escalations(self, alert_id: str) -> tuple[Escalation, ...]:
+        return self._all("escalations", Escalation, alert_id=alert_id)
+
+    def put_escalation(self, escalation: Escalation) -> None:
+        self._run("put_escalation", **_parameters(escalation))
+
+    def add_told(self, told: Told) -> bool:
+        return self._run("add_told", **_parameters(told)).rowcount == 1
+
+    def told(self, alert_id: str) -> tuple[Told, ...]:
+        return self._all("told", Told, alert_id=alert_id)
+
+    def next_escalations(self) -> Mapping[str, datetime]:
+        return {row["alert_id"]: row["next_at"] for row in self._run("next_escalations")}
 
     # ------------------------------------------------------------ read models
     def list_alerts(

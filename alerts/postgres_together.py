@@ -20,7 +20,7 @@ from alerts.joining import place_box
 from alerts.policy import Policy
 from alerts.postgres_book import QUERIES, PostgresAlertTx, Row
 from alerts.reasons import Health
-from alerts.values import Alert, Dispatch, Episode, Move, Outgoing, Timer
+from alerts.values import Alert, Dispatch, Episode, Escalation, Move, Outgoing, Timer
 from monitor.audit.entries import Entry
 from monitor.audit.log import append_all
 from monitor.domain.events import RiskEvent
@@ -130,6 +130,10 @@ class PostgresTogetherTx(PostgresAlertTx):
             return super().dispatches(alert_id)
         return tuple(one for one in self._dispatches if one.alert_id == alert_id)
 
+    def escalations(self, alert_id: str) -> tuple[Escalation, ...]:
+        # no clock of an alert that is just opened ran out
+        return () if alert_id in self._opened else super().escalations(alert_id)
+
     def moves(self, alert_id: str) -> tuple[Move, ...]:
         if alert_id not in self._opened:
             return super().moves(alert_id)
@@ -182,7 +186,7 @@ class PostgresTogetherTx(PostgresAlertTx):
     def add_timer(self, timer: Timer, *, once: bool) -> None:
         if timer.alert_id not in self._opened:
             super().add_timer(timer, once=once)
-        elif not (once and any((t.alert_id, t.what) == (timer.alert_id, timer.what) for t in self._timers)):
+        elif not (once and any(_waits_for(timer, other) for other in self._timers)):
             self._timers.append(timer)
 
     def add_dispatch(self, dispatch: Dispatch) -> None:
@@ -229,6 +233,11 @@ class PostgresTogetherTx(PostgresAlertTx):
             self._conn.execute(QUERIES["notify_all"], given)
         for now, work_ids in finished.items():
             self._conn.execute(QUERIES["finish_work"], {"work_ids": work_ids, "now": now})
+
+
+def _waits_for(timer: Timer, other: Timer) -> bool:
+    """Whether `other` looks at the same, no later."""
+    return (other.alert_id, other.what) == (timer.alert_id, timer.what) and other.due_at <= timer.due_at
 
 
 def _with_number(alert: Alert, number: int) -> Alert:

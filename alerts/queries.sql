@@ -45,7 +45,7 @@ UPDATE alert_work SET done_at = %(now)s WHERE work_id = ANY(%(work_ids)s)
 -- The timer that is due longest and that no other transaction holds.
 SELECT timer_id, alert_id::text, what, due_at, dispatch_id::text FROM timer
 WHERE done_at IS NULL AND due_at <= %(now)s
-ORDER BY due_at
+ORDER BY due_at, timer_id
 LIMIT 1
 FOR UPDATE SKIP LOCKED
 
@@ -54,11 +54,11 @@ FOR UPDATE SKIP LOCKED
 UPDATE timer SET done_at = %(now)s WHERE timer_id = %(timer_id)s
 
 -- add_timer --
--- A timer; with `once` only if the alert does not wait for the same already.
+-- A timer; with `once` only if the alert does not wait for the same already, due no later.
 INSERT INTO timer (alert_id, what, dispatch_id, due_at)
 SELECT %(alert_id)s, %(what)s, %(dispatch_id)s::uuid, %(due_at)s
 WHERE NOT (%(once)s AND EXISTS (
-    SELECT FROM timer WHERE alert_id = %(alert_id)s AND what = %(what)s AND done_at IS NULL
+    SELECT FROM timer WHERE alert_id = %(alert_id)s AND what = %(what)s AND done_at IS NULL AND due_at <= %(due_at)s
 ))
 
 -- alerts_near --
@@ -317,17 +317,20 @@ LIMIT %(limit)s
 
 -- running_dispatch --
 -- The one running dispatch of an alert.
-SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
+       departed_at, arrived_at, shift_until, choice, chosen
 FROM dispatch WHERE alert_id = %(alert_id)s AND ended_at IS NULL
 
 -- dispatches --
 -- All dispatches of an alert.
-SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
+       departed_at, arrived_at, shift_until, choice, chosen
 FROM dispatch WHERE alert_id = %(alert_id)s ORDER BY dispatched_at, dispatch_id
 
 -- running_dispatches --
 -- Running dispatches of one officer, or of all.
-SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
+       departed_at, arrived_at, shift_until, choice, chosen
 FROM dispatch
 WHERE ended_at IS NULL AND (%(officer)s::text IS NULL OR officer = %(officer)s)
 ORDER BY dispatched_at DESC, dispatch_id DESC
@@ -339,16 +342,49 @@ WHERE ended_at IS NULL AND officer = ANY(%(officers)s) GROUP BY officer
 
 -- add_dispatch --
 -- An officer is sent; a unique index allows one running dispatch per alert.
-INSERT INTO dispatch (dispatch_id, alert_id, team_id, officer, dispatched_at)
-VALUES (%(dispatch_id)s, %(alert_id)s, %(team_id)s, %(officer)s, %(dispatched_at)s)
+INSERT INTO dispatch (dispatch_id, alert_id, team_id, officer, dispatched_at, shift_until, choice, chosen)
+VALUES (%(dispatch_id)s, %(alert_id)s, %(team_id)s, %(officer)s, %(dispatched_at)s, %(shift_until)s, %(choice)s, %(chosen)s)
 
 -- accept_dispatch --
 -- The officer accepted.
 UPDATE dispatch SET accepted_at = %(at)s WHERE dispatch_id = %(dispatch_id)s
 
+-- dispatch_moves --
+-- The officer left, or arrived.
+UPDATE dispatch SET departed_at = coalesce(%(departed_at)s, departed_at), arrived_at = coalesce(%(arrived_at)s, arrived_at)
+WHERE dispatch_id = %(dispatch_id)s
+
 -- end_dispatch --
 -- The dispatch ended.
 UPDATE dispatch SET ended_at = %(at)s, end_reason = %(why)s WHERE dispatch_id = %(dispatch_id)s AND ended_at IS NULL
+
+-- escalations --
+-- Clocks of an alert that ran out.
+SELECT alert_id::text, clock, since, begun_at, level, told_through_s, next_at, ended_at, end_reason
+FROM escalation WHERE alert_id = %(alert_id)s ORDER BY begun_at, clock
+
+-- put_escalation --
+-- A clock ran out, or its chain went on.
+INSERT INTO escalation (alert_id, clock, since, begun_at, level, told_through_s, next_at, ended_at, end_reason)
+VALUES (%(alert_id)s, %(clock)s, %(since)s, %(begun_at)s, %(level)s, %(told_through_s)s, %(next_at)s, %(ended_at)s, %(end_reason)s)
+ON CONFLICT (alert_id, clock, begun_at) DO UPDATE SET told_through_s = excluded.told_through_s,
+    next_at = excluded.next_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason
+
+-- next_escalations --
+-- When the next step of each running chain is due, by alert.
+SELECT alert_id::text, min(next_at) AS next_at FROM escalation WHERE ended_at IS NULL GROUP BY alert_id
+
+-- add_told --
+-- Somebody is told; the key of the message holds it once.
+INSERT INTO told (idempotency_key, alert_id, clock, at, who, person, channel)
+VALUES (%(idempotency_key)s, %(alert_id)s, %(clock)s, %(at)s, %(who)s, %(person)s, %(channel)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+
+-- told --
+-- Whom an alert's escalations told, and when the channel took it.
+SELECT told.idempotency_key, told.alert_id::text, clock, at, who, person, told.channel, sent_at
+FROM told LEFT JOIN outgoing USING (idempotency_key)
+WHERE told.alert_id = %(alert_id)s ORDER BY at, told.idempotency_key
 
 -- add_outgoing --
 -- A message to deliver; one of the same key is the same message.

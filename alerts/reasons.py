@@ -29,6 +29,19 @@ class Why(StrEnum):
     AFTER_DECLINE = "after_decline"
     AFTER_DARK = "after_dark"
     ACCEPT_OVERDUE = "accept_overdue"
+    DEPART_OVERDUE = "depart_overdue"
+    AFTER_HAND_OVER = "after_hand_over"
+    # the end of a shift
+    SHIFT_ENDED = "shift_ended"
+    SHIFT_ENDED_UNDER_WAY = "shift_ended_under_way"
+    NOBODY_FOLLOWS = "nobody_follows"
+    HANDED_OVER_BY_ROOM = "handed_over_by_room"
+    # a clock ran out
+    ACKNOWLEDGE_OVERDUE = "acknowledge_overdue"
+    ARRIVE_OVERDUE = "arrive_overdue"
+    CURE_OVERDUE = "cure_overdue"
+    VERIFY_OVERDUE = "verify_overdue"
+    NOBODY_ANSWERED = "nobody_answered"
     # health
     PROBLEM_BEGAN = "problem_began"
     PROBLEM_CHANGED = "problem_changed"
@@ -46,10 +59,13 @@ class Choice(StrEnum):
 
     NEAREST_FREE = "nearest_free"
     LEAST_LOADED = "least_loaded"  # everybody has a running dispatch
+    SKILLED = "skilled"  # has the skill that the violation asks for
+    ON_CALL = "on_call"  # nobody on shift who answers
     ASKED_AGAIN = "asked_again"  # nobody else covers the site
     NOBODY_COVERS = "nobody_covers"
     ALL_AT_LIMIT = "all_at_limit"
     ALL_DECLINED = "all_declined"
+    NOBODY_ON_SHIFT = "nobody_on_shift"
 
 
 class Health(StrEnum):
@@ -63,6 +79,7 @@ class Health(StrEnum):
     LOSS = "loss"
     EVIDENCE_OVERDUE = "evidence_overdue"
     NOBODY_TO_DISPATCH = "nobody_to_dispatch"
+    NOBODY_ANSWERED = "nobody_answered"
     UNDELIVERABLE = "undeliverable"
     WORK_FAILED = "work_failed"
 
@@ -75,3 +92,13 @@ class EndOfDispatch(StrEnum):
     RECALLED = "recalled"
     WENT_DARK = "went_dark"
     DISMISSED = "dismissed"
+    HANDED_OVER = "handed_over"
+
+
+class EndOfChain(StrEnum):
+    """How an escalation ended. Only these ends exist: a chain has as many steps as its row says."""
+
+    ANSWERED = "answered"  # what was waited for followed
+    ACKNOWLEDGED = "acknowledged"  # a person has seen it, and waits with us
+    LEVEL_ROSE = "level_rose"  # the worse level's chain began
+    EXHAUSTED = "exhausted"  # everybody was told and nobody answered

@@ -18,7 +18,7 @@ from alerts.values import Alert
 from monitor.audit.entries import Entry, read
 
 #: transitions beside the table's steps; they keep the state
-_OTHERS = frozenset({"open", "join", "rise", "fall", "note"})
+_OTHERS = frozenset({"open", "join", "rise", "fall", "note", "escalate"})
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,9 +10,19 @@ from typing import Any
 
 import msgspec
 
-from alerts.commands import AcceptDispatch, Command, Commands, EndDispatch, SeekOfficer, StepRequest, changed
+from alerts.commands import (
+    AcceptDispatch,
+    Command,
+    Commands,
+    EndDispatch,
+    HandOver,
+    OfficerMoves,
+    SeekOfficer,
+    StepRequest,
+    changed,
+)
 from alerts.joining import distance_m
-from alerts.lifecycle import FINAL, AlertKind, Incomplete, NotAllowed, Step, next_state
+from alerts.lifecycle import FINAL, AlertKind, IllegalStep, Incomplete, NotAllowed, Step, next_state
 from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Why
 from alerts.values import Alert, Confirmation, Dispatch
@@ -68,12 +78,19 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
     why = _why(alert, request, facts)
     if step in (Step.DISPATCH, Step.REOPEN):
         return (SeekOfficer(alert=alert, why=why, step=step, request=request),)
+    if step is Step.HAND_OVER:
+        if facts.running is None:
+            raise IllegalStep(alert.kind, alert.state, step)
+        return (HandOver(alert=alert, dispatch=facts.running, why=why, request=request),)
     change = changed(alert, step, why, request.at, to=to, actor=actor, request=request, facts=_facts(facts),
                      **_fields(alert, request, why))  # fmt: skip
     commands: list[Command] = [change]
     if facts.running is not None:
         if step is Step.ACCEPT:
             commands.append(AcceptDispatch(dispatch_id=facts.running.dispatch_id, at=request.at))
+        if step in (Step.DEPART, Step.ARRIVE):
+            at = {"departed_at" if step is Step.DEPART else "arrived_at": request.at}
+            commands.append(OfficerMoves(dispatch_id=facts.running.dispatch_id, **at))
         if step in _ENDS_DISPATCH:
             commands.append(EndDispatch(dispatch=facts.running, at=request.at, why=_ENDS_DISPATCH[step],
                                         recall=step in _RECALLS))  # fmt: skip
@@ -121,6 +138,8 @@ def _why(alert: Alert, request: StepRequest, facts: StepFacts) -> str:
         return Why.SENT_BY_ROOM
     if step is Step.REOPEN:
         return Why.REOPENED
+    if step is Step.HAND_OVER:
+        return Why.HANDED_OVER_BY_ROOM
     if request.reason and not _KEY.fullmatch(request.reason):
         raise Incomplete(
             alert.kind, alert.state, step, "a reason is a short key like 'no_access'; say more in the note"

@@ -20,6 +20,7 @@ HEALTH: dict[str, Text] = {
     "same_number_other_hash": _t("The same number came with other content", "同一编号出现不同内容"),
     "loss": _t("An edge had to throw something away", "边缘设备被迫丢弃数据"),
     "evidence_overdue": _t("Announced evidence did not arrive", "已登记的证据未按时送达"),
+    "nobody_answered": _t("Everybody was told and nobody answered", "已逐级通知，无人响应"),
     "nobody_to_dispatch": _t("Nobody can be dispatched", "无可派遣人员"),
     "undeliverable": _t("A message could not be delivered", "消息无法送达"),
     "work_failed": _t("A report could not be processed", "上报内容无法处理"),
@@ -55,6 +56,7 @@ STEPS: dict[str, Text] = {
     "reopen": _t("reopen", "重新打开"),
     "recall": _t("recall", "召回"),
     "go_dark": _t("went dark", "失联"),
+    "hand_over": _t("hand over", "交接"),
     "dismiss": _t("dismiss", "排除"),
     "supervise": _t("supervise", "转为监管"),
     "clear": _t("clear", "恢复"),
@@ -63,6 +65,7 @@ STEPS: dict[str, Text] = {
     "rise": _t("level rose", "等级升高"),
     "fall": _t("level fell", "等级降低"),
     "note": _t("note", "记录"),
+    "escalate": _t("escalated", "逐级上报"),
 }
 
 REASONS: dict[str, Text] = {
@@ -85,6 +88,23 @@ REASONS: dict[str, Text] = {
     "after_decline": _t("the officer before declined", "前一执法人员拒绝"),
     "after_dark": _t("the officer before did not answer", "前一执法人员未响应"),
     "accept_overdue": _t("not accepted in time", "超时未接受"),
+    "depart_overdue": _t("did not leave in time", "超时未出发"),
+    "after_hand_over": _t("takes over", "接替"),
+    "shift_ended": _t("the officer's shift ended", "执勤人员班次结束"),
+    "shift_ended_under_way": _t(
+        "the officer's shift ended while under way: relieve them or let them finish",
+        "执勤人员班次结束但任务进行中：请安排接替或由其完成",
+    ),
+    "nobody_follows": _t(
+        "the officer's shift ended and nobody else can be sent: the officer keeps it",
+        "执勤人员班次结束但无人接替，由其继续",
+    ),
+    "handed_over_by_room": _t("handed over by the control room", "监控中心安排交接"),
+    "acknowledge_overdue": _t("not acknowledged in time", "超时未知悉"),
+    "arrive_overdue": _t("not on site in time", "超时未到场"),
+    "cure_overdue": _t("not put right in time", "超时未处置"),
+    "verify_overdue": _t("not verified in time", "超时未核实"),
+    "nobody_answered": _t("everybody on the list was told and nobody answered", "已逐级通知，无人响应"),
     "problem_began": _t("the problem began", "问题出现"),
     "problem_changed": _t("the problem changed", "问题变化"),
     "problem_over": _t("the problem is over", "问题解除"),
@@ -96,15 +116,19 @@ REASONS: dict[str, Text] = {
     # choice of the officer
     "nearest_free": _t("nearest free officer", "最近的空闲人员"),
     "least_loaded": _t("everybody is busy: the least loaded", "均在执行任务，选任务最少者"),
+    "skilled": _t("has the skill that is asked for", "具备所需技能"),
+    "on_call": _t("nobody on shift who answers: on call", "当班无人响应，由备勤人员出动"),
     "asked_again": _t("nobody else covers the site: asked again", "无其他人员负责该处，再次通知"),
     "nobody_covers": _t("no team covers the site", "无班组负责该处"),
     "all_at_limit": _t("everybody has as many dispatches as allowed", "所有人员任务已满"),
+    "nobody_on_shift": _t("nobody is on shift or on call", "无人当班或备勤"),
     "all_declined": _t("everybody declined", "所有人员均拒绝"),
     # ends of a dispatch
     "resolved": _t("resolved", "已处置"),
     "declined": _t("declined", "已拒绝"),
     "recalled": _t("recalled", "已召回"),
     "went_dark": _t("did not answer", "未响应"),
+    "handed_over": _t("handed over", "已交接"),
     "dismissed": _t("alert dismissed", "告警已排除"),
     # why an edge had to throw something away
     "damaged_or_missing": _t("damaged on the edge's disk, or gone", "边缘设备磁盘上的文件损坏或丢失"),

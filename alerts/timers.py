@@ -8,7 +8,18 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.commands import Clear, Commands, EndDispatch, Problem, Raise, SeekOfficer, SetTimer, changed
+from alerts.commands import (
+    Clear,
+    Commands,
+    EndDispatch,
+    HandOver,
+    Problem,
+    Raise,
+    SeekOfficer,
+    SetTimer,
+    Tell,
+    changed,
+)
 from alerts.dispatching import where
 from alerts.lifecycle import State, Step
 from alerts.policy import Policy
@@ -38,7 +49,13 @@ def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now:
         case TimerKind.RETRY_DISPATCH:
             return _retry(alert, facts)
         case TimerKind.ACCEPT_OVERDUE:
-            return _accept_overdue(timer, alert, facts, now)
+            return _dark(timer, alert, facts, Why.ACCEPT_OVERDUE, (State.DISPATCHED,), now)
+        case TimerKind.DEPART_OVERDUE:
+            return _dark(timer, alert, facts, Why.DEPART_OVERDUE, (State.ACCEPTED,), now)
+        case TimerKind.ARRIVE_OVERDUE:
+            return _dark(timer, alert, facts, Why.ARRIVE_OVERDUE, (State.ACCEPTED, State.EN_ROUTE), now)
+        case TimerKind.SHIFT_ENDS:
+            return _shift_ends(timer, alert, facts, now)
         case TimerKind.EVIDENCE_OVERDUE:
             return _evidence_overdue(alert, facts, policy, now)
     raise ValueError(f"unknown timer {timer.what!r}: was it written by another release?")
@@ -66,19 +83,31 @@ def _retry(alert: Alert, facts: TimerFacts) -> Commands:
     return (SeekOfficer(alert=alert, why=why),)
 
 
-def _accept_overdue(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) -> Commands:
-    if (
-        alert.state is not State.DISPATCHED
-        or facts.running is None
-        or facts.running.dispatch_id != timer.dispatch_id
-    ):
+def _dark(
+    timer: Timer, alert: Alert, facts: TimerFacts, why: Why, states: tuple[State, ...], now: datetime
+) -> Commands:
+    """The officer did not do the next thing in time: they are called back, and somebody else is sent."""
+    if alert.state not in states or facts.running is None or facts.running.dispatch_id != timer.dispatch_id:
         return ()
-    dark = changed(alert, Step.GO_DARK, Why.ACCEPT_OVERDUE, now, to=State.OPEN,
+    dark = changed(alert, Step.GO_DARK, why, now, to=State.OPEN,
                    facts={"dispatch_id": facts.running.dispatch_id, "officer": facts.running.officer})  # fmt: skip
     end = EndDispatch(dispatch=facts.running, at=now, why=EndOfDispatch.WENT_DARK, recall=True)
     if alert.confirmation is Confirmation.REFUTED:
         return (dark, end)
     return (dark, end, SeekOfficer(alert=dark.after, why=Why.AFTER_DARK))
+
+
+def _shift_ends(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) -> Commands:
+    """Who has not left hands over by themselves; who is on the way or there is relieved when a person says so."""
+    running = facts.running
+    if running is None or running.dispatch_id != timer.dispatch_id:
+        return ()
+    if alert.state in (State.DISPATCHED, State.ACCEPTED):
+        return (HandOver(alert=alert, dispatch=running, why=Why.SHIFT_ENDED),)
+    if alert.state not in (State.EN_ROUTE, State.ON_SITE):
+        return ()
+    note = changed(alert, "note", Why.SHIFT_ENDED_UNDER_WAY, now, facts={"officer": running.officer})
+    return (note, Tell(alert=note.after, what="update"))
 
 
 def _evidence_overdue(alert: Alert, facts: TimerFacts, policy: Policy, now: datetime) -> Commands:

@@ -3,6 +3,7 @@
 Frozen values, as the tables of monitor/store/schema.sql hold them. Nothing here decides.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -125,6 +126,14 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
     end_reason: str | None = None
+    departed_at: datetime | None = None
+    arrived_at: datetime | None = None
+    #: end of the officer's shift, as it was when they were chosen; None: none in sight
+    shift_until: datetime | None = None
+    #: a Choice: why this officer
+    choice: str = ""
+    #: what spoke for them, by name: shift, skills, running dispatches, metres and seconds of way
+    chosen: Mapping[str, str] = {}
 
 
 class TimerKind(StrEnum):
@@ -134,6 +143,11 @@ class TimerKind(StrEnum):
     RETRY_DISPATCH = "retry_dispatch"
     ACCEPT_OVERDUE = "accept_overdue"
     EVIDENCE_OVERDUE = "evidence_overdue"
+    DEPART_OVERDUE = "depart_overdue"
+    ARRIVE_OVERDUE = "arrive_overdue"
+    SHIFT_ENDS = "shift_ends"
+    #: a clock may have run out, or a step of its chain is due
+    CLOCKS = "clocks"
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +159,40 @@ class Timer(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     due_at: datetime
     dispatch_id: str | None = None
+
+
+class Escalation(msgspec.Struct, frozen=True, kw_only=True):
+    """A clock that ran out, and where its chain stands."""
+
+    alert_id: str
+    #: party and milestone, e.g. authority:arrive
+    clock: str
+    #: when that clock began to run
+    since: datetime
+    #: when it ran out: the chain's steps count from here
+    begun_at: datetime
+    level: Level
+    #: steps up to this offset are done; below 0 none is
+    told_through_s: float = -1.0
+    next_at: datetime | None = None
+    ended_at: datetime | None = None
+    end_reason: str | None = None
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody was told that a clock ran out."""
+
+    idempotency_key: str
+    alert_id: str
+    clock: str
+    at: datetime
+    #: the chain's word for them: team_lead, supervisor …
+    who: str
+    #: user name, or the role where the room has no names
+    person: str
+    channel: str
+    #: when the channel took it; only when read
+    sent_at: datetime | None = None
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

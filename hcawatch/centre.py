@@ -71,7 +71,9 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
 
 def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -> None:
     book = PostgresAlertBook(pool)
-    engine = AlertEngine(book, loaded.city, Policy(weights=loaded.settings.weights))
+    engine = AlertEngine(
+        book, loaded.city, Policy(weights=loaded.settings.weights, response=loaded.settings.response)
+    )
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
     permits = PermitDesk(pool, loaded.city)
     alerts = AlertWorker(engine, _courier(loaded, runtime, pool, book, engine, ingest), runtime.database_url,

@@ -16,6 +16,7 @@ from hcawatch.commands import (
     people,
     permits,
     rules,
+    teams,
     up,
 )
 
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     app.command("edge")(edge.edge)
     app.command("people")(people.people)
     app.add_typer(permits.app, name="permits")
+    app.add_typer(teams.app, name="teams")
     app.add_typer(config.app, name="config")
     app.add_typer(channels.app, name="channels")
     app.add_typer(db.app, name="db")

@@ -52,18 +52,19 @@ def rules(
             json.dumps(rows, ensure_ascii=False, indent=1) if as_json else rule_view.table(rows, tongue)
         )
         return
-    loaded = _loaded(config, database, data_dir)
+    loaded = loaded_of(config, database, data_dir)
     known = [c.camera_id for c in loaded.city.cameras]
     if camera not in known:
         raise CommandError(f"there is no camera '{camera}'; use one of: {', '.join(known)}")
     view = rule_view.of_camera(
-        loaded.city, camera, _moment(at, loaded.city.timezone), infrared=infrared,
+        loaded.city, camera, moment_of(at, loaded.city.timezone), infrared=infrared,
         shipped_classes=_shipped_classes(), tongue=tongue,
     )  # fmt: skip
     typer.echo(json.dumps(view, ensure_ascii=False, indent=1) if as_json else rule_view.told(view, tongue))
 
 
-def _loaded(config: Path | None, database: str | None, data_dir: Path | None) -> "LoadedConfig":
+def loaded_of(config: Path | None, database: str | None, data_dir: Path | None) -> "LoadedConfig":
+    """The configuration of a file, or the one that a database runs; CommandError."""
     from hcawatch.config import load, versions
     from hcawatch.edge_configs import of_version
 
@@ -91,7 +92,8 @@ def _shipped_classes() -> frozenset[str] | None:
     return None if shipped is None else frozenset(shipped)
 
 
-def _moment(text: str | None, timezone: str) -> datetime:
+def moment_of(text: str | None, timezone: str) -> datetime:
+    """A time as --at takes it, or now; CommandError."""
     from datetime import UTC
     from zoneinfo import ZoneInfo
 

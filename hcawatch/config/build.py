@@ -10,6 +10,7 @@ from typing import Any
 from hcawatch.config.checks.cameras import LOCAL_SCHEMES, file_of, scheme_of
 from hcawatch.config.checks.law import aware
 from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.response import hand_over_of, holidays_of, kind_of, response_of, shifts_of
 from hcawatch.config.rules import rules_of, schedules_of
 from hcawatch.config.schema import (
     CameraSection,
@@ -71,18 +72,21 @@ def city_of(document: Document, around: Surroundings) -> City:
             Team(
                 team_id=t.id, name=text_of(t.name), sites=tuple(t.sites),
                 base=None if t.base is None else _pair(t.base),
+                kind=kind_of(t), lead=t.lead, on_call=tuple(t.on_call), shifts=shifts_of(t), hand_over=hand_over_of(t),
                 members=tuple(
                     Member(user=m.user, name=text_of(m.name), role=m.role, phone=m.phone, language=m.language,
-                           contacts=m.contacts)
+                           contacts=m.contacts, skills=tuple(m.skills))
                     for m in t.members
                 ),
             )
             for t in document.teams
         ),
         schedules=schedules_of(document),
+        holidays=holidays_of(document),
         channels=tuple(_channel(channel) for channel in document.channels),
         contacts=tuple(
-            Contact(contact_id=c.id, name=text_of(c.name), language=c.language, addresses=c.addresses)
+            Contact(contact_id=c.id, name=text_of(c.name), language=c.language, addresses=c.addresses,
+                    role=c.role)
             for c in document.contacts
         ),
     )  # fmt: skip
@@ -98,6 +102,7 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         mqtt=_mqtt(centre.mqtt, around),
         data_dir=around.resolve(centre.data_dir),
         weights=weights_of(document.risk),
+        response=response_of(document.response),
         detectors={
             e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
         },

@@ -309,6 +309,27 @@ class MemberSection(Section):
     contacts: Addresses = Field(
         default={}, description="where this person is reached, by channel: {email: …, sms: …}"
     )
+    skills: list[Id] = Field(
+        default=[], max_length=50, description="what a violation may ask for (`response.skills`)"
+    )
+
+
+class ShiftSection(HoursSection):
+    id: Id
+    members: list[Words] = Field(
+        default=[], max_length=1000, description="who works then, by user; the whole team if left out"
+    )
+    holidays: Literal["with", "without", "only"] = Field(
+        default="with", description="whether it begins on holidays as ever, not at all, or on them only"
+    )
+
+
+class HolidaySection(Section):
+    first: Annotated[date, Field(strict=False)] = Field(description="a day of the city's calendar")
+    last: Annotated[date, Field(strict=False)] | None = Field(
+        default=None, description="the same day if left out"
+    )
+    name: Name | None = Field(default=None, description="plain text, or {en: …, zh: …}")
 
 
 class TeamSection(Section):
@@ -319,11 +340,30 @@ class TeamSection(Section):
         default=[], max_length=10_000, description="HCAs that it covers; all if left out"
     )
     base: LonLat | None = Field(default=None, description="where it starts from: [longitude, latitude]")
+    kind: Literal["operator_patrol", "authority"] | None = Field(
+        default=None,
+        description="whose clock runs while it is sent; left out: the authority's if it has an officer, else the operator's",
+    )
+    lead: Words | None = Field(default=None, description="user who hears first when a clock runs out")
+    on_call: list[Words] = Field(
+        default=[], max_length=100, description="users who are sent while nobody is on shift"
+    )
+    hand_over_min: int = Field(
+        default=0, ge=0, le=240, description="minutes that members stay after the end of their shift"
+    )
+    shifts: list[ShiftSection] = Field(
+        default=[],
+        max_length=100,
+        description="weekly hours of the city's clock; without any, all are always on shift",
+    )
 
 
 class ContactSection(Section):
     id: Id
     name: Name
+    role: Literal["operator", "supervisor"] | None = Field(
+        default=None, description="hears what a chain tells the control room's operators or supervisors"
+    )
     language: Tongue = Field(default="zh", description="of messages to this person")
     addresses: Addresses
 
@@ -498,6 +538,88 @@ class CentreSection(Section):
     data_dir: FilePath = Field(default="data", description="database, evidence, heads; relative to this file")
 
 
+Parties = Annotated[list[Literal["operator_patrol", "authority"]], Field(min_length=1, max_length=2)]
+RiskLevels = Annotated[list[RiskLevel], Field(min_length=1, max_length=4)]
+LimitMin = Annotated[float, Field(gt=0, le=525_600)]
+
+
+class LimitSection(Section):
+    """Minutes; what is left out keeps its shipped value."""
+
+    parties: Parties = Field(default=["operator_patrol", "authority"], description="whose clocks")
+    levels: RiskLevels = Field(default=["I", "II", "III", "IV"], description="of which alerts")
+    acknowledge_min: LimitMin | None = Field(
+        default=None, description="the room looks, from the alert's opening"
+    )
+    accept_min: LimitMin | None = Field(
+        default=None, description="an officer accepts, from the first dispatch"
+    )
+    depart_min: LimitMin | None = Field(
+        default=None, description="the officer leaves, from the acceptance; else another is sent"
+    )
+    arrive_min: LimitMin | None = Field(
+        default=None, description="an officer is there, from the first dispatch"
+    )
+    cure_min: LimitMin | None = Field(default=None, description="it is put right, from the arrival")
+    verify_min: LimitMin | None = Field(default=None, description="another person checked it, from then")
+
+
+class ChainStepSection(Section):
+    who: Literal["officer", "team_lead", "on_shift", "on_call", "operator", "supervisor", "person"] = Field(
+        description="who is told; operator and supervisor are the contacts of that role, else the room's MQTT topic"
+    )
+    person: Words | None = Field(
+        default=None, description="with `who: person`: a member's user, or the id of a contact"
+    )
+    after_min: float = Field(default=0.0, ge=0, le=525_600, description="minutes after the clock ran out")
+    through: list[Words] = Field(
+        default=["mqtt"], min_length=1, max_length=10,
+        description="channels: the first for which the person has an address, else mqtt",
+    )  # fmt: skip
+    every_min: float = Field(default=5.0, ge=0.5, le=10_080, description="minutes until it is said again")
+    times: int = Field(default=1, ge=1, le=20, description="how often in all")
+
+
+class ChainSection(Section):
+    levels: RiskLevels = Field(default=["I", "II", "III", "IV"], description="of which alerts")
+    parties: Parties = Field(default=["operator_patrol", "authority"], description="whose clocks")
+    clocks: list[Literal["acknowledge", "accept", "arrive", "cure", "verify"]] = Field(
+        default=["acknowledge", "accept", "arrive", "cure", "verify"], min_length=1, max_length=5,
+        description="which of them",
+    )  # fmt: skip
+    wait_min: float = Field(
+        default=10.0, ge=1, le=10_080, description="minutes after the last message; then nobody answered, and that is an alert"
+    )  # fmt: skip
+    steps: list[ChainStepSection] = Field(
+        min_length=1, max_length=20, description="in any order; times decide"
+    )
+
+
+class ResponseSection(Section):
+    """How fast people must answer, and who hears of it when they don't (docs/dispatch.md)."""
+
+    travel_kmh: float = Field(
+        default=30.0, ge=1, le=200, description="of the travel estimate, along the straight line"
+    )
+    dark_after_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=10,
+        description="an officer later than `arrive_min` by this share counts as dark",
+    )
+    skills: dict[str, list[Id]] = Field(
+        default={"theft": ["police_liaison"]},
+        max_length=100,
+        description="by violation: who has them is sent first",
+    )
+    limits: list[LimitSection] = Field(
+        default=[], max_length=100, description="minutes by party and level; later entries win"
+    )
+    chains: list[ChainSection] = Field(
+        default=[], max_length=100, description="the first that fits is taken, the shipped ones last"
+    )
+
+
 SUPPORTED_VERSION = 1
 
 
@@ -532,6 +654,12 @@ class Document(Section):
     )
     contacts: list[ContactSection] = Field(
         default=[], max_length=10_000, description="who is told and never sent: permits' holders, duty desks"
+    )
+    holidays: list[HolidaySection] = Field(
+        default=[], max_length=1000, description="days on which shifts may differ"
+    )
+    response: ResponseSection = Field(
+        default=ResponseSection(), description="deadlines, and who hears when one is missed"
     )
     risk: RiskSection | None = Field(default=None, description="overrides of the shipped points")
     centre: CentreSection = Field(default=CentreSection(), description="how the centre runs")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from monitor.domain.response import Response
 from monitor.domain.risk import Weights
 
 
@@ -62,5 +63,7 @@ class Settings:
     permits: tuple[Permit, ...]
     #: by edge id
     detectors: Mapping[str, DetectorSettings]
+    #: how fast people must answer, and who hears of it when they do not
+    response: Response = field(default_factory=Response)
     #: share of an edge's disk that waiting evidence may use, by edge id
     disk_shares: Mapping[str, float]

@@ -49,6 +49,7 @@ _STAND_INS: Final[dict[str, Any]] = {
                 "valid_from": "2000-01-01", "valid_to": "2000-01-01", "company": "?"},
     "channels": {"id": "stand-in", "kind": "mqtt"},
     "contacts": {"id": "stand-in", "name": "?", "addresses": {}},
+    "holidays": {"first": "2000-01-01"},
     "schedules": {"id": "stand-in", "hours": [{"begin": "00:00", "end": "24:00"}]},
 }  # fmt: skip
 _LISTS: Final = (
@@ -61,6 +62,7 @@ _LISTS: Final = (
     "schedules",
     "channels",
     "contacts",
+    "holidays",
 )
 _ROUNDS: Final = 4
 

@@ -4,13 +4,17 @@ Values only. They are read from YAML at the rim (`hcawatch.config`) and passed i
 Positions are (lon, lat) in degrees WGS84, picture coordinates pixels of the full frame, lengths metres.
 """
 
+from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from monitor.domain.hours import Schedule
 from monitor.domain.levels import HcaGrade, Level
+from monitor.domain.response import Party
 from monitor.domain.rulebook import RuleSetting
+from monitor.domain.shifts import Holiday, OnShift, Shift, on_shift
 
 LonLat = tuple[float, float]
 Pixel = tuple[float, float]
@@ -161,16 +165,32 @@ class Member(Asset, frozen=True, kw_only=True):
     language: Literal["en", "zh"] = "zh"
     #: where he or she is reached, by channel
     contacts: dict[str, str] = msgspec.field(default_factory=dict)
+    #: what a violation may ask for (monitor.domain.response.Response.skills), e.g. police_liaison
+    skills: tuple[str, ...] = ()
 
 
 class Team(Asset, frozen=True, kw_only=True):
-    """A field team: its members and the HCAs that it covers (all if empty)."""
+    """A field team: its members, the HCAs that it covers (all if empty), and when they work."""
 
     team_id: str
     name: Text
+    #: whose clock runs while it is sent: the operator's own patrol, or the authority's officers
+    kind: Party = "authority"
     members: tuple[Member, ...]
     sites: tuple[str, ...] = ()
     base: LonLat | None = None
+    #: user name of who leads it; hears first when a clock runs out
+    lead: str | None = None
+    #: user names of who is sent while nobody is on shift, in this order
+    on_call: tuple[str, ...] = ()
+    #: none: everybody is always on shift
+    shifts: tuple[Shift, ...] = ()
+    #: how long members stay after the end of their shift
+    hand_over: timedelta = timedelta(0)
+
+    def on_shift(self, at: datetime, timezone: ZoneInfo, holidays: tuple[Holiday, ...]) -> OnShift:
+        """Who works at `at`, and until when that holds."""
+        return on_shift(self, at, timezone, holidays)
 
 
 class Contact(Asset, frozen=True, kw_only=True):
@@ -178,6 +198,8 @@ class Contact(Asset, frozen=True, kw_only=True):
 
     contact_id: str
     name: Text
+    #: hears what a chain tells the control room's operators or supervisors
+    role: Literal["operator", "supervisor"] | None = None
     language: Literal["en", "zh"] = "zh"
     #: where he or she is reached, by channel
     addresses: dict[str, str]
@@ -251,6 +273,16 @@ class City(Asset, frozen=True, kw_only=True):
     #: beside MQTT, which is always there
     channels: tuple[Channel, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    #: days on which shifts may differ
+    holidays: tuple[Holiday, ...] = ()
+
+    def team(self, team_id: str) -> Team | None:
+        """The team of that id, if the city has it (a dispatch may name one that is gone)."""
+        return next((team for team in self.teams if team.team_id == team_id), None)
+
+    def on_shift(self, team: Team, at: datetime) -> OnShift:
+        """Who of the team works at `at` on this city's clock and calendar."""
+        return team.on_shift(at, ZoneInfo(self.timezone), self.holidays)
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of that id; KeyError if there is none."""

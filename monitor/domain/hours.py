@@ -84,13 +84,13 @@ def _covers(hours: Hours, day: int, minute: int) -> bool:
 def _inside(hours: Hours, at: datetime, timezone: ZoneInfo) -> bool:
     today = at.astimezone(timezone).date()
     return any(
-        WEEK[day.weekday()] in hours.days and _instant(day, hours.from_min, timezone, last=False) <= at
-        < _instant(day if hours.to_min > hours.from_min else day + timedelta(days=1), hours.to_min, timezone, last=True)
+        WEEK[day.weekday()] in hours.days and instant(day, hours.from_min, timezone, last=False) <= at
+        < instant(day if hours.to_min > hours.from_min else day + timedelta(days=1), hours.to_min, timezone, last=True)
         for day in (today - timedelta(days=1), today)
     )  # fmt: skip
 
 
-def _instant(day: date, minutes: int, timezone: ZoneInfo, *, last: bool) -> datetime:
+def instant(day: date, minutes: int, timezone: ZoneInfo, *, last: bool) -> datetime:
     """The moment (UTC) at which a wall clock shows that, the first or last time it does."""
     day += timedelta(days=minutes // MINUTES_OF_DAY)
     wall = datetime.combine(day, time(minutes % MINUTES_OF_DAY // 60, minutes % 60), timezone)

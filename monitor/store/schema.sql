@@ -245,7 +245,7 @@ CREATE INDEX alert_episode_alert ON alert_episode (alert_id);
 CREATE TABLE alert_transition (
     alert_id   uuid NOT NULL REFERENCES alert (alert_id),
     n          bigint NOT NULL,                 -- 1, 2, 3 … per alert
-    step       text NOT NULL,                   -- alerts.lifecycle.Step, or open | join | rise | fall | note
+    step       text NOT NULL,                   -- alerts.lifecycle.Step, or open | join | rise | fall | note | escalate
     from_state alert_state,
     to_state   alert_state NOT NULL,
     level      risk_level NOT NULL,
@@ -269,8 +269,13 @@ CREATE TABLE dispatch (
     officer       text NOT NULL,                -- user name
     dispatched_at timestamptz NOT NULL,
     accepted_at   timestamptz,
-    ended_at      timestamptz,                  -- resolved, declined, recalled, went dark
-    end_reason    text
+    ended_at      timestamptz,                  -- resolved, declined, recalled, went dark, handed over
+    end_reason    text,
+    departed_at   timestamptz,
+    arrived_at    timestamptz,
+    shift_until   timestamptz,                  -- end of the officer's shift, when it was chosen
+    choice        text NOT NULL DEFAULT '',     -- alerts.reasons.Choice: why this officer
+    chosen        jsonb NOT NULL DEFAULT '{}'   -- what spoke for them: shift, skills, load, metres, seconds
 );
 CREATE UNIQUE INDEX dispatch_one_running ON dispatch (alert_id) WHERE ended_at IS NULL;
 CREATE INDEX dispatch_officer ON dispatch (officer, dispatched_at DESC);       -- the field page
@@ -286,6 +291,33 @@ CREATE TABLE timer (
     done_at  timestamptz
 );
 CREATE INDEX timer_due ON timer (due_at) WHERE done_at IS NULL;
+CREATE INDEX timer_waits ON timer (alert_id, what) WHERE done_at IS NULL;       -- add_timer, once
+
+-- a clock that ran out, and where its chain stands (alerts.escalation)
+CREATE TABLE escalation (
+    alert_id       uuid NOT NULL REFERENCES alert (alert_id),
+    clock          text NOT NULL,                -- party:milestone, e.g. authority:arrive
+    since          timestamptz NOT NULL,         -- when that clock began to run
+    begun_at       timestamptz NOT NULL,         -- when it ran out; the chain's steps count from here
+    level          risk_level NOT NULL,          -- whose chain it is
+    told_through_s double precision NOT NULL,    -- steps of the chain up to this offset are done; -1: none
+    next_at        timestamptz,                  -- of the next step, or of the chain's end; NULL when it ended
+    ended_at       timestamptz,
+    end_reason     text,                         -- answered | acknowledged | level_rose | exhausted
+    PRIMARY KEY (alert_id, clock, begun_at)
+);
+
+CREATE TABLE told (
+    idempotency_key text PRIMARY KEY,            -- of the message in outgoing: one per step, round and person
+    alert_id   uuid NOT NULL REFERENCES alert (alert_id),
+    clock      text NOT NULL,
+    at         timestamptz NOT NULL,
+    who        text NOT NULL,                    -- the chain's word: team_lead, supervisor, …
+    person     text NOT NULL,                    -- user name, or the role where the room has no names
+    channel    text NOT NULL
+);
+CREATE INDEX escalation_running ON escalation (alert_id, next_at) WHERE ended_at IS NULL;   -- next_escalations
+CREATE INDEX told_alert ON told (alert_id, at);                                -- the alert's page
 
 -- transactional outbox of the loop: delivered at least once, the receiver deduplicates by key
 CREATE TABLE outgoing (

@@ -98,6 +98,7 @@ def alert_values(view: AlertView, city: City, conn: Conn, request: Request, me: 
         "steps": [step.value for step in showing.steps_for(view, me)],
         "sight": sight(me.role).value,
         "outcomes": [outcome.value for outcome in Outcome],
+        "clocks": showing.clock_rows(view, web_of(request).deps.clock()),
     }
 
 
@@ -126,6 +127,9 @@ def alert_page(request: Request, alert_id: str, me: Room) -> Response:
         next_steps=showing.next_steps(alert, view.events, t),
         evidence=sorted(view.evidence, key=lambda item: item.announced_at),
         dispatches=sorted(view.dispatches, key=lambda dispatch: dispatch.dispatched_at, reverse=True),
+        told=view.told,
+        coming=view.coming,
+        chosen={d.dispatch_id: showing.why_chosen(d.chosen, t) for d in view.dispatches},
         team_names={team.team_id: t.of(team.name) for team in city.teams},
         health_text=t(f"health_text.{alert.health}") if alert.health else "",
         with_outcome=showing.WITH_OUTCOME,

@@ -1,11 +1,14 @@
 """The field's pages, for a phone held in one hand: the officer's dispatches, and one of them."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from alerts.steps import FIELD_STEPS
+from alerts.views import AlertView, DispatchView
 from monitor.domain.roles import Right, Role, may
 from monitor.web import showing
 from monitor.web.access import Guard
@@ -34,6 +37,11 @@ def dispatches_page(request: Request, me: FieldReader) -> Response:
     return render(request, "field.html", rows=rows, names=names)
 
 
+def _due_at(view: AlertView, running: Iterable[DispatchView]) -> datetime | None:
+    """The deadline of the officer who is on the way to this alert."""
+    return next((one.due_at for one in running if one.alert.alert_id == view.alert.alert_id), None)
+
+
 @router.get("/field/{alert_id}")
 def dispatch_page(request: Request, alert_id: str, me: FieldReader) -> Response:
     """One dispatch: where, what, and the next step as a big button."""
@@ -47,6 +55,7 @@ def dispatch_page(request: Request, alert_id: str, me: FieldReader) -> Response:
         **values,
         next_steps=[step for step in values["steps"] if step in FIELD_STEPS],
         mine=mine or view.running is None,
+        due_at=_due_at(view, web.deps.engine.dispatches_for(view.running.officer)) if view.running else None,
         officer=view.running.officer if view.running else "",
         may_photo=mine and may(me.role, Right.UPLOAD_PHOTO) and view.alert.state in _PHOTO_STATES,
         may_lie_within=any(reason.key == "may_lie_within" for reason in view.alert.reasons),

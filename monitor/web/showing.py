@@ -6,6 +6,7 @@ narrowed to what the table would really let this person do, so that no button le
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ _LOSS = re.compile(r"(?P<what>evidence|refused): (?P<count>\d+) \((?P<reason>\w+
 
 _ORDER = (
     Step.VERIFY, Step.DISPATCH, Step.ACCEPT, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE,
-    Step.ACKNOWLEDGE, Step.CONFIRM, Step.REFUTE, Step.RECALL, Step.REOPEN, Step.SUPERVISE, Step.CLEAR,
+    Step.ACKNOWLEDGE, Step.CONFIRM, Step.REFUTE, Step.RECALL, Step.HAND_OVER, Step.REOPEN, Step.SUPERVISE, Step.CLEAR,
     Step.DECLINE, Step.DISMISS,
 )  # fmt: skip
 #: steps with an outcome to choose
@@ -46,7 +47,14 @@ def steps_for(view: AlertView, me: Principal) -> tuple[Step, ...]:
 
 def _may(view: AlertView, me: Principal, step: Step) -> bool:
     alert = view.alert
-    if step is Step.ACKNOWLEDGE and alert.acknowledged_at is not None and alert.kind is AlertKind.VIOLATION:
+    # while somebody is being told that a clock ran out, a look at it is an answer
+    quiet = not view.coming
+    if (
+        step is Step.ACKNOWLEDGE
+        and alert.acknowledged_at is not None
+        and alert.kind is AlertKind.VIOLATION
+        and quiet
+    ):
         return False
     if step is Step.CONFIRM and alert.confirmation is Confirmation.CONFIRMED:
         return False
@@ -153,6 +161,33 @@ def photos_of(evidence: tuple[EvidenceItem, ...]) -> tuple[EvidenceItem, ...]:
     )
 
 
+def clock_rows(view: AlertView, now: datetime) -> list[dict[str, Any]]:
+    """Both parties' clocks for people: what is waited for, until when, and how it stands."""
+    rows = []
+    for clock in view.clocks:
+        stands = "late" if clock.was_late() else "met" if clock.met_at else "over" if clock.quiet else (
+            "overdue" if clock.ran_out(now) else "runs"
+        )  # fmt: skip
+        rows.append({"party": clock.party, "milestone": clock.milestone.value, "since": clock.since,
+                     "due_at": clock.due_at, "met_at": clock.met_at, "stands": stands})  # fmt: skip
+    return rows
+
+
+def why_chosen(chosen: Mapping[str, str], t: Texts) -> str:
+    """What spoke for an officer, in words."""
+    said = [t(f"chosen.{chosen['standing']}")] if "standing" in chosen else []
+    if chosen.get("skills_asked"):
+        said.append(t("chosen.skills", asked=chosen["skills_asked"], has=chosen.get("skills") or "–"))
+    if "running" in chosen:
+        said.append(t("chosen.running", n=chosen["running"]))
+    if "way_m" in chosen:
+        way = t(
+            "chosen.way", km=f"{float(chosen['way_m']) / 1000:.1f}", lasts=t.lasting(float(chosen["way_s"]))
+        )
+        said.append(way)
+    return " · ".join(said)
+
+
 def gauge(alert: Alert, t: Texts) -> dict[str, Any] | None:
     """The drawing of how far from the centreline it is: bands, point and 1-sigma bar, x from -500 to 500."""
     if alert.offset_m is None:
@@ -177,6 +212,7 @@ def row(item: AlertRow, city: City, t: Texts) -> dict[str, Any]:
         "alert_id": alert.alert_id, "number": alert.number, "kind": alert.kind.value, "level": alert.level.value,
         "state": alert.state.value, "confirmation": alert.confirmation.value, "footage": alert.footage,
         "title": t.of(item.title), "where": where(alert, city, t), "opened_at": alert.opened_at,
+        "escalates_at": item.escalates_at,
     }  # fmt: skip
 
 
@@ -186,7 +222,7 @@ def dispatch_row(item: DispatchView, city: City, t: Texts) -> dict[str, Any]:
     return {
         "alert_id": alert.alert_id, "number": alert.number, "level": alert.level.value, "state": alert.state.value,
         "footage": alert.footage, "title": t.of(item.title), "where": where(alert, city, t),
-        "officer": item.dispatch.officer, "dispatched_at": item.dispatch.dispatched_at,
+        "officer": item.dispatch.officer, "dispatched_at": item.dispatch.dispatched_at, "due_at": item.due_at,
     }  # fmt: skip
 
 
@@ -209,9 +245,15 @@ def alert_json(view: AlertView, me: Principal, city: City) -> dict[str, Any]:
 
 def row_json(item: AlertRow) -> dict[str, Any]:
     """One line of a list, as the API gives it."""
-    return {**plain(item.alert), "title": item.title}
+    return {**plain(item.alert), "title": item.title, "escalates_at": item.escalates_at}
 
 
 def dispatch_json(item: DispatchView) -> dict[str, Any]:
     """One running dispatch with its alert, as the API gives it."""
-    return {**plain(item.alert), **plain(item.dispatch), "title": item.title, "article": item.article}
+    return {
+        **plain(item.alert),
+        **plain(item.dispatch),
+        "title": item.title,
+        "article": item.article,
+        "due_at": item.due_at,
+    }

@@ -29,6 +29,7 @@ from alerts.values import (
     Confirmation,
     Dispatch,
     Episode,
+    Escalation,
     EvidenceItem,
     LastWord,
     Looks,
@@ -37,6 +38,7 @@ from alerts.values import (
     Outgoing,
     Permit,
     Timer,
+    Told,
     Work,
 )
 from monitor.audit.entries import Entry
@@ -53,6 +55,8 @@ class _Tables:
         self.episodes: dict[str, Episode] = {}
         self.moves: dict[str, list[Move]] = {}
         self.dispatches: dict[str, Dispatch] = {}
+        self.escalations: dict[tuple[str, str, datetime], Escalation] = {}
+        self.told: dict[str, Told] = {}
         self.timers: dict[int, tuple[Timer, datetime | None]] = {}
         self.work: dict[int, tuple[Work, datetime | None]] = {}
         self.outgoing: dict[int, Outgoing] = {}
@@ -175,14 +179,17 @@ class MemoryAlertTx:
 
     def next_timer(self, now: datetime) -> Timer | None:
         due = [timer for timer, done_at in self._t.timers.values() if done_at is None and timer.due_at <= now]
-        return min(due, key=lambda timer: timer.due_at, default=None)
+        return min(due, key=lambda timer: (timer.due_at, timer.timer_id), default=None)
 
     def finish_timer(self, timer_id: int, now: datetime) -> None:
         self._t.timers[timer_id] = (self._t.timers[timer_id][0], now)
 
     def add_timer(self, timer: Timer, *, once: bool) -> None:
         waits = any(
-            other.alert_id == timer.alert_id and other.what == timer.what and done_at is None
+            other.alert_id == timer.alert_id
+            and other.what == timer.what
+            and done_at is None
+            and other.due_at <= timer.due_at
             for other, done_at in self._t.timers.values()
         )
         if not (once and waits):
@@ -366,10 +373,54 @@ class MemoryAlertTx:
     def accept_dispatch(self, dispatch_id: str, at: datetime) -> None:
         self._t.dispatches[dispatch_id] = replace(self._t.dispatches[dispatch_id], accepted_at=at)
 
+    def dispatch_moves(
+        self, dispatch_id: str, departed_at: datetime | None, arrived_at: datetime | None
+    ) -> None:
+        known = self._t.dispatches[dispatch_id]
+        self._t.dispatches[dispatch_id] = replace(
+            known, departed_at=departed_at or known.departed_at, arrived_at=arrived_at or known.arrived_at
+        )
+
     def end_dispatch(self, dispatch_id: str, at: datetime, why: str) -> None:
         known = self._t.dispatches[dispatch_id]
         if known.ended_at is None:
             self._t.dispatches[dispatch_id] = replace(known, ended_at=at, end_reason=str(why))
+
+    def escalations(self, alert_id: str) -> tuple[Escalation, ...]:
+        mine = [e for e in self._t.escalations.values() if e.alert_id == alert_id]
+        return tuple(sorted(mine, key=lambda e: (e.begun_at, e.clock)))
+
+    def put_escalation(self, escalation: Escalation) -> None:
+        key = (escalation.alert_id, escalation.clock, escalation.begun_at)
+        known = self._t.escalations.get(key, escalation)
+        self._t.escalations[key] = replace(escalation, since=known.since, level=known.level)
+
+    def add_told(self, told: Told) -> bool:
+        if told.idempotency_key in self._t.told:
+            return False
+        self._t.told[told.idempotency_key] = told
+        return True
+
+    def told(self, alert_id: str) -> tuple[Told, ...]:
+        sent = {
+            o.idempotency_key: self._t.sent_at[outgoing_id]
+            for outgoing_id, o in self._t.outgoing.items()
+            if outgoing_id in self._t.sent_at
+        }
+        mine = [
+            replace(t, sent_at=sent.get(t.idempotency_key))
+            for t in self._t.told.values()
+            if t.alert_id == alert_id
+        ]
+        return tuple(sorted(mine, key=lambda t: (t.at, t.idempotency_key)))
+
+    def next_escalations(self) -> Mapping[str, datetime]:
+        running = [e for e in self._t.escalations.values() if e.ended_at is None and e.next_at is not None]
+        return {
+            e.alert_id: e.next_at
+            for e in sorted(running, key=lambda e: e.next_at or e.begun_at, reverse=True)
+            if e.next_at is not None
+        }
 
     def add_outgoing(self, outgoing: Outgoing) -> None:
         if any(o.idempotency_key == outgoing.idempotency_key for o in self._t.outgoing.values()):

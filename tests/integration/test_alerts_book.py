@@ -311,12 +311,15 @@ def test_declining_sends_the_next(book: Book, engine: AlertEngine) -> None:
 def test_an_officer_who_does_not_answer_is_replaced(book: Book, engine: AlertEngine) -> None:
     """After ten minutes the system gives the dispatch to the next and recalls the first phone."""
     take(book, engine, event())
-    assert engine.run_due(NOON + timedelta(seconds=599)) == 0
+    engine.step(the_alert(engine).alert_id, Step.ACKNOWLEDGE, OPERATOR, NOON + timedelta(seconds=5))
+    engine.run_due(NOON + timedelta(seconds=599))
+    assert [d.officer for d in engine.view(the_alert(engine).alert_id).dispatches] == ["ann"]
     engine.run_due(NOON + timedelta(seconds=600))
     view = engine.view(the_alert(engine).alert_id)
     assert [d.officer for d in view.dispatches] == ["ann", "bo"]
-    assert [t.step for t in view.transitions] == ["open", "dispatch", "go_dark", "dispatch"]
-    assert [(m["officer"], m["what"]) for m in outgoing(book)] == [
+    steps = [t.step for t in view.transitions if t.step != "escalate"]
+    assert steps == ["open", "dispatch", "acknowledge", "go_dark", "dispatch"]
+    assert [(m["officer"], m["what"]) for m in outgoing(book) if m["what"] != "escalation"] == [
         ("ann", "dispatch"), ("ann", "recall"), ("bo", "dispatch"),
     ]  # fmt: skip
 
@@ -356,8 +359,62 @@ def test_many_dead_letters_are_one_alert_with_a_short_history(book: Book, engine
 def test_who_accepted_in_time_is_left_alone(book: Book, engine: AlertEngine) -> None:
     """The timer of an accepted dispatch does nothing."""
     on_the_way(book, engine, until=Step.ACCEPT)
-    engine.run_due(NOON + timedelta(hours=1))
+    engine.run_due(NOON + timedelta(minutes=14))
     assert the_alert(engine).state is State.ACCEPTED
+
+
+def test_who_accepts_and_never_leaves_is_called_back(book: Book, engine: AlertEngine) -> None:
+    """Accepting stops no clock but the first: after a quarter of an hour the next officer is sent."""
+    on_the_way(book, engine, until=Step.ACCEPT)
+    engine.run_due(NOON + timedelta(minutes=17))
+    view = engine.view(the_alert(engine).alert_id)
+    assert [(d.officer, d.end_reason) for d in view.dispatches] == [("ann", "went_dark"), ("bo", None)]
+    assert ("ann", "recall") in [(m["officer"], m["what"]) for m in outgoing(book)]
+
+
+def test_who_left_and_never_arrives_is_called_back(book: Book, engine: AlertEngine) -> None:
+    """Half as long again as the limit, and an officer on the way counts as dark."""
+    on_the_way(book, engine, until=Step.DEPART)
+    engine.run_due(NOON + timedelta(minutes=89))
+    assert the_alert(engine).state is State.EN_ROUTE
+    engine.run_due(NOON + timedelta(minutes=91))
+    assert [d.officer for d in engine.view(the_alert(engine).alert_id).dispatches] == ["ann", "bo"]
+
+
+def test_a_clock_that_runs_out_is_kept_with_whom_it_told(book: Book, engine: AlertEngine) -> None:
+    """Nobody looks for five minutes: row, message and history say the same, in both books, once."""
+    take(book, engine, event())
+    alert_id = the_alert(engine).alert_id
+    for after_s in (299, 300, 300, 301):
+        engine.run_due(NOON + timedelta(seconds=after_s))
+    view = engine.view(alert_id)
+    assert [(t.person, t.clock, t.channel, t.sent_at) for t in view.told] == [
+        ("operator", "operator_patrol:acknowledge", "mqtt", None)
+    ]
+    assert [(c.at, c.who) for c in view.coming] == [(NOON + timedelta(minutes=7), ("operator",))]
+    assert [t.reason for t in view.transitions if t.step == "escalate"] == ["acknowledge_overdue"]
+    rung = [m for m in outgoing(book) if m["what"] == "escalation"]
+    assert [(m["officer"], m["overdue"]) for m in rung] == [("operator", "acknowledge")]
+    (row,) = [r for r in engine.list_alerts() if r.alert.alert_id == alert_id]
+    assert row.escalates_at == NOON + timedelta(minutes=7)
+    with book.begin() as tx:
+        assert tx.take_outgoing(
+            NOON + timedelta(minutes=6), 10
+        )  # waits for no dispatch message that is stuck
+    engine.step(alert_id, Step.ACKNOWLEDGE, OPERATOR, NOON + timedelta(minutes=6))
+    with book.begin() as tx:
+        assert [(e.end_reason, e.next_at) for e in tx.escalations(alert_id)] == [("acknowledged", None)]
+    assert engine.view(alert_id).coming == ()
+    (row,) = [r for r in engine.list_alerts() if r.alert.alert_id == alert_id]
+    assert row.escalates_at is None
+
+
+def test_a_dispatch_keeps_why_and_how_far(book: Book, engine: AlertEngine) -> None:
+    """Choice, what spoke for the officer, departure and arrival come back as they were written."""
+    alert_id = on_the_way(book, engine, until=Step.ARRIVE)
+    (sent,) = engine.view(alert_id).dispatches
+    assert (sent.choice, sent.chosen["standing"]) == ("nearest_free", "on_shift")
+    assert (sent.departed_at, sent.arrived_at) == (NOON + timedelta(seconds=20), NOON + timedelta(seconds=30))
 
 
 def test_nobody_to_dispatch_is_an_alert_and_is_tried_again(book: Book) -> None:

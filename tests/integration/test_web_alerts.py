@@ -96,7 +96,7 @@ def test_one_alert_has_all_that_belongs_to_it(here: Town, client: TestClient) ->
         "place",
         "sigma",
     }
-    assert set(alert["steps"]) == {"acknowledge", "confirm", "refute", "recall"}
+    assert set(alert["steps"]) == {"acknowledge", "confirm", "refute", "recall", "hand_over"}
 
 
 def test_a_step_is_taken_once_however_often_it_is_sent(here: Town, client: TestClient) -> None:

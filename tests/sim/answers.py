@@ -11,6 +11,7 @@ from alerts.policy import Policy
 from alerts.reasons import Health
 from alerts.values import Alert
 from monitor.domain.levels import Level
+from monitor.domain.response import Milestone
 from tests.sim.story import Act, Outage
 from tests.sim.truth import cut, free_from, second, up, without
 
@@ -128,6 +129,32 @@ def answered(world: World) -> Iterator[str]:
             if sent_s is None or sent_s > limit_s:
                 said = "never" if sent_s is None else f"at {sent_s:.0f} s"
                 yield f"late: level {level} numbered at {onset_s:.0f} s, was to be dispatched by {limit_s:.0f} s, was {said}"
+
+
+def escalated(world: World) -> Iterator[str]:
+    """Every clock that ran out told whom its chain names, in time, once, and every chain came to an end."""
+    tables, response = world.database.book.tables, Policy().response
+    for row in tables.escalations.values():
+        if row.ended_at is None:
+            yield f"endless: the chain of {row.clock} of {row.alert_id} still runs at the end"
+    sent = {o.idempotency_key for o in tables.outgoing.values() if o.outgoing_id in tables.sent_at}
+    for told in tables.told.values():
+        if told.idempotency_key not in sent:
+            yield f"untold: {told.person} was to hear of {told.clock} of {told.alert_id}"
+        *_, begun, step, again, _ = told.idempotency_key.split(":")
+        row = next(
+            r for r in tables.escalations.values()
+            if (r.alert_id, r.clock) == (told.alert_id, told.clock) and abs(r.begun_at.timestamp() - float(begun)) < 0.01
+        )  # fmt: skip
+        party, _, milestone = row.clock.partition(":")
+        chain = response.chain(party, Milestone(milestone), row.level)  # type: ignore[arg-type]
+        assert chain is not None
+        named = chain.steps[int(step)]
+        due_s = second(row.begun_at) + named.after_s + (int(again) - 1) * named.every_s
+        if second(told.at) < due_s - 0.01:
+            yield f"early: {told.who} heard of {row.clock} at {second(told.at):.1f} s, due at {due_s:.1f} s"
+        if second(told.at) > free_from(world, due_s, CHAIN_S) + CHAIN_S:
+            yield f"late: {told.who} heard of {row.clock} at {second(told.at):.1f} s, due at {due_s:.1f} s"
 
 
 def lawful(world: World) -> Iterator[str]:

@@ -45,7 +45,7 @@ def on_the_way(world: World) -> Iterator[str]:
 def at_the_end(world: World) -> list[str]:
     """What must hold once all is calm."""
     checks = (
-        on_the_way, _numbers, _rows, _evidence, _losses, _episodes, answers.stories, answers.dispatches, answers.answered, answers.lawful, answers.verified, answers.healthy,
+        on_the_way, _numbers, _rows, _evidence, _losses, _episodes, answers.stories, answers.dispatches, answers.answered, answers.escalated, answers.lawful, answers.verified, answers.healthy,
         _replayed, _tree, ledger.coverage,
     )  # fmt: skip
     return [fault for check in checks for fault in check(world)]

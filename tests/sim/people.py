@@ -18,6 +18,7 @@ from alerts.engine import AlertEngine
 from alerts.errors import AlertsError, Conflict
 from alerts.lifecycle import AlertKind, NotAllowed, State, Step
 from alerts.reasons import Health
+from alerts.recipients import ROOM
 from alerts.values import Actor, Alert
 from monitor.domain.assets import City
 from monitor.domain.levels import Level
@@ -68,9 +69,21 @@ class People:
 
     def message(self, topic: str, payload: bytes) -> None:
         """What the broker brings to all phones."""
+        if topic.endswith(f"/{ROOM}"):
+            self._rung(msgspec.json.decode(payload))
         for phone in self.phones:
             if topic.endswith(f"/{phone.actor.team_id}"):
                 phone.hear(msgspec.json.decode(payload))
+
+    def _rung(self, body: dict[str, Any]) -> None:
+        """The room's telephone: who hears it looks at the alert, once a clock; a supervisor always hears."""
+        who = OPERATOR if body["officer"] == "operator" else SUPERVISOR
+        ring = f"{self._plan.seed} rung {body['idempotency_key']}"
+        heard = who is SUPERVISOR or random.Random(ring).random() >= self._plan.habits.deaf
+        key = (f"rung {body['party']} {body['overdue']}", body["alert_id"])
+        if heard and key not in self._done:
+            self._done.add(key)
+            self._agenda.after(30.0, lambda: self.step(body["alert_id"], Step.ACKNOWLEDGE, who))
 
     # ------------------------------------------------------------------ asking the centre
     def ask(self, do: Callable[[AlertEngine], Any], then: Callable[[bool], None]) -> None:
@@ -136,6 +149,7 @@ class People:
             if (
                 alert.acknowledged_at is None
                 and age_s >= habits.acknowledges_after_s
+                and not self._chance("asleep", alert)
                 and self.once("ack", alert)
             ):
                 self.step(alert.alert_id, Step.ACKNOWLEDGE, OPERATOR)

@@ -55,6 +55,9 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     #: chance that the room recalls an officer and sends one again, and that a supervisor reopens a case
     recalls: float = 0.0
     reopens: float = 0.0
+    #: chance that the operator does not look at an alert until rung, and that the ring is not heard either
+    asleep: float = 0.0
+    deaf: float = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +147,10 @@ def drawn(seed: int) -> Plan:
         habits=Habits(accepts_after_s=rng.uniform(15.0, 300.0), drives_s=rng.uniform(300.0, 1200.0),
                       verifies_after_s=rng.uniform(600.0, 1800.0),
                       declines=rng.choice((0.0, 0.3)), silent=rng.choice((0.0, 0.2)),
-                      recalls=rng.choice((0.0, 0.3)), reopens=rng.choice((0.0, 0.3))),
+                      recalls=rng.choice((0.0, 0.3)), reopens=rng.choice((0.0, 0.3)),
+                      # a chance of its own, so that older seeds tell their old stories
+                      asleep=random.Random(f"asleep {seed}").choice((0.0, 0.4, 0.8)),
+                      deaf=random.Random(f"deaf {seed}").choice((0.0, 0.5))),
         calm_from_s=calm_s,
         permits=_permits(rng),
         link_outages=outages(4, 2.0, 1200.0),

@@ -74,7 +74,7 @@ def make_city() -> City:
         edges=(Edge(edge_id=EDGE, name=named("Sim edge")),),
         cameras=cameras,
         teams=(
-            Team(team_id="east", name=named("East"), base=PLACE.to_lonlat((6000.0, 0.0)),
+            Team(team_id="east", name=named("East"), lead=OFFICERS[0], on_call=OFFICERS[:1], base=PLACE.to_lonlat((6000.0, 0.0)),
                  members=tuple(Member(user=u, name=named(u), role="officer") for u in OFFICERS[:2])),
             Team(team_id="west", name=named("West"), base=PLACE.to_lonlat((-15000.0, 0.0)),
                  members=tuple(Member(user=u, name=named(u), role="officer") for u in OFFICERS[2:])),

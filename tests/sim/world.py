@@ -103,6 +103,8 @@ def digest(world: World) -> str:
         book.moves,
         book.dispatches,
         book.timers,
+        book.escalations,
+        book.told,
         book.outgoing,
     ):
         for key, row in table.items():

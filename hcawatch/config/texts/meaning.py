@@ -102,6 +102,25 @@ MEANING: dict[str, T] = {
     "site_uncovered": T(
         "no team covers the HCA '{site}', so nobody could be sent there", "Add it to a team's `sites:`, or leave one team's `sites:` out (covers all).",
         "没有班组负责高后果区“{site}”，无人可派", "请把它加入某班组的 `sites:`，或让某班组省略 `sites:`（负责全部）。"),
+    "team_reserved": T(
+        "no team can be called '{id}': gateways know the control room by that name", "Give the team another id.",
+        "班组不能命名为“{id}”：网关以该名称识别监控中心", "请为班组换一个编号。"),
+    "no_member": T(
+        "'{user}' is no member of the team '{team}'", "Use one of: {known}.",
+        "“{user}”不是班组“{team}”的成员", "请使用：{known}。"),
+    "shifts_leave_hours": T(
+        "the shifts of '{team}' leave hours of the week without anybody, and nobody is on call",
+        "Fill the hours, or name who is called then in `on_call:`.",
+        "班组“{team}”的排班每周有无人时段，且无备勤人员", "请补足排班，或在 `on_call:` 中填写届时的备勤人员。", "warning"),
+    "holiday_backwards": T(
+        "the holiday ends ({last}) before it begins ({first})", "Exchange the two days.",
+        "节假日的结束日（{last}）早于开始日（{first}）", "请交换两个日期。"),
+    "chain_person": T(
+        "`person` and `who: person` belong together", "Name the person with `who: person`, and nowhere else.",
+        "`person` 与 `who: person` 须同时使用", "请仅在 `who: person` 时填写 `person`。"),
+    "chain_unknown_person": T(
+        "nobody is called '{name}'", "Use a member's user or a contact's id: {known}.",
+        "没有名为“{name}”的人员", "请使用成员的 user 或联系人的编号：{known}。"),
     # ---- channels and contacts
     "channel_key_missing": T(
         "a channel of kind '{kind}' needs '{name}'", "Add it; docs/channels.md has ten lines on each kind.",

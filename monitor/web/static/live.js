@@ -33,6 +33,11 @@ function showTimes() {
     const text = lasting(now() - Date.parse(age.dateTime));
     if (age.textContent !== text) age.textContent = text;
   }
+  for (const left of document.querySelectorAll("time[data-left]")) {
+    const ms = Date.parse(left.dateTime) - now();
+    const text = t(ms > 0 ? "left" : "over", { lasts: lasting(Math.abs(ms)) });
+    if (left.textContent !== text) left.textContent = text;
+  }
 }
 
 export function announce(text) {

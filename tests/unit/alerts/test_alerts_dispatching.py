@@ -18,7 +18,7 @@ from tests.doubles.alert_story import CITY, NOON, PLACE, uid
 
 
 def choose(site_id: str = "s1", city: Any = CITY, **crew: Any) -> Chosen | Nobody:
-    return choose_officer(site_id, PLACE, city, Crew(**crew), Policy())
+    return choose_officer(site_id, PLACE, city, Crew(**crew), Policy(), NOON)
 
 
 def earlier(officer: str, why: str) -> Dispatch:

@@ -22,7 +22,7 @@ def test_every_key_has_both_languages() -> None:
               "permit", "permit_not_known_to_law"]  # fmt: skip
     for catalogue, keys in (
         (texts.STATES, State),
-        (texts.STEPS, [*Step, "open", "join", "rise", "fall", "note"]),
+        (texts.STEPS, [*Step, "open", "join", "rise", "fall", "note", "escalate"]),
         (texts.HEALTH, Health),
         (texts.REASONS, chain(Why, Choice, EndOfDispatch, Outcome, Limit, cameras, graded)),
     ):

@@ -218,6 +218,19 @@ CASES: tuple[Case, ...] = (
     edit("user_twice", "teams[0].members[1].user", "{user: li-na, name: Li", "{user: zhang-wei, name: Li"),
     edit("user_reserved", "teams[0].members[1].user", "user: li-na", "user: admin"),
     edit("site_uncovered", "hcas[1]", "sites: [hca-01, hca-02]", "sites: [hca-01]", line=16),
+    edit("team_reserved", "teams[0].id", "id: team-a", "id: room #!"),
+    edit("no_member", "teams[0].lead", "    sites: [hca-01, hca-02]", "    sites: [hca-01, hca-02]\n    lead: li-nna #!"),
+    edit("no_member", "teams[0].shifts[0].members[0]", "    sites: [hca-01, hca-02]",
+         "    sites: [hca-01, hca-02]\n    shifts:\n      - {id: all, begin: 00:00, end: 24:00, members: [x]} #!"),
+    edit("shifts_leave_hours", "teams[0].shifts", "    sites: [hca-01, hca-02]",
+         "    sites: [hca-01, hca-02]\n    shifts: #!\n      - {id: day, begin: 07:00, end: 19:00}"),
+    edit("holiday_backwards", "holidays[0].last", "risk: {", "holidays:\n  - {first: 2026-10-07, last: 2026-10-01} #!\nrisk: {"),
+    edit("chain_person", "response.chains[0].steps[0].who", "risk: {",
+         "response:\n  chains:\n    - steps: [{who: person}] #!\nrisk: {"),
+    edit("chain_unknown_person", "response.chains[0].steps[0].person", "risk: {",
+         "response:\n  chains:\n    - steps: [{who: person, person: nobody}] #!\nrisk: {"),
+    edit("channel_unknown", "response.chains[0].steps[0].through[0]", "risk: {",
+         "response:\n  chains:\n    - steps: [{who: operator, through: [fax]}] #!\nrisk: {"),
     # ---- channels and contacts
     channel("channel_key_missing", "", "  - {id: hook, kind: webhook} #!"),
     channel("channel_key_foreign", ".host", "  - {id: sms, kind: sms, url: 'https://a.example', host: a, request: {body: {m: a}}} #!"),
@@ -247,7 +260,7 @@ CASES: tuple[Case, ...] = (
 WARNINGS = frozenset({
     "lens_folds", "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
     "edge_without_cameras", "secret_file_open", "mqtt_plain", "permit_over", "permit_not_in_law",
-    "articles_do_not_apply", "enter_below_min_score",
+    "articles_do_not_apply", "enter_below_min_score", "shifts_leave_hours",
 })  # fmt: skip
 
 #: faults of the file itself, tested one by one
