@@ -191,7 +191,7 @@ class Run:
     def _story(self, book: SeededPostgresBook, workers: list[Worker], receiver: Receiver) -> None:
         for worker in workers:
             worker.keep_alive()
-        self._wait(lambda: all(w.since_s is not None or w.died for w in workers), 60)
+        self._wait(lambda: all(w.since_s is not None or w.died for w in workers), 60, workers)
         coming, steps, faults = [*self._plan.coming], [*self._plan.steps], [*self._plan.faults]
         engine, begin_s = AlertEngine(book, CITY, POLICY), time.monotonic()
         while (
