@@ -35,7 +35,7 @@ from tests.doubles.alert_seeds import SeededPostgresBook
 from tests.doubles.alert_story import CITY, OPERATOR, at_metres, event, officer
 from tests.faults.loop_plan import WORKERS, Coming, Death, Fault, FaultKind, Plan, Step
 from tests.faults.loop_truth import Interval, Verdict, both_ready, late, twice
-from tests.faults.loop_worker import POLICY, Job
+from tests.faults.loop_worker import ACCEPT_S, POLICY, Job
 
 #: what is committed has so long to arrive when all is mended
 ARRIVES_WITHIN_S: Final = 60.0
@@ -270,7 +270,7 @@ class Run:
         self._wait(
             lambda: committed <= {m["idempotency_key"] for m in [*receiver.got]}, ARRIVES_WITHIN_S, workers
         )
-        time.sleep(POLICY.accept_within.total_seconds())  # some more escalations, in peace
+        time.sleep(ACCEPT_S)  # some more escalations, in peace
 
     def _wait(self, until: Any, most_s: float, workers: list[Worker] | None = None) -> None:
         end_s = time.monotonic() + most_s

@@ -38,7 +38,8 @@ def twice(
     """Commands that went out under two keys, places with two running alerts, dispatches told of twice."""
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
     for message in messages:
-        if message["what"] != "update":  # each change has its own
+        # each change has its own; a chain's are told several times, under the key of their place in it
+        if message["what"] not in ("update", "escalation"):
             keys[message["dispatch_id"], message["what"]].add(message["idempotency_key"])
     found = [
         f"{what} of {dispatch}: {sorted(several)}"

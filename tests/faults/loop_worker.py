@@ -28,14 +28,24 @@ from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook, PostgresAlertTx
 from alerts.postgres_together import PostgresTogetherTx
 from alerts.worker import AlertWorker
+from monitor.domain.levels import Level
+from monitor.domain.response import PARTIES, Chain, ChainStep, Limits, Response, Who
 from monitor.store.pool import make_pool
 from tests.doubles.alert_story import CITY
 from tests.faults.loop_plan import Death
 
+#: An officer who has not accepted by then is taken for dark, seconds.
+ACCEPT_S: Final = 3.0
+_LIMITS: Final = Limits(accept_s=ACCEPT_S, depart_s=4.0, arrive_s=8.0, cure_s=8.0)
+_STEPS: Final = (ChainStep(who=Who.OFFICER), ChainStep(who=Who.OPERATOR, after_s=1.0, every_s=1.0, times=2))
 #: the loop's minutes as seconds, so that a story of seconds has escalations
 POLICY: Final = Policy(
-    level_ii_wait=timedelta(seconds=2), accept_within=timedelta(seconds=3), retry_dispatch_after=timedelta(seconds=1),
+    level_ii_wait=timedelta(seconds=2), retry_dispatch_after=timedelta(seconds=1),
     evidence_within=timedelta(seconds=5), most_per_officer=40,
+    response=Response(
+        limits={party: dict.fromkeys(Level, _LIMITS) for party in PARTIES},
+        chains=(Chain(steps=_STEPS, wait_s=2.0),),
+    ),
 )  # fmt: skip
 
 
