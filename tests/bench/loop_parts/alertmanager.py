@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Final
 
 PROGRAM: Final = "prometheus-alertmanager"
+#: where Debian's looks for it, whatever the configuration says
+TEMPLATE: Final = "/usr/share/prometheus/alertmanager/default.tmpl"
 #: what Alertmanager waits before it first notifies of a group; the last one is its default
 GROUP_WAIT: Final = {"gw0": "0s", "gw1s": "1s", "default30s": "30s"}
 
@@ -57,6 +60,16 @@ def program(folder: Path) -> Path:
             f"{PROGRAM} is not installed and its package can't be had: {said[-200:]!r}"
         ) from exc
     return folder / "unpacked" / "usr" / "bin" / PROGRAM
+
+
+def _command(binary: Path) -> list[str]:
+    """How to start it. One that is only unpacked finds its template in its own /usr/share, in a mount namespace."""
+    share = binary.parents[1] / "share"
+    if Path("/usr/share") == share or Path(TEMPLATE).exists():
+        return [str(binary)]
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    script = 'mount --bind "$0" /usr/share && exec "$@"'
+    return ["unshare", *as_root, "--mount", "sh", "-c", script, str(share), str(binary)]
 
 
 def version(binary: Path) -> str:
@@ -103,7 +116,7 @@ def running(binary: Path, folder: Path, group_wait: str, url: str) -> Iterator[A
         port = int(probe.getsockname()[1])
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [str(binary), f"--config.file={config}", f"--storage.path={folder / 'data'}",
+            [*_command(binary), f"--config.file={config}", f"--storage.path={folder / 'data'}",
              f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=warn"],
             stdout=log, stderr=log,
         )  # fmt: skip
