@@ -17,7 +17,7 @@ from alerts.values import Looks, MachineSeen, Permit, PermitState
 from monitor.domain.events import RiskEvent
 from monitor.domain.hours import Schedule, within
 from monitor.domain.risk import Reason
-from monitor.domain.violations import CATALOGUE, graded_as
+from monitor.domain.violations import CATALOGUE, Violation, graded_as
 
 #: a permit is named as broken by its place only this near to it; further away it is somebody else's
 NEAR_M: Final = 2000.0
@@ -53,7 +53,7 @@ _OF_STATE: Final = frozenset({Limit.NOT_APPROVED, Limit.REFUSED, Limit.WITHDRAWN
 def looks_of(event: RiskEvent) -> Looks:
     """One event as looks."""
     return Looks(
-        violation=event.violation, rule_id=event.rule_id, may_lie_within=event.may_lie_within,
+        violation=event.violation, also=event.also, rule_id=event.rule_id, may_lie_within=event.may_lie_within,
         object_class=event.object_class, activity=event.activity, pipeline_id=event.pipeline_id,
         from_m=event.chainage_m, to_m=event.chainage_m, from_offset_m=event.offset_m, to_offset_m=event.offset_m,
         first_at=event.captured_at, last_at=event.captured_at,
@@ -101,15 +101,18 @@ def always_within(
 def breaches(
     event: RiskEvent, permits: Iterable[Permit], machines: tuple[MachineSeen, ...], zone: ZoneInfo
 ) -> tuple[Reason, ...]:
-    """How the event lies outside the permit that it is nearest to; each reason names the permit."""
+    """How the event lies outside the permit that it is nearest to; each reason names the permit.
+
+    One that never was approved, or is no longer, is named only if there is no other.
+    """
     found = [
-        (len(limits), permit.permit_number, limits)
+        (bool(_OF_STATE & set(limits)), len(limits), permit.permit_number, limits)
         for permit in permits
         if (limits := broken(event, permit, machines, zone)) and _is_about(event, permit, limits)
     ]
     if not found:
         return ()
-    _, number, limits = min(found)
+    *_, number, limits = min(found)
     return tuple(Reason(key=limit, points=0, detail=number) for limit in limits)
 
 
@@ -178,12 +181,38 @@ def _beside(seen: Looks, permit: Permit) -> bool:
 
 
 def _kind_allowed(seen: Looks, permit: Permit) -> bool:
-    """Whether it names the violation, and the worse one that it may be if the law knows a permit for that."""
+    """Whether it names the violation, the worse one that it may be if the law knows a permit for that, and all
+    that the same look breaks besides."""
     if seen.violation not in permit.kinds:
         return False
-    counts_as = graded_as(seen.violation, seen.rule_id, may_lie_within=seen.may_lie_within)
-    row = CATALOGUE.get(counts_as)
-    return counts_as in permit.kinds or row is None or row.permit != "approval"
+    row = CATALOGUE.get(graded_as(seen.violation, seen.rule_id, may_lie_within=seen.may_lie_within))
+    if row is None or row.permit != "approval":
+        # shown as a permit that the law does not know: it lowers nothing
+        return True
+    return row.code in permit.kinds and all(_also_allowed(code, row, permit) for code in seen.also)
+
+
+def _also_allowed(code: str, row: Violation, permit: Permit) -> bool:
+    """Whether a further row of the same look leaves the permitted work of `row` lawful.
+
+    A machine that works 20 m from the pipe is within 200 m as well, so works_50m always brings engineering_200m
+    along: that is the same act, seen by a wider band of the same article (35), and the approval for the nearer
+    distance is the approval of that. Everything else needs to be in the permit itself: a row without a permit
+    (a heavy vehicle on the track) never is lawful, a narrower band or another article (river works, 32; a
+    crossing, which has no distance) is an act of its own, and what the catalogue does not know is not lawful.
+    """
+    other = CATALOGUE.get(code)
+    if other is None or other.permit != "approval":
+        return False
+    if code in permit.kinds:
+        return True
+    wider = other.band_m is not None and row.band_m is not None and other.band_m > row.band_m
+    return wider and _article(other) == _article(row)
+
+
+def _article(row: Violation) -> str:
+    """The article without its paragraph."""
+    return row.article.partition("(")[0]
 
 
 def lowers(seen: Looks) -> bool:

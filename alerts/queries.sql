@@ -125,16 +125,16 @@ ORDER BY permit_number
 -- looks_of_holder --
 -- How the alert that holds this episode was seen: looks that are alike, minute by minute (the hours of a permit
 -- begin and end with a minute).
-SELECT violation, rule_id, coalesce((body->>'may_lie_within')::boolean, false) AS may_lie_within, object_class,
-       activity, pipeline_id, min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(offset_m) AS from_offset_m,
+SELECT violation, rule_id, coalesce((body->>'may_lie_within')::boolean, false) AS may_lie_within,
+       coalesce(body->'also', '[]'::jsonb) AS also, object_class, activity, pipeline_id, min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(offset_m) AS from_offset_m,
        max(offset_m) AS to_offset_m, min(captured_at) AS first_at, max(captured_at) AS last_at
 FROM risk_event
 WHERE episode_id IN (
     SELECT episode_id FROM alert_episode
     WHERE alert_id = (SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s)
 ) AND phase <> 'end' AND body->>'reason' <> 'clip_closed'
-GROUP BY date_trunc('minute', captured_at), violation, rule_id, 3, object_class, activity, pipeline_id
-ORDER BY first_at, violation, rule_id, 3, object_class, activity, pipeline_id
+GROUP BY date_trunc('minute', captured_at), violation, rule_id, 3, 4, object_class, activity, pipeline_id
+ORDER BY first_at, violation, rule_id, 3, 4, object_class, activity, pipeline_id
 LIMIT %(limit)s
 
 -- machines_near --

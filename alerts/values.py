@@ -276,6 +276,8 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     violation: str = ""
+    #: further rows of the catalogue that the same look breaks
+    also: tuple[str, ...] = ()
     rule_id: str = ""
     may_lie_within: bool = False
     object_class: str = ""

@@ -45,6 +45,11 @@ SOON: Final = timedelta(days=7)
 BREACHED_SINCE: Final = timedelta(days=30)
 _OUTGOING: Final = "hcawatch_outgoing"
 
+#: reasons that name a permit because an alert lay outside of it, or because the law knows no permit for the work …
+_NOT_COVERED: Final = frozenset({*(str(limit) for limit in Limit), "permit_not_known_to_law"})
+#: … and all that name one
+_NAMES_PERMIT: Final = sorted(_NOT_COVERED | {"permit"})
+
 
 class PermitAlert(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that names the permit."""
@@ -60,8 +65,8 @@ class PermitAlert(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
 
     def breaks(self, permit_number: str) -> tuple[str, ...]:
-        """By which limits it lay outside; empty: the permit covered it."""
-        return tuple(r.key for r in self.reasons if r.detail == permit_number and r.key in list(Limit))
+        """Why the permit did not cover it: limits, or that the law knows no permit for it; empty: it covered it."""
+        return tuple(r.key for r in self.reasons if r.detail == permit_number and r.key in _NOT_COVERED)
 
 
 class PermitView(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +208,8 @@ class PermitDesk:
             moves = tuple(
                 value(row, PermitMove) for row in conn.execute(QUERIES["moves"], {"number": number})
             )
-            alerts = conn.execute(QUERIES["alerts_of_permit"], {"number": number, "limit": most_alerts})
+            given = {"number": number, "keys": _NAMES_PERMIT, "limit": most_alerts}
+            alerts = conn.execute(QUERIES["alerts_of_permit"], given)
             return PermitView(
                 permit=permit, moves=moves, alerts=tuple(value(row, PermitAlert) for row in alerts)
             )

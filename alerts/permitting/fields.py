@@ -129,19 +129,26 @@ def written(permit: Permit, zone: ZoneInfo) -> dict[str, str]:
     """The fields of a permit as they are read: a form is filled and a CSV is written with these."""
 
     def clock(at: datetime) -> str:
-        return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+        # an end of 18:00:30 stays one when its form is sent again
+        local = at.astimezone(zone).replace(tzinfo=None)
+        return local.isoformat(timespec="auto" if local.second or local.microsecond else "minutes")
 
     return {
         "number": permit.permit_number, "company": permit.company, "pipeline": permit.pipeline_id,
-        "from": f"{permit.from_m:g}", "to": f"{permit.to_m:g}", "valid_from": clock(permit.valid_from),
+        "from": _plain(permit.from_m), "to": _plain(permit.to_m), "valid_from": clock(permit.valid_from),
         "valid_to": clock(permit.valid_to), "works": " ".join(permit.kinds), "hours": hours_text(permit.hours),
-        "from_offset_m": "" if permit.from_offset_m is None else f"{permit.from_offset_m:g}",
-        "to_offset_m": "" if permit.to_offset_m is None else f"{permit.to_offset_m:g}",
+        "from_offset_m": "" if permit.from_offset_m is None else _plain(permit.from_offset_m),
+        "to_offset_m": "" if permit.to_offset_m is None else _plain(permit.to_offset_m),
         "activities": " ".join(permit.activities),
         "machines": " ".join(f"{name}:{most}" for name, most in permit.machine_limits.items()),
         "machines_note": permit.machines, "phone": permit.phone, "email": permit.email,
         "holder": permit.holder or "", "file_sha256": permit.file_sha256 or "",
     }  # fmt: skip
+
+
+def _plain(metres: float) -> str:
+    """All digits, so that what is read back is the same number."""
+    return f"{metres:.0f}" if metres.is_integer() else repr(metres)
 
 
 def hours_text(hours: tuple[Hours, ...]) -> str:
@@ -195,7 +202,11 @@ def _words(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    if not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text) or len(text) > LONGEST_TEXT:
+    if (
+        not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text)
+        or len(text) > LONGEST_TEXT
+        or not text.isprintable()
+    ):
         raise _Bad("field_email", got=text)
     return text
 
@@ -222,11 +233,19 @@ def _metres(text: str, key: str = "field_metres") -> float:
 
 
 def _works(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_one_of(code, list(CATALOGUE)) for code in _SPLIT.split(text) if code))
+    return _some_of(text, list(CATALOGUE))
 
 
 def _activities(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_one_of(one, list(ACTIVITIES)) for one in _SPLIT.split(text) if one))
+    return _some_of(text, list(ACTIVITIES))
+
+
+def _some_of(text: str, known: list[str]) -> tuple[str, ...]:
+    """At least one: a comma alone names nothing, and a limit of nothing would limit nothing."""
+    found = tuple(dict.fromkeys(_one_of(one, known) for one in _SPLIT.split(text) if one))
+    if not found:
+        raise _Bad("field_missing")
+    return found
 
 
 def _machines(text: str) -> dict[str, int]:
@@ -237,7 +256,8 @@ def _machines(text: str) -> dict[str, int]:
             not _CLASS.fullmatch(name)
             or not most.isascii()
             or not most.isdecimal()
-            or not 1 <= int(most[:6]) <= 999
+            or len(most) > 3
+            or int(most) == 0
         ):
             raise _Bad("field_machines", got=part)
         found[name] = int(most)

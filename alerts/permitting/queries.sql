@@ -93,6 +93,11 @@ LIMIT %(limit)s
 -- Alerts whose grade names the permit: those that it covered, and those that lay outside of it.
 SELECT alert_id::text, number, state, level, violation, opened_at, closed_at, chainage_m, reasons FROM alert
 WHERE kind = 'violation' AND reasons @> jsonb_build_array(jsonb_build_object('detail', %(number)s::text))
+  -- a holder chooses his number: other reasons' details (a code, a grade) may read the same
+  AND EXISTS (
+      SELECT FROM jsonb_array_elements(reasons) AS reason
+      WHERE reason->>'detail' = %(number)s AND reason->>'key' = ANY(%(keys)s)
+  )
 ORDER BY number DESC
 LIMIT %(limit)s
 

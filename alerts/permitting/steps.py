@@ -178,7 +178,9 @@ def _after(permit: Permit | None, ask: Ask, to: PermitState, now: datetime) -> P
     changes: dict[str, Any] = {"state": to, "version": permit.version + 1}
     match ask.step:
         case PermitStep.WITHDRAW:
-            changes |= {"ended_at": now, "prolong_to": None}
+            # a request never covered anything: only an approval goes on covering what was seen before its end
+            ended_at = None if permit.state is PermitState.REQUESTED else now
+            changes |= {"ended_at": ended_at, "prolong_to": None}
         case PermitStep.ASK_PROLONGATION:
             changes["prolong_to"] = _new_end(permit, ask.until, now)
         case PermitStep.PROLONG:

@@ -47,6 +47,15 @@ ON CONFLICT (permit_number) DO UPDATE SET
     from_m = EXCLUDED.from_m, to_m = EXCLUDED.to_m,
     valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to,
     company = EXCLUDED.company, machines = EXCLUDED.machines, version = permit.version + 1,
+    -- of a request nobody has looked at the rest: the file approves what it says itself, which is the columns' defaults
+    also = CASE WHEN permit.state = 'requested' THEN EXCLUDED.also ELSE permit.also END,
+    hours = CASE WHEN permit.state = 'requested' THEN EXCLUDED.hours ELSE permit.hours END,
+    activities = CASE WHEN permit.state = 'requested' THEN EXCLUDED.activities ELSE permit.activities END,
+    machine_limits = CASE WHEN permit.state = 'requested' THEN EXCLUDED.machine_limits ELSE permit.machine_limits END,
+    from_offset_m = CASE WHEN permit.state = 'requested' THEN EXCLUDED.from_offset_m ELSE permit.from_offset_m END,
+    to_offset_m = CASE WHEN permit.state = 'requested' THEN EXCLUDED.to_offset_m ELSE permit.to_offset_m END,
+    file_sha256 = CASE WHEN permit.state = 'requested' THEN EXCLUDED.file_sha256 ELSE permit.file_sha256 END,
+    prolong_to = CASE WHEN permit.state = 'requested' THEN EXCLUDED.prolong_to ELSE permit.prolong_to END,
     -- the file's word is an approval; what was refused or withdrawn by hand stays so
     state = CASE WHEN permit.state IN ('requested', 'ended') AND EXCLUDED.valid_to > %(now)s THEN 'approved' ELSE permit.state END;
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
 from alerts.permitting.desk import SOON
-from alerts.permitting.fields import ACTIVITIES, REQUIRED, hours_text, read_end, read_permit, written
+from alerts.permitting.fields import ACTIVITIES, REQUIRED, hours_text, read_permit, written
 from alerts.permitting.steps import (
     NEEDS_NOTE,
     TABLE,
@@ -29,7 +29,7 @@ from monitor.web.console import names_of
 from monitor.web.deps import web_of
 from monitor.web.errors import NotFound, Unusable, WebError
 from monitor.web.people import Principal
-from monitor.web.permits import VIEWS, Reader, View, Words, actor_of, desk_of, refusal, storable
+from monitor.web.permits import VIEWS, Reader, View, Words, actor_of, desk_of, new_end, refusal, storable
 from monitor.web.problems import sentence
 from monitor.web.rendering import reader_texts, render
 from monitor.web.sql import QUERIES
@@ -170,7 +170,10 @@ def step_form(request: Request, number: str, me: Asker, form: Form) -> Response:
     note, key = form.get("note", ""), form.get("key", "")
     if not (_clean(note, 2000) and 1 <= len(key) <= 100 and key.isprintable()) or step is PermitStep.CHANGE:
         raise Unusable("bad_values")
-    until = read_end(form.get("until", "")[:40], t.zone) if step in _PROLONGATION else None
+    try:
+        until = new_end(form.get("until", "")[:40], t.zone) if step in _PROLONGATION else None
+    except Unusable as exc:
+        return _permit_page(request, number, me, exc)
     ask = Ask(step=step, actor=actor_of(me), note=note, until=until, version=version, idempotency_key=key)
     try:
         desk_of(web).ask(storable(number), ask, web.deps.clock())

@@ -1,6 +1,8 @@
 """The API of permits: ask for one, decide, prolong, withdraw, list. What may be done is alerts.permitting's."""
 
+from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +11,7 @@ from starlette.responses import JSONResponse
 from alerts.permitting.desk import PermitDesk
 from alerts.permitting.fields import FieldFault, read_end, read_permit
 from alerts.permitting.steps import (
+    LONGEST_PROLONGATION,
     Ask,
     PermitError,
     PermitForbidden,
@@ -64,6 +67,17 @@ def checked_key(key: str | None) -> str | None:
     if key is not None and not (1 <= len(key) <= 100 and key.isprintable()):
         raise Unusable("bad_key", status=400)
     return key
+
+
+def new_end(text: str, zone: ZoneInfo) -> datetime | None:
+    """The end that is written, or None if none is: a decision then takes the one that was asked for.
+
+    What cannot be read is refused, since nobody who wrote another date means that one.
+    """
+    until = read_end(text, zone)
+    if until is None and text.strip():
+        raise Unusable("permit_bad_until", days=LONGEST_PROLONGATION.days)
+    return until
 
 
 def permit_json(permit: Permit, me: Principal, web: Web) -> dict[str, Any]:
@@ -181,7 +195,7 @@ def take_step(
             return faulty(request, faults)
     ask = Ask(
         step=body.step, actor=actor_of(me), note=body.note, version=body.version, content=content,
-        until=read_end(body.until, reader_texts(request).zone), idempotency_key=checked_key(idempotency_key),
+        until=new_end(body.until, reader_texts(request).zone), idempotency_key=checked_key(idempotency_key),
     )  # fmt: skip
     try:
         permit = desk_of(web).ask(storable(number), ask, web.deps.clock())

@@ -631,6 +631,7 @@ def test_the_log_alone_rebuilds_every_alert(book: Book, engine: AlertEngine) -> 
     [
         ({}, {"valid_from": NOON + timedelta(seconds=30)}),  # digging began before the permit's hours
         ({"chainage_m": 9700.0}, {}),  # … or beside its stretch
+        ({"also": ("on_pipe",)}, {}),  # … or was more than the work that it allows
     ],
 )
 def test_work_outside_its_permit_stays_a_case_when_the_machine_is_back_inside(
@@ -664,6 +665,8 @@ def test_a_permit_registered_later_makes_a_record_of_what_it_covers(book: Book, 
         ({"machine_limits": {"excavator": 1}}, {}, {"after_s": 9, "episode": "b", "object_class": "crane"},
          "permit_outside_machine"),
         ({}, {}, {"after_s": 9, "violation": "engineering_200m", "rule_id": "works-200m"}, "permit_outside_kind"),
+        ({}, {"also": ("engineering_200m",)}, {"after_s": 9, "also": ("engineering_200m", "heavy_vehicle_on_track")},
+         "permit_outside_kind"),
     ],
 )  # fmt: skip
 def test_each_limit_of_a_permit_holds_in_the_loop(

@@ -100,6 +100,26 @@ def test_a_permit_entered_elsewhere_stays(conn: versions.Conn, base: str, tmp_pa
     assert numbers == ["CONSOLE-1", "EX-2"]
 
 
+def test_the_file_approves_of_a_request_only_what_it_says_itself(
+    conn: versions.Conn, base: str, tmp_path: Path
+) -> None:
+    """A company asked for more kinds and five machines: the file's line is no approval of those."""
+    conn.execute(
+        "INSERT INTO permit (permit_number, violation, also, state, pipeline_id, from_m, to_m, from_offset_m, valid_from,"
+        " valid_to, hours, activities, machine_limits, company, holder, phone, machines, prolong_to, created_at)"
+        """ VALUES ('EX-1', 'works_50m', '["engineering_200m"]', 'requested', 'gas-1', 0, 1, -9, now(), now(),"""
+        """ '[{"from_min": 0, "to_min": 60}]', '["working"]', '{"crane": 5}', 'c', 'roads', '+86', '', now(), now())"""
+    )
+    versions.apply(conn, loaded(tmp_path, base), author="li", reason="first", now=NOW)
+    row = conn.execute("SELECT * FROM permit").fetchone()
+    assert row is not None
+    assert (row["state"], row["also"], row["hours"], row["activities"], row["machine_limits"]) == (
+        "approved", [], [], [], {},
+    )  # fmt: skip
+    assert (row["from_offset_m"], row["to_offset_m"], row["prolong_to"]) == (None, None, None)
+    assert (row["holder"], row["phone"]) == ("roads", "+86")
+
+
 def test_export_and_apply_round_trip(conn: versions.Conn, base: str, tmp_path: Path) -> None:
     """What is exported from the database applies without a difference."""
     versions.apply(conn, loaded(tmp_path, base), author="li", reason="first", now=NOW)

@@ -182,6 +182,22 @@ def test_a_permit_approved_while_an_alert_runs_takes_effect_on_it(desk: PermitDe
     assert [p.permit_number for p in desk.list_permits(SUPERVISOR, NOON, "breached")] == ["P-1"]
 
 
+def test_a_permit_shows_no_alerts_that_only_read_like_its_number(desk: PermitDesk, pool: Pool) -> None:
+    """A company that calls its request like a violation or a grade does not see everybody's alerts."""
+    book = SeededPostgresBook(pool)
+    for number in ("excavation_5m", "III"):
+        content = msgspec.structs.replace(PAPER, permit_number=number, from_m=0.0, to_m=1.0)
+        desk.create(Ask(step=PermitStep.REQUEST, actor=HOLDER, content=content), NOON)
+    unlawful = msgspec.structs.replace(PAPER, violation="excavation_5m")
+    desk.create(Ask(step=PermitStep.REGISTER, actor=SUPERVISOR, content=unlawful), NOON)
+    book.add_event(event(), NOON)
+    AlertEngine(book, CITY).take_work(NOON)
+    for number in ("excavation_5m", "III"):
+        assert desk.view(number, HOLDER).alerts == ()
+    (shown,) = desk.view("P-1", HOLDER).alerts
+    assert shown.breaks("P-1") == ("permit_not_known_to_law",), "it covers nothing that the law forbids"
+
+
 def test_each_reminder_goes_out_once_however_many_workers(desk: PermitDesk, pool: Pool) -> None:
     """Four workers at once, restarts in between, simulated time: one message per threshold, one end."""
     approved(desk)

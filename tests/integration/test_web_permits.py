@@ -66,6 +66,20 @@ def test_from_the_request_to_a_prolongation(client: TestClient, here: Town) -> N
     assert kinds(here) == ["permit.request", "permit.approve", "permit.ask_prolongation", "permit.prolong"]
 
 
+def test_a_date_that_cannot_be_read_grants_nothing(client: TestClient) -> None:
+    """The supervisor meant a shorter end than the company asked for: his slip must not give it all."""
+    supervisor = login(client, "supervisor")
+    client.post(API, json={"fields": FIELDS, "approved": True}, headers=supervisor)
+    ask = {"step": "ask_prolongation", "until": "2026-12-30"}
+    assert client.post(f"{API}/P-7/steps", json=ask, headers=supervisor).status_code == 200
+    slip = {"step": "prolong", "until": "2026-12-32"}
+    refused = client.post(f"{API}/P-7/steps", json=slip, headers=supervisor)
+    assert (refused.status_code, "The new end" in refused.json()["detail"]) == (422, True)
+    page = client.post("/permits/P-7/steps", data={**slip, "version": "2", "key": "k"}, headers=supervisor)
+    assert (page.status_code, "The new end must be" in page.text) == (422, True)
+    assert client.get(f"{API}/P-7", headers=supervisor).json()["valid_to"].startswith("2026-11-30")
+
+
 def test_a_holder_sees_his_own_permits_only(client: TestClient) -> None:
     """Neither in the list nor by guessing a number, nor by a step."""
     holder, supervisor = login(client, "holder"), login(client, "supervisor")

@@ -65,6 +65,15 @@ ONE = {"machine_limits": {"excavator": 1}}
         ({"to_offset_m": 30.0}, works(offset_m=None), (Limit.OFFSET,)),
         ({"violation": "engineering_200m"}, works(), (Limit.KIND,)),
         ({"violation": "engineering_200m", "also": ("works_50m",)}, works(), ()),
+        ({}, works(also=("engineering_200m",)), ()),  # the same act, seen by the wider article
+        ({}, works(also=("engineering_200m", "heavy_vehicle_on_track")), (Limit.KIND,)),
+        ({"also": ("heavy_vehicle_on_track",)}, works(also=("heavy_vehicle_on_track",)), (Limit.KIND,)),
+        ({}, works(also=("of_another_release",)), (Limit.KIND,)),
+        ({}, works(also=("river_works_500m",)), (Limit.KIND,)),  # wider, but another act
+        ({}, works(also=("crossing_works",)), (Limit.KIND,)),
+        ({"also": ("crossing_works",)}, works(also=("crossing_works",)), ()),
+        ({"violation": "engineering_200m"},
+         works(violation="engineering_200m", rule_id="works-200m", also=("works_50m",)), (Limit.KIND,)),
         ({"activities": ("working",)}, works(activity="stopped"), ()),  # who may dig may stand
         ({"activities": ("stopped",)}, works(), (Limit.ACTIVITY,)),
         ({"machine_limits": {"crane": 1}}, works(), (Limit.MACHINE,)),
@@ -145,6 +154,14 @@ def test_a_permit_far_away_is_not_named() -> None:
     far = grade_event(works(chainage_m=9600.0 + 2001.0), (permit(),), 0, CITY, POLICY)
     assert [r.detail for r in near.reasons if r.key == Limit.PLACE] == ["P-1"]
     assert not [r for r in far.reasons if r.key in list(Limit)]
+
+
+def test_a_request_never_hides_the_approval_that_was_broken() -> None:
+    """The operator calls the company whose approval ended, not the one that once asked."""
+    asked = permit(permit_number="P-0", state=PermitState.REQUESTED)
+    late = permit(permit_number="P-2", valid_to=NOON - timedelta(seconds=1), machine_limits={"crane": 1})
+    graded = grade_event(works(), (asked, late), 0, CITY, POLICY)
+    assert {r.detail for r in graded.reasons if r.key in list(Limit)} == {"P-2"}
 
 
 def test_of_several_permits_the_nearest_miss_is_named() -> None:

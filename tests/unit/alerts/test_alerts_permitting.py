@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.permits import Limit, broken
 from alerts.permitting import texts
 from alerts.permitting.csv_file import HEADS, read_csv
 from alerts.permitting.due import BEFORE, Due, due_rows, on_due, reminder
@@ -29,8 +30,8 @@ from alerts.permitting.steps import (
 from alerts.values import SYSTEM, Actor, Permit, PermitState
 from monitor.domain.hours import WEEK, Hours
 from monitor.domain.roles import Role
-from tests.doubles.alert_story import CITY, NOON, SUPERVISOR
-from tests.unit.alerts.test_alerts_decide import permit
+from tests.doubles.alert_story import CITY, NOON, SUPERVISOR, event
+from tests.unit.alerts.test_alerts_decide import WORKS, permit
 
 ZONE = ZoneInfo(CITY.timezone)
 ROW: dict[str, str] = {
@@ -61,6 +62,19 @@ def test_a_permit_is_read_as_people_write_it() -> None:
     assert read_permit(written(found, ZONE), CITY) == (found, ())
 
 
+def test_a_form_sent_again_changes_no_digit() -> None:
+    """Who corrects a telephone number moves neither the stretch nor the end."""
+    fine = {
+        "from": "K9+400.123",
+        "to": "12345.6789",
+        "from_offset_m": "0.1234567",
+        "valid_to": "2026-12-24T18:00:30",
+    }
+    found, _ = read_permit({**ROW, **fine, "pipeline": "p1"}, CITY)
+    assert found is not None
+    assert read_permit(written(found, ZONE), CITY) == (found, ())
+
+
 @pytest.mark.parametrize(
     ("field", "text", "key"),
     [
@@ -77,13 +91,18 @@ def test_a_permit_is_read_as_people_write_it() -> None:
         ("valid_to", "2126-11-20", "field_too_long"),
         ("valid_to", "24.12.2026", "field_time"),
         ("works", "digging", "field_one_of"),
+        ("works", ",", "field_missing"),
+        ("activities", ",", "field_missing"),
         ("hours", "8-18", "field_hours"),
         ("hours", "fri-mon 08:00-18:00", "field_hours"),
         ("to_offset_m", "1", "field_reversed"),
         ("machines", "excavator", "field_machines"),
         ("machines", "excavator:0", "field_machines"),
+        ("machines", "excavator:000999999999", "field_machines"),
+        ("machines", "excavator:000001" + "9" * 5000, "field_machines"),
         ("activities", "digging", "field_one_of"),
         ("email", "nobody", "field_email"),
+        ("email", "a\x00@b", "field_email"),
         ("file_sha256", "abc", "field_sha256"),
         ("colour", "red", "field_unknown"),
     ],
@@ -192,6 +211,13 @@ def test_a_holder_asks_for_himself_only_and_never_approves() -> None:
     )
     with pytest.raises(PermitForbidden):
         on_ask(None, ask(PermitStep.REGISTER, HOLDER, content=content), 0, NOON)
+
+
+def test_who_withdraws_his_request_has_approved_nothing() -> None:
+    """What was seen before stays a violation; only an approval covers up to its withdrawal."""
+    for paper, limits in ((ASKED, (Limit.WITHDRAWN,)), (MINE, ())):
+        after, _ = on_ask(paper, ask(PermitStep.WITHDRAW, HOLDER), 1, NOON + timedelta(hours=1))
+        assert broken(event(**WORKS, offset_m=20.0), after, (), ZONE) == limits
 
 
 def test_a_prolongation_is_asked_for_and_decided() -> None:
