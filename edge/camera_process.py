@@ -32,6 +32,7 @@ from edge.evidence import POST_S, EvidenceStore
 from edge.followed import followed, in_pixels_of, most_late, planes
 from edge.frames import Frame, Luma
 from edge.job import Beat, CameraJob, evidence_dir
+from edge.leaving import leave
 from edge.logs import configure
 from edge.looking import Box, Compiling, Looker
 from edge.minder import Minder
@@ -80,6 +81,7 @@ def main(job: CameraJob, beats: Connection) -> None:
     except Exception:
         log.exception("camera_process_failed", camera=job.camera.camera_id)
         sys.exit(1)
+    leave()
 
 
 class CameraProcess:

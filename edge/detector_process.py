@@ -27,6 +27,7 @@ import msgspec
 import numpy as np
 import structlog
 
+from edge.leaving import leave
 from edge.logs import configure
 from edge.looking import COMMON_FRAME_PX, windows_of
 from edge.orphans import die_with_parent
@@ -98,6 +99,7 @@ def main(job: DetectorJob, seats: dict[str, DetectorEnd], beats: Connection) -> 
     except Exception:
         log.exception("detector_process_failed")
         sys.exit(1)
+    leave()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

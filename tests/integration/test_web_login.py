@@ -62,7 +62,7 @@ def test_everybody_arrives_at_their_first_page(client: TestClient) -> None:
         ("admin", "/"),
         ("li.wei", "/field"),
         ("auditor", "/audit"),
-        ("holder", "/nothing-yet"),
+        ("holder", "/permits"),
     ]:
         client.cookies.clear()
         answer = client.post("/login", data={"user": user, "password": PASSWORD}, headers=ORIGIN)
