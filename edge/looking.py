@@ -354,10 +354,7 @@ def _nearest(
 def _doubtful(one: Known, known: Sequence[Known]) -> bool:
     """Whether it must be looked at before it is believed; a second box of what stands there need not."""
     return (not one.settled or one.missed > 0) and not any(
-        k.settled
-        and k.missed == 0
-        and kind_of_object(k.class_name) == kind_of_object(one.class_name)
-        and _share(one.xyxy, k.xyxy) >= PART_SHARE
+        k.settled and k.missed == 0 and _alike(k, one) and _share(one.xyxy, k.xyxy) >= PART_SHARE
         for k in known
         if k is not one
     )
@@ -365,18 +362,21 @@ def _doubtful(one: Known, known: Sequence[Known]) -> bool:
 
 def _one(known: Known, box: Detection) -> bool:
     """Whether they are the same thing, which stands."""
-    same_kind = kind_of_object(known.class_name) == kind_of_object(box.class_name)
-    return same_kind and iou(known.xyxy, box.xyxy) >= SAME_IOU
+    return _alike(known, box) and iou(known.xyxy, box.xyxy) >= SAME_IOU
 
 
 def _part(known: Known, box: Detection) -> bool:
     """Whether one is a piece of the other: the network often cuts a thing that stands now so, now so."""
-    same_kind = kind_of_object(known.class_name) == kind_of_object(box.class_name)
     return (
         known.settled
-        and same_kind
+        and _alike(known, box)
         and max(_share(box.xyxy, known.xyxy), _share(known.xyxy, box.xyxy)) >= PART_SHARE
     )
+
+
+def _alike(a: Known | Detection, b: Known | Detection) -> bool:
+    """Whether both are of a kind, within which the network confuses classes."""
+    return kind_of_object(a.class_name) == kind_of_object(b.class_name)
 
 
 def _window(boxes: Sequence[Box], windows: Windows) -> tuple[Part, int] | None:
