@@ -52,7 +52,7 @@ def grade_event(
         reason = Reason(key="not_in_catalogue", points=0, detail=event.violation)
         return Graded(level=event.risk_edge, reasons=(reason,), weights_version=policy.weights.version)
     zone = ZoneInfo(city.timezone)
-    permit = covering(event, permits, machines, zone)
+    permit = covering(event, permits, machines, zone, looks)
     hca_grade, extra = _hca_grade(event.site_id, city)
     risk = grade(
         Facts(

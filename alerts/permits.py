@@ -74,11 +74,19 @@ def broken(
 
 
 def covering(
-    event: RiskEvent, permits: Iterable[Permit], machines: tuple[MachineSeen, ...], zone: ZoneInfo
+    event: RiskEvent,
+    permits: Iterable[Permit],
+    machines: tuple[MachineSeen, ...],
+    zone: ZoneInfo,
+    looks: tuple[Looks, ...] = (),
 ) -> Permit | None:
-    """The first permit by number that covers the event."""
+    """The permit that covers the event: one that covers all `looks` too if there is one, else the first by number."""
     ordered = sorted(permits, key=lambda permit: permit.permit_number)
-    return next((permit for permit in ordered if not broken(event, permit, machines, zone)), None)
+    covers = [permit for permit in ordered if not broken(event, permit, machines, zone)]
+    if len(covers) < 2:
+        return covers[0] if covers else None
+    always = (permit for permit in covers if always_within(event, permit, looks, machines, zone))
+    return next(always, covers[0])
 
 
 def always_within(

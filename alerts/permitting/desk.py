@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from alerts.permits import Limit
 from alerts.permitting.csv_file import CsvFault, CsvPermits
-from alerts.permitting.due import DueRow, due_rows, on_due, reminder
+from alerts.permitting.due import Due, DueRow, due_rows, on_due, reminder
 from alerts.permitting.fields import FieldFault
 from alerts.permitting.steps import (
     TABLE,
@@ -219,6 +219,8 @@ def plan_due(conn: Conn, permit: Permit, now: datetime) -> None:
     """Writes down what becomes due for a permit, in the caller's transaction."""
     for row in due_rows(permit, now):
         conn.execute(QUERIES["add_due"], msgspec.structs.asdict(row))
+        if row.what == Due.END:
+            conn.execute(QUERIES["open_end_again"], msgspec.structs.asdict(row))
 
 
 # ---------------------------------------------------------------- pieces of a transaction
@@ -249,6 +251,10 @@ def _import_one(conn: Conn, content: Permit, actor: Actor, now: datetime) -> str
     kept = {
         name: getattr(permit, name) for name in ("holder", "phone", "email") if not getattr(content, name)
     }
+    number = {"number": permit.permit_number}
+    if permit.valid_to > content.valid_to and conn.execute(QUERIES["was_prolonged"], number).fetchone():
+        # … and was written before the prolongation
+        kept["valid_to"] = permit.valid_to
     content = msgspec.structs.replace(content, **kept)
     same = unchanged(permit, content)
     if same and permit.state in (PermitState.APPROVED, PermitState.ENDED):

@@ -45,6 +45,12 @@ INSERT INTO permit_move (permit_number, n, step, from_state, to_state, actor, ro
 VALUES (%(permit_number)s, %(n)s, %(step)s, %(from_state)s, %(to_state)s, %(actor)s, %(role)s, %(at)s, %(note)s,
         %(facts)s, %(idempotency_key)s)
 
+-- was_prolonged --
+-- Whether the end that a permit has was given by a prolongation.
+SELECT FROM permit_move
+WHERE permit_number = %(number)s AND step = 'prolong'
+  AND n = (SELECT max(n) FROM permit_move WHERE permit_number = %(number)s AND facts ? 'valid_to')
+
 -- moves --
 -- A permit's history.
 SELECT * FROM permit_move WHERE permit_number = %(number)s ORDER BY n
@@ -54,6 +60,12 @@ SELECT * FROM permit_move WHERE permit_number = %(number)s ORDER BY n
 INSERT INTO permit_due (permit_number, what, valid_to, due_at)
 VALUES (%(permit_number)s, %(what)s, %(valid_to)s, %(due_at)s)
 ON CONFLICT (permit_number, what, valid_to) DO NOTHING
+
+-- open_end_again --
+-- The end of a permit that has this end again: its row was handled while the permit had another one. An update of
+-- its own, not ON CONFLICT, which would wait for the worker that holds the row and waits for the permit.
+UPDATE permit_due SET done_at = NULL
+WHERE permit_number = %(permit_number)s AND what = %(what)s AND valid_to = %(valid_to)s AND done_at IS NOT NULL
 
 -- next_due --
 -- The row that is due longest and that no other transaction holds.

@@ -170,6 +170,8 @@ def _after(permit: Permit | None, ask: Ask, to: PermitState, now: datetime) -> P
         if ask.actor.role is Role.HOLDER:
             # whoever asks is the holder, whatever the form says
             content = replace(content, holder=ask.actor.user)
+        if permit is not None and permit.state is PermitState.APPROVED and now > permit.valid_to:
+            raise PermitError("permit_is_over")
         if permit is None:
             return replace(content, state=to, version=1, ended_at=None, prolong_to=None)
         return replace(

@@ -147,6 +147,34 @@ def test_an_import_of_what_was_asked_for_approves_it(desk: PermitDesk) -> None:
     assert [move.step for move in view.moves] == ["request", "change", "approve"]
 
 
+def test_the_same_list_again_takes_no_prolongation_back(desk: PermitDesk) -> None:
+    """The clerk's list was written before: work in the prolonged days stays lawful."""
+    clerk = Actor(user="cli:clerk", role=Role.SUPERVISOR)
+    (_, content), *_ = read_csv(csv({**ROW, "number": "P-2"}), CITY).rows
+    desk.import_(read_csv(csv({**ROW, "number": "P-2"}), CITY), clerk, NOON)
+    until = content.valid_to + timedelta(days=5)
+    desk.ask("P-2", Ask(step=PermitStep.PROLONG, actor=SUPERVISOR, until=until), NOON)
+    assert desk.import_(read_csv(csv({**ROW, "number": "P-2"}), CITY), clerk, NOON).same == ("P-2",)
+    wider = read_csv(csv({**ROW, "number": "P-2", "to": "9700"}), CITY)
+    assert desk.import_(wider, clerk, NOON).changed == ("P-2",)
+    assert desk.view("P-2", SUPERVISOR).permit.valid_to == until
+    # an end that was not given by a prolongation is the list's to shorten
+    desk.import_(read_csv(csv({**ROW, "number": "P-3"}), CITY), clerk, NOON)
+    desk.import_(read_csv(csv({**ROW, "number": "P-3", "valid_to": "2026-12-20"}), CITY), clerk, NOON)
+    assert desk.view("P-3", SUPERVISOR).permit.valid_to < content.valid_to
+
+
+def test_an_end_that_is_set_back_still_comes(desk: PermitDesk, pool: Pool) -> None:
+    """Prolonged by mistake and set back: its first end was handled meanwhile, and yet it ends."""
+    approved(desk)
+    until = PAPER.valid_to + timedelta(days=5)
+    desk.ask("P-1", Ask(step=PermitStep.PROLONG, actor=SUPERVISOR, until=until), NOON)
+    desk.run_due(PAPER.valid_to)
+    desk.ask("P-1", Ask(step=PermitStep.CHANGE, actor=SUPERVISOR, content=PAPER), PAPER.valid_to)
+    desk.run_due(PAPER.valid_to + timedelta(seconds=1))
+    assert desk.view("P-1", SUPERVISOR).permit.state is PermitState.ENDED
+
+
 def test_a_permit_approved_while_an_alert_runs_takes_effect_on_it(desk: PermitDesk, pool: Pool) -> None:
     """Asked for: a case that names the request. Approved: a record, by the named reason. Withdrawn: a case again."""
     book = SeededPostgresBook(pool)

@@ -94,6 +94,25 @@ def test_a_migration_that_fails_leaves_nothing(
     assert "half" not in str(catalogue(empty_postgres_dsn)["columns"])
 
 
+def test_a_permit_that_was_over_before_the_upgrade_ends(
+    empty_postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise it stands as approved for ever."""
+    from monitor.store import migrate as module
+
+    first = known_migrations()[:1]
+    monkeypatch.setattr(module, "known_migrations", lambda: first)
+    migrate(empty_postgres_dsn)
+    monkeypatch.undo()
+    with psycopg.connect(empty_postgres_dsn) as conn:
+        conn.execute(
+            "INSERT INTO permit VALUES ('P-1', 'works_50m', 'p1', 0, 1, '2020-01-01', '2020-02-01', 'c', '', now())"
+        )
+    migrate(empty_postgres_dsn)
+    with psycopg.connect(empty_postgres_dsn) as conn:
+        assert conn.execute("SELECT what, done_at FROM permit_due").fetchall() == [("end", None)]
+
+
 def test_the_levels_of_the_database_are_those_of_the_code(postgres_dsn: str) -> None:
     """In the same order, worst first."""
     with psycopg.connect(postgres_dsn) as conn:

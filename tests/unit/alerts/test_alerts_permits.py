@@ -148,6 +148,14 @@ def test_what_began_before_the_hours_stays_a_case() -> None:
     assert not always_within(works(), paper, (looks_of(works(after_s=-1)),), (), ZONE)
 
 
+def test_of_two_permits_the_one_that_always_covered_counts() -> None:
+    """A second permit that begins later does not make a case of work that the first one covers all along."""
+    later = permit(permit_number="P-0", valid_from=NOON)
+    looks = (looks_of(works(after_s=-30)),)
+    graded = grade_event(works(), (later, permit()), 0, CITY, POLICY, (), looks)
+    assert (graded.lawful_by, graded.always_lawful) == ("P-1", True)
+
+
 def test_a_permit_far_away_is_not_named() -> None:
     """Another company's permit forty kilometres on explains nothing to the operator."""
     near = grade_event(works(chainage_m=9600.0 + 2000.0), (permit(),), 0, CITY, POLICY)

@@ -251,6 +251,16 @@ def test_nothing_becomes_lawful_afterwards() -> None:
         )
 
 
+def test_an_approval_that_is_over_is_not_changed() -> None:
+    """A later end, written into the form, would make lawful what was done in between."""
+    content = replace(MINE, valid_to=MINE.valid_to + timedelta(days=5))
+    late = MINE.valid_to + timedelta(seconds=1)
+    with pytest.raises(PermitError, match="permit_is_over"):
+        on_ask(MINE, ask(PermitStep.CHANGE, content=content), 0, late)
+    after, _ = on_ask(ASKED, ask(PermitStep.CHANGE, HOLDER, content=content), 0, late)
+    assert after.valid_to == content.valid_to
+
+
 def test_who_refuses_says_why() -> None:
     """The company reads the reason."""
     for step in NEEDS_NOTE:
