@@ -252,7 +252,7 @@ def _import_one(conn: Conn, content: Permit, actor: Actor, now: datetime) -> str
         name: getattr(permit, name) for name in ("holder", "phone", "email") if not getattr(content, name)
     }
     number = {"number": permit.permit_number}
-    if permit.valid_to > content.valid_to and conn.execute(QUERIES["was_prolonged"], number).fetchone():
+    if permit.valid_to > content.valid_to and conn.execute(QUERIES["was_prolonged"], number).rowcount:
         # … and was written before the prolongation
         kept["valid_to"] = permit.valid_to
     content = msgspec.structs.replace(content, **kept)
