@@ -8,13 +8,14 @@ messages (MQTT, and the channels of alerts/channels) is passed in.
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 import structlog
 
+from alerts.channels.failures import ChannelError, OwnLimit
 from alerts.commands import Problem
 from alerts.delivery import Handed, Outcome, Postponed, Sent, TryAgain, outcome, subject_of
 from alerts.engine import AlertEngine
@@ -25,6 +26,13 @@ from alerts.values import Outgoing
 from monitor.domain.risk import Reason
 
 log = structlog.get_logger(__name__)
+
+#: Seconds for all messages of one transaction. Above the longest `timeout_s` (20), below what makes a courier's thread
+#: unwell (30) and far below the 60 s after which the database ends a transaction that does nothing: then none would
+#: be marked, and all would go out again without end.
+SENDING_S = 25.0
+#: as many as deliver (worker.COURIERS): what is slow for one of them must not keep the others from beginning
+_SHARES = 3
 
 #: address, payload, retain. Returns when the other side has it; raises otherwise.
 Send = Callable[[str, bytes, bool], None]
@@ -64,12 +72,16 @@ class Courier:
         jitter: Callable[[], float] = random.random,
         desk: Desk | None = None,
         at_once: int = 1,
+        sending_s: float = SENDING_S,
     ) -> None:
-        """`at_once`: messages of one transaction, which are sent at the same time, each by a thread of its own."""
+        """`at_once`: messages of one transaction, which are sent at the same time, each by a thread of its own.
+
+        `sending_s`: seconds that they have together.
+        """
         self._book, self._channels, self._engine = book, channels, engine
         self._policy, self._jitter, self._desk = policy or Policy(), jitter, desk or NoDesk()
-        self.at_once = at_once
-        self._senders = ThreadPoolExecutor(at_once, "sender") if at_once > 1 else None
+        self.at_once, self._sending_s = at_once, sending_s
+        self._senders = ThreadPoolExecutor(_SHARES * at_once, "sender") if at_once > 1 else None
 
     def deliver(self, now: datetime, limit: int = 100) -> int:
         """Tries up to `limit` messages that are due; returns how many it tried."""
@@ -103,10 +115,20 @@ class Courier:
         return len(taken)
 
     def _send_all(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
-        """What went wrong with each. One alone needs no other thread."""
-        if self._senders is None or len(messages) == 1:
+        """What went wrong with each."""
+        if self._senders is None:
             return [self._send(message) for message in messages]
-        return list(self._senders.map(self._send, messages))
+        sending = [self._senders.submit(self._send, message) for message in messages]
+        wait(sending, self._sending_s)
+        return [self._came_of(future) for future in sending]
+
+    def _came_of(self, sending: Future[Exception | None]) -> Exception | None:
+        """What is not done in time counts as failed, though it may still arrive: then twice, under the same key."""
+        if sending.cancel():  # not begun: other couriers' messages have all the threads
+            return OwnLimit("other messages took all the time", 1.0)
+        if not sending.done():
+            return ChannelError(f"its channel did not answer within {self._sending_s:g} s")
+        return sending.result()
 
     def _send(self, message: Outgoing) -> Exception | None:
         send = self._channels.get(message.channel)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from alerts.channels.failures import ChannelError, Final, NotNow, OutOfOrder
+from alerts.channels.failures import ChannelError, Final, NotNow, OutOfOrder, OwnLimit
 from alerts.policy import Policy
 from alerts.values import Outgoing
 
@@ -12,6 +12,8 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 300.0
 #: nobody takes a message that was refused for good until a person mends something, so it is tried seldom
 REFUSED_WAIT_S = 900.0
+#: a message that is older and is still told to wait goes to the fallback, else a person hears of it
+LATE_AFTER = timedelta(minutes=10)
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -62,23 +64,26 @@ def outcome(
 ) -> Outcome:
     """What becomes of `message`. `fallback`: channel and address that could take it over.
 
-    It does so at once where this channel never will or is out of order, else when a person would be told.
+    It does so at once where this channel never will or is out of order, else when a person would be told: after many
+    failures, or when the other side only ever says "not now".
     """
     if error is None:
         return Sent()
     attempts = message.attempts + 1
     said = describe(error)
     hopeless = isinstance(error, ChannelError) and error.complain_now
-    if fallback is not None and (
-        hopeless or isinstance(error, OutOfOrder)
-        or (not isinstance(error, NotNow) and attempts >= policy.attempts_until_alert)
-    ):  # fmt: skip
+    late_at = message.created_at + LATE_AFTER
+    often = now >= late_at if isinstance(error, NotNow) else attempts >= policy.attempts_until_alert
+    if fallback is not None and (hopeless or often or isinstance(error, OutOfOrder)):
         return Handed(handed_over(message, fallback, now), said)
     if isinstance(error, NotNow):
-        return Postponed(now + timedelta(seconds=max(0.05, error.wait_s)), said)
+        until = now + timedelta(seconds=max(0.05, error.wait_s))
+        if often and not isinstance(error, OwnLimit):
+            return TryAgain(until, said, complain=True)
+        # who asks for an hour is not waited for that long before somebody else gets it, or hears of it
+        return Postponed(until if often else min(until, late_at), said)
     wait = REFUSED_WAIT_S * (0.5 + 0.5 * jitter) if isinstance(error, Final) else wait_s(attempts, jitter)
-    complain = hopeless or attempts >= policy.attempts_until_alert
-    return TryAgain(now + timedelta(seconds=wait), said, complain)
+    return TryAgain(now + timedelta(seconds=wait), said, complain=hopeless or often)
 
 
 def handed_over(message: Outgoing, fallback: tuple[str, str], now: datetime) -> Outgoing:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from alerts.channels import limits
-from alerts.channels.failures import ChannelError, Down, Final, NotNow, OutOfOrder
+from alerts.channels.failures import ChannelError, Down, Final, NotNow, OutOfOrder, OwnLimit
 from alerts.channels.limits import ChannelState, Refusal, Why
 from alerts.channels.parcel import Deliver, Parcel
 from alerts.channels.routes import Routes
@@ -35,6 +35,8 @@ _SAYS = {
     Why.RESTS: "it rests after failures in a row",
     Why.ASKED: "the other side asked to wait",
 }
+
+_RAISES = {Why.RATE: OwnLimit, Why.RESTS: OutOfOrder, Why.ASKED: NotNow}
 
 
 class Desk:
@@ -64,7 +66,11 @@ class Desk:
         return {name: self._sender(name) for name in self._kinds}
 
     def held(self, now: datetime) -> Collection[str]:
-        """Channels that may not be used now. One that rests and has a fallback is not held: that one takes over."""
+        """Channels that may not be used now.
+
+        Not one that rests and has a fallback, which takes over; and none that was asked to wait: each of its messages
+        waits for itself, so that one that waits too long is handed over or said.
+        """
         if not self._channels:
             return ()
         found = []
@@ -74,6 +80,7 @@ class Desk:
             if (
                 channel is not None
                 and no is not None
+                and no.why is not Why.ASKED
                 and (no.why is not Why.RESTS or channel.fallback is None)
             ):
                 found.append(name)
@@ -102,17 +109,18 @@ class Desk:
             try:
                 deliver(parcel)
             except Exception as exc:
-                self._failed(channel, exc, now)
+                self._failed(channel, exc, now, address)
                 raise
             self._succeeded(channel, now)
 
         return send
 
-    def _failed(self, channel: Channel, error: Exception, now: datetime) -> None:
+    def _failed(self, channel: Channel, error: Exception, now: datetime, address: str) -> None:
         """Writes what it means for the channel; raises Down if it failed long enough for a person to be told."""
         said = str(error) if isinstance(error, ChannelError) else f"{type(error).__name__}: {error}"
         if isinstance(error, NotNow):
-            wait_s = error.wait_s
+            # a webhook's address is a receiver of its own: what one of them asks for is not asked of the others
+            wait_s = 0.0 if channel.kind == "webhook" and address else error.wait_s
             self._change(channel, lambda state: limits.held(state, wait_s, said, now))
         elif isinstance(error, Final):
             self._change(channel, lambda state: limits.refused(state, said, now))
@@ -140,8 +148,7 @@ class Desk:
         self._remember(state)
         if no is not None:
             wait_s = (no.until - now).total_seconds()
-            kind = OutOfOrder if no.why is Why.RESTS else NotNow
-            raise kind(f"channel {channel.channel_id}: {_SAYS[no.why]}", wait_s)
+            raise _RAISES[no.why](f"channel {channel.channel_id}: {_SAYS[no.why]}", wait_s)
 
     def _succeeded(self, channel: Channel, now: datetime) -> None:
         seen = self._look().get(channel.channel_id)

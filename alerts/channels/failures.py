@@ -30,5 +30,9 @@ class NotNow(ChannelError):
         self.wait_s = wait_s
 
 
+class OwnLimit(NotNow):
+    """A limit of ours: the message's turn comes, so nobody is told, though the fallback takes what waits too long."""
+
+
 class OutOfOrder(NotNow):
     """The channel failed so often that it rests; the fallback takes the message, if there is one."""

@@ -1,13 +1,17 @@
 """E-mail over SMTP: plain text and HTML of the same message, in the receiver's language."""
 
+import contextlib
 import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Callable
 from email.errors import MessageError
 from email.message import EmailMessage
 from email.utils import format_datetime
 from hashlib import sha256
 from html import escape
+from typing import Any
 
 from alerts.channels.failures import ChannelError, Final
 from alerts.channels.parcel import Parcel
@@ -54,8 +58,47 @@ def html_of(words: Wording, language: str, level: str) -> str:
     )
 
 
+class _Going:
+    """One mail on its way, in a thread of its own: smtplib's timeout counts anew for each read, and a resolver has none."""
+
+    def __init__(self) -> None:
+        self.smtp: smtplib.SMTP | None = None
+        self.over = threading.Event()
+        self.error: Exception | None = None
+
+    def run(self, send: Callable[["_Going"], None]) -> None:
+        try:
+            send(self)
+        except Exception as exc:  # noqa: BLE001 - whoever waits raises it
+            self.error = exc
+
+    def give_up(self) -> None:
+        """Wakes a thread that reads or writes, so that it ends soon."""
+        self.over.set()
+        sock = None if self.smtp is None else self.smtp.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Smtp(smtplib.SMTP):
+    """Known to its _Going before it connects, since the greeting may be slow already."""
+
+    def __init__(self, going: _Going, *args: Any, **more: Any) -> None:
+        going.smtp = self
+        super().__init__(*args, **more)
+
+
+class _SmtpOverTls(smtplib.SMTP_SSL):
+    """As _Smtp."""
+
+    def __init__(self, going: _Going, *args: Any, **more: Any) -> None:
+        going.smtp = self
+        super().__init__(*args, **more)
+
+
 class Mail:
-    """One SMTP server."""
+    """One SMTP server. A mail takes no longer than the channel's `timeout_s`, however slowly the server answers."""
 
     def __init__(
         self,
@@ -74,9 +117,24 @@ class Mail:
             mail = message_of(parcel, self._words(parcel), self._channel.sender or "")
         except (ValueError, MessageError) as exc:  # a line break in an address
             raise Final(f"no e-mail can be made of it: {exc}") from exc
+        going = _Going()
+        worker = threading.Thread(
+            target=going.run, args=(lambda g: self._send(mail, g),), name="mail", daemon=True
+        )
+        worker.start()
+        worker.join(self._channel.timeout_s)
+        if worker.is_alive():
+            going.give_up()
+            raise ChannelError(
+                f"{self._channel.host} did not take the message within {self._channel.timeout_s:g} s"
+            )
+        if going.error is not None:
+            self._say(going.error, parcel)
+
+    def _say(self, error: Exception, parcel: Parcel) -> None:
+        """Raises what the error means for the message."""
         try:
-            with self._connected() as smtp:
-                smtp.send_message(mail)
+            raise error
         except smtplib.SMTPRecipientsRefused as exc:
             code, said = next(iter(exc.recipients.values()))
             raise _error(code, said, f"the address {parcel.address} was refused") from exc
@@ -89,13 +147,18 @@ class Mail:
         except smtplib.SMTPNotSupportedError as exc:
             raise Final(f"{self._channel.host}: {exc}: check `security:` and `user:`") from exc
 
-    def _connected(self) -> smtplib.SMTP:
+    def _send(self, mail: EmailMessage, going: _Going) -> None:
+        with self._connected(going) as smtp:
+            if not going.over.is_set():  # else nobody waits for it any more, and it will be sent again
+                smtp.send_message(mail)
+
+    def _connected(self, going: _Going) -> smtplib.SMTP:
         channel = self._channel
         host, port = channel.host or "", channel.port or PORTS[channel.security]
         if channel.security == "tls":
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=channel.timeout_s, context=self._tls)
+            smtp: smtplib.SMTP = _SmtpOverTls(going, host, port, timeout=channel.timeout_s, context=self._tls)
         else:
-            smtp = smtplib.SMTP(host, port, timeout=channel.timeout_s)
+            smtp = _Smtp(going, host, port, timeout=channel.timeout_s)
         try:
             if channel.security == "starttls":
                 smtp.starttls(context=self._tls)

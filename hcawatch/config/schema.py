@@ -396,7 +396,7 @@ class ChannelSection(Section):
         default=None,
         description="most messages within any minute; more wait. Robots have their vendor's limit if it is left out",
     )
-    timeout_s: float = Field(default=10.0, ge=1, le=60, description="for the whole of one sending")
+    timeout_s: float = Field(default=10.0, ge=1, le=20, description="for the whole of one sending")
     fallback: Words | None = Field(default=None, description="id of the channel that takes over")
     failures_until_open: int = Field(
         default=5, ge=1, le=1000, description="failures in a row after which it counts as out of order"

@@ -8,9 +8,11 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -182,6 +184,27 @@ class Mailbox:
 
     def __exit__(self, *_: object) -> None:
         self._controller.stop()
+
+
+@contextmanager
+def dribbling(line: bytes, every_s: float) -> Iterator[int]:
+    """The port of a server that says one byte of `line` after another, as slowly, and then nothing."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                for byte in line:
+                    if over.wait(every_s):
+                        return
+                    connection.sendall(bytes([byte]))
+
+        threading.Thread(target=answer, daemon=True).start()
+        try:
+            yield int(server.getsockname()[1])
+        finally:
+            over.set()
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:

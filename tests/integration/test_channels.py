@@ -7,6 +7,8 @@ import email.policy
 import json
 import queue
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -19,8 +21,9 @@ import pytest
 
 from alerts.channels.building import deliveries
 from alerts.channels.desk import Desk
+from alerts.channels.failures import ChannelError
 from alerts.channels.mail import Mail
-from alerts.channels.parcel import Deliver
+from alerts.channels.parcel import Deliver, Parcel
 from alerts.channels.states import MemoryChannelStates, PostgresChannelStates
 from alerts.channels.webhook import signature
 from alerts.channels.wording import wording
@@ -34,7 +37,7 @@ from monitor.ingest.embedded_broker import EmbeddedBroker
 from monitor.store.pool import make_pool
 from tests.doubles.alert_seeds import SeededPostgresBook
 from tests.doubles.alert_story import CITY, NOON, OPERATOR, at_metres, event, officer
-from tests.doubles.receivers import LOOPBACK, FakeRobot, Got, Mailbox, Receiver, Reply
+from tests.doubles.receivers import LOOPBACK, FakeRobot, Got, Mailbox, Receiver, Reply, dribbling
 
 SECRET = "0123456789abcdef"
 KEYS = {"secret": SECRET}
@@ -163,6 +166,52 @@ def test_429_holds_the_channel_as_long_as_it_asks(book: SeededPostgresBook) -> N
         assert [
             row["attempts"] for row in book.run("SELECT attempts FROM outgoing WHERE channel = 'webhook'")
         ] == [1, 1]
+
+
+@pytest.mark.parametrize("asks", [{}, {"Retry-After": "3600"}])
+def test_a_channel_that_only_says_not_now_is_taken_over_from(
+    book: SeededPostgresBook, asks: dict[str, str]
+) -> None:
+    """Else the officer never hears of it, and nobody hears that he does not."""
+    with Receiver(lambda _: (429, asks, b"")) as receiver, Receiver() as other:
+        second = hook(other, channel_id="second", sends=())
+        town = Town(book, city(hook(receiver, fallback="second"), second))
+        town.happens()
+        for _ in range(11):
+            town.deliver(after_s=60.0)
+        assert len(other.got) == 1
+        assert town.health(running=None) == []
+
+
+@pytest.mark.parametrize("asks", [{}, {"Retry-After": "3600"}])
+def test_a_channel_that_only_says_not_now_is_said_where_nobody_takes_over(
+    book: SeededPostgresBook, asks: dict[str, str]
+) -> None:
+    """The room hears of it after ten minutes, and it is over with the next delivery."""
+    busy = True
+    with Receiver(lambda _: (429 if busy else 200, asks, b"")) as receiver:
+        town = Town(book, city(hook(receiver)))
+        town.happens()
+        for _ in range(11):
+            town.deliver(after_s=60.0)
+        assert town.health() == [("webhook", State.OPEN)]
+        busy = False
+        town.deliver(after_s=3600.0)
+        assert town.health(running=None) == [("webhook", State.CLEARED)]
+
+
+def test_what_one_receiver_asks_for_is_not_asked_of_the_others(book: SeededPostgresBook) -> None:
+    """Two officers with a webhook each: the one's 429 is no reason to let the other one's dispatch wait."""
+    asks = {"Retry-After": "3600"}
+    with Receiver(lambda _: (429, asks, b"")) as busy, Receiver() as well:
+        town = Town(book, city(hook(well, sends=())))
+        for n, url in enumerate((busy.url, well.url)):
+            book.run(
+                "INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at) VALUES"
+                f" ('webhook', '{url}/of/{n}', 'k{n}', '{{}}', '{NOON.isoformat()}', '{NOON.isoformat()}')"
+            )
+        town.deliver()
+        assert (len(busy.got), len(well.got)) == (1, 1)
 
 
 def test_a_private_address_is_refused_and_said(book: SeededPostgresBook) -> None:
@@ -369,6 +418,38 @@ def test_an_officer_gets_an_e_mail_in_his_language(
         assert word in text
     assert words[0] in html.get_content()
     assert mail["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_mail_server_that_answers_byte_by_byte_is_given_up_in_time() -> None:
+    """smtplib waits anew for every byte: the courier's transaction would be ended, and its messages sent for ever."""
+    with dribbling(b"220 " + b"-" * 40, every_s=0.1) as port:
+        channel = Channel(channel_id="email", kind="email", host="127.0.0.1", port=port, security="none",
+                          sender="watch@example.org", timeout_s=0.5)  # fmt: skip
+        mail = Mail(channel, None, lambda p: wording(p.body, CITY, None, p.language))
+        body = {"idempotency_key": "k", "what": "test"}
+        parcel = Parcel(address="ann@example.org", key="k", body=body, payload=b"{}", now=NOON, language="en")
+        with pytest.raises(ChannelError, match=r"within 0\.5 s"):
+            mail(parcel)
+
+
+def test_what_takes_too_long_is_marked_and_holds_up_nothing(book: SeededPostgresBook) -> None:
+    """A channel without a deadline: the database would end the transaction, and all of its messages came again."""
+    goes_on = threading.Event()
+    town = Town(book, CITY)
+    for n in range(3):
+        town.happens(n)
+
+    def send(_topic: str, payload: bytes, _retain: bool) -> None:
+        if b'"number":1,' in payload.replace(b" ", b""):
+            goes_on.wait(20.0)
+
+    courier = Courier(book, {"mqtt": send}, town.engine, jitter=lambda: 0.0, at_once=3, sending_s=0.5)
+    began_s = time.monotonic()
+    assert courier.deliver(NOON) == 3
+    assert time.monotonic() - began_s < 15.0
+    goes_on.set()
+    rows = book.run("SELECT sent_at IS NULL AS waits, last_error FROM outgoing WHERE channel = 'mqtt'")
+    assert [row["last_error"] for row in rows if row["waits"]] == ["its channel did not answer within 0.5 s"]
 
 
 def test_an_address_that_does_not_exist_is_for_good_and_a_full_mailbox_is_not(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.channels import limits
-from alerts.channels.failures import ChannelError, Down, Final, NotNow, OutOfOrder
+from alerts.channels.failures import ChannelError, Down, Final, NotNow, OutOfOrder, OwnLimit
 from alerts.channels.limits import ChannelState, Mode, Why
 from alerts.delivery import Handed, Postponed, Sent, TryAgain, outcome
 from alerts.policy import Policy
@@ -120,6 +120,20 @@ def test_what_becomes_of_a_message() -> None:
     down = outcome(MESSAGE, Down("x"), None, Policy(), NOON, 0.5)
     assert isinstance(down, TryAgain)
     assert down.complain
+
+
+def test_who_only_ever_says_not_now_is_not_waited_for_without_end() -> None:
+    """After ten minutes the fallback has the message, else a person knows; our own limit is nobody's fault."""
+    other, late = ("email", "a@b"), NOON + timedelta(minutes=10)
+    hour = outcome(MESSAGE, NotNow("429", 3600.0), other, Policy(), NOON, 0.5)
+    assert isinstance(hour, Postponed)
+    assert hour.until == late, "an hour would be waited for before anybody else got it"
+    assert isinstance(outcome(MESSAGE, NotNow("429", 60.0), other, Policy(), late, 0.5), Handed)
+    alone = outcome(MESSAGE, NotNow("429", 60.0), None, Policy(), late, 0.5)
+    assert isinstance(alone, TryAgain)
+    assert alone.complain
+    assert alone.until == late + timedelta(seconds=60), "it is asked no earlier than it allowed"
+    assert isinstance(outcome(MESSAGE, OwnLimit("rate", 3.0), None, Policy(), late, 0.5), Postponed)
 
 
 def test_who_takes_over_keeps_the_receivers_key() -> None:
