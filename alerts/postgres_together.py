@@ -29,6 +29,9 @@ from monitor.store.pool import Conn
 #: the lock under which officers are chosen, and under which alone NOBODY_TO_DISPATCH is raised and cleared
 DISPATCHING = "dispatching"
 
+#: what a touch writes, beside the times
+_SEEN = ("lon", "lat", "accuracy_m", "pipeline_id", "chainage_m", "offset_m", "activity")
+
 
 class PostgresTogetherTx(PostgresAlertTx):
     """See the module. `flush` must be called before the commit."""
@@ -157,7 +160,19 @@ class PostgresTogetherTx(PostgresAlertTx):
             self._numbers, self._expected = [row["number"] for row in rows], 1
         number = self._numbers.pop(0)
         self._opened[alert.alert_id] = _with_number(alert, number)
+        if alert.health == Health.NOBODY_TO_DISPATCH and self._nobody is not None:
+            self._nobody |= {alert.subject}  # read before this one: the next of the site finds it
         return number
+
+    def touch_alert(self, alert: Alert) -> None:
+        known = self._opened.get(alert.alert_id)
+        if known is None:
+            super().touch_alert(alert)
+        else:  # as touch_alert of queries.sql does it
+            seen = {name: getattr(alert, name) for name in _SEEN}
+            seen["onset_at"] = min(known.onset_at, alert.onset_at)
+            seen["last_seen_at"] = max(known.last_seen_at, alert.last_seen_at)
+            self._opened[alert.alert_id] = msgspec.structs.replace(known, **seen)
 
     def update_alert(self, alert: Alert, from_version: int) -> None:
         known = self._opened.get(alert.alert_id)

@@ -238,3 +238,15 @@ def test_two_workers_take_onsets_of_one_officer_one_after_the_other(book: Seeded
     running = book.run("SELECT officer, count(*) AS n FROM dispatch GROUP BY officer ORDER BY officer")
     assert [(row["officer"], row["n"]) for row in running] == [("ann", 2), ("bo", 2), ("cai", 2)]
     assert {row.alert.state for row in engine.list_alerts()} == {State.DISPATCHED}
+
+
+def test_a_site_that_has_nobody_left_has_one_alert_of_it(book: SeededPostgresBook) -> None:
+    """Six onsets of a site and three officers with one each: all are taken together, and the room is told once."""
+    engine = AlertEngine(book, CITY, Policy(most_per_officer=1))
+    for one in spread(6):
+        book.add_event(one, NOON)
+    together, left = engine._onsets(NOON, 6)
+    assert (together, left) == (6, 0)
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH)
+    assert row.alert.health == Health.NOBODY_TO_DISPATCH
+    assert len(engine.list_alerts(kind=AlertKind.VIOLATION)) == 6
