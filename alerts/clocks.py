@@ -20,6 +20,8 @@ from monitor.domain.response import PARTIES, Milestone, Party, Response
 _OPERATOR: Party = "operator_patrol"
 #: an officer whose dispatch ended otherwise did not do it
 _DID = (None, EndOfDispatch.RESOLVED)
+#: who handed over had done it, and the successor's clock goes on from there
+_DID_BEFORE = (*_DID, EndOfDispatch.HANDED_OVER)
 #: what follows such an end is a fresh start: put right, or called back by the room
 _ENDS_THE_RUN = (EndOfDispatch.RESOLVED, EndOfDispatch.RECALLED)
 
@@ -83,8 +85,9 @@ def clocks(
     for party in PARTIES:
         mine = [d for d in run if party_of(d, city) == party]
         did = [d for d in mine if d.end_reason in _DID]
-        accepted_at = min((d.accepted_at for d in did if d.accepted_at), default=None)
-        arrived_at = min((d.arrived_at for d in did if d.arrived_at), default=None)
+        before = [d for d in mine if d.end_reason in _DID_BEFORE]
+        accepted_at = min((d.accepted_at for d in before if d.accepted_at), default=None)
+        arrived_at = min((d.arrived_at for d in before if d.arrived_at), default=None)
         passed_on = bool(mine) and not did and run[-1] is not mine[-1]
         if party == _OPERATOR:
             # whoever accepted, somebody saw it; that it is opened again later does not take that back
@@ -106,6 +109,22 @@ def this_run(dispatches: tuple[Dispatch, ...]) -> tuple[Dispatch, ...]:
     """The dispatches since the case was opened, or begun anew: those up to an earlier end of it are history."""
     last = max((n for n, d in enumerate(dispatches[:-1], 1) if d.end_reason in _ENDS_THE_RUN), default=0)
     return dispatches[last:]
+
+
+def own_due(clock: Clock, dispatch: Dispatch) -> datetime | None:
+    """When one dispatch of the clock's party passes the limit by itself; None if it did the step, ended before, or
+    has none."""
+    limit = clock.due_at - clock.since
+    match clock.milestone:
+        case Milestone.ACCEPT if dispatch.accepted_at is None:
+            due_at = dispatch.dispatched_at + limit
+        case Milestone.ARRIVE if dispatch.arrived_at is None:
+            due_at = dispatch.dispatched_at + limit
+        case Milestone.CURE if dispatch.arrived_at is not None:
+            due_at = dispatch.arrived_at + limit
+        case _:
+            return None
+    return due_at if dispatch.ended_at is None or due_at <= dispatch.ended_at else None
 
 
 def party_of(dispatch: Dispatch, city: City) -> Party:

@@ -5,6 +5,9 @@ A chain is a finite list of moments counted from when its clock ran out. `on_clo
 `now`, and may be called at any time, by anybody, any number of times: what is done is done. It ends by a person's
 step (STOPS) or with its last moment; then that nobody answered is a health alert. What a worker slept through is
 told once, not once a repetition.
+
+A clock whose chain ended begins another when its level rose, or when a person had answered and an officer who was
+sent afterwards let the limit pass as well. So there are no more chains than answers and levels.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from alerts.clocks import Clock, clocks
+from alerts.clocks import Clock, clocks, own_due, party_of
 from alerts.commands import (
     Clear,
     Command,
@@ -112,9 +115,9 @@ def on_clocks(alert: Alert, facts: ClockFacts, city: City, policy: Policy, now: 
         if not clock.ran_out(now):
             looks += [clock.due_at] if clock.runs else []
             continue
-        row, alert, more = _one_clock(clock, alert, facts, city, policy, now)
+        next_at, alert, more = _one_clock(clock, alert, facts, city, policy, now)
         commands += more
-        looks += [row.next_at] if row.next_at is not None else []
+        looks += [next_at] if next_at is not None else []
     if looks:
         timer = Timer(alert_id=alert.alert_id, what=TimerKind.CLOCKS, due_at=min(looks))
         commands.append(SetTimer(timer=timer, once=True))
@@ -126,27 +129,35 @@ def stop(step: str, escalations: tuple[Escalation, ...], now: datetime) -> Comma
     stopped = STOPS.get(step, frozenset())
     mine = [row for row in escalations if Milestone(row.clock.partition(":")[2]) in stopped]
     why = EndOfChain.ACKNOWLEDGED if step in _SEEN else EndOfChain.ANSWERED
-    ended = [command for row in mine if row.ended_at is None for command in _end(row, why, now)]
-    if any(row.end_reason == EndOfChain.EXHAUSTED for row in mine):
+    # an answer after everybody was told ends that silence too: who is sent from now on may be missed again
+    silent = [row for row in mine if row.end_reason == EndOfChain.EXHAUSTED]
+    ended = [
+        command for row in mine if row.ended_at is None or row in silent for command in _end(row, why, now)
+    ]
+    if silent:
         ended.append(Clear(health=Health.NOBODY_ANSWERED, subject=mine[0].alert_id))
     return tuple(ended)
 
 
 def _one_clock(
     clock: Clock, alert: Alert, facts: ClockFacts, city: City, policy: Policy, now: datetime
-) -> tuple[Escalation, Alert, list[Command]]:
-    """A clock that ran out: its row as it stands afterwards, the alert after its transitions, and the commands."""
+) -> tuple[datetime | None, Alert, list[Command]]:
+    """A clock that ran out: when to look at it next, the alert after its transitions, and the commands."""
     rows = [row for row in facts.escalations if (row.clock, row.since) == (clock.name, clock.since)]
     row = max(rows, key=lambda row: row.begun_at, default=None)
     commands: list[Command] = []
     if row is None:
         late = (now - clock.due_at).total_seconds() > LATE_S
         row = _begin(clock, alert, now if late else clock.due_at)
-    elif row.ended_at is not None:
-        return row, alert, []
     elif alert.level.is_worse_than(row.level):
-        commands += _end(row, EndOfChain.LEVEL_ROSE, now)
+        commands += _end(row, EndOfChain.LEVEL_ROSE, now) if row.ended_at is None else []
         row = _begin(clock, alert, now)
+    elif row.ended_at is not None:
+        due_at = _missed_again(clock, row, facts, city)
+        if due_at is None or due_at > now:
+            return due_at, alert, []
+        row = _begin(clock, alert, now if (now - due_at).total_seconds() > LATE_S else due_at)
+    clock = _of_row(clock, row, facts, city)
     chain = policy.response.chain(clock.party, clock.milestone, row.level) or Chain(steps=(), wait_s=0.0)
     elapsed_s = (now - row.begun_at).total_seconds()
     heard: set[str] = set()
@@ -161,7 +172,7 @@ def _one_clock(
         next_at = max(next_at, row.next_at) if row.next_at > now else next_at
     if next_at > now:
         row = msgspec.structs.replace(row, next_at=next_at)
-        return row, alert, [*commands, PutEscalation(escalation=row)]
+        return next_at, alert, [*commands, PutEscalation(escalation=row)]
     row = msgspec.structs.replace(row, next_at=None, ended_at=now, end_reason=EndOfChain.EXHAUSTED.value)
     over = changed(alert, "note", Why.NOBODY_ANSWERED, now, facts={"clock": clock.name})
     problem = Problem(
@@ -169,7 +180,26 @@ def _one_clock(
         camera_id=alert.camera_id, footage=alert.footage,
         reasons=(Reason(key=f"{clock.milestone.value}_overdue", points=0, detail=alert.alert_id),),
     )  # fmt: skip
-    return row, over.after, [*commands, PutEscalation(escalation=row), over, Raise(problem=problem)]
+    return None, over.after, [*commands, PutEscalation(escalation=row), over, Raise(problem=problem)]
+
+
+def _missed_again(clock: Clock, row: Escalation, facts: ClockFacts, city: City) -> datetime | None:
+    """When the first officer who was sent after a chain's end passes the limit; None if nobody does, or if nobody
+    had answered: then everybody knows, and ringing once more for each officer would have no end."""
+    ended_at = row.ended_at
+    answers = [at for d in facts.dispatches for at in (d.accepted_at, d.arrived_at) if at is not None]
+    answered = row.end_reason == EndOfChain.ACKNOWLEDGED or any(at >= row.begun_at for at in answers)
+    if ended_at is None or not answered:
+        return None
+    later = [d for d in facts.dispatches if party_of(d, city) == clock.party and d.dispatched_at >= ended_at]
+    return min((at for d in later if (at := own_due(clock, d)) is not None), default=None)
+
+
+def _of_row(clock: Clock, row: Escalation, facts: ClockFacts, city: City) -> Clock:
+    """The clock as the chain's people should hear of it: due when the last of those officers missed it."""
+    missed = [own_due(clock, d) for d in facts.dispatches if party_of(d, city) == clock.party]
+    last = max((at for at in missed if at is not None and at <= row.begun_at), default=clock.due_at)
+    return msgspec.structs.replace(clock, due_at=max(clock.due_at, last))
 
 
 def _begin(clock: Clock, alert: Alert, at: datetime) -> Escalation:

@@ -103,6 +103,10 @@ def _shift_ends(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) ->
     if running is None or running.dispatch_id != timer.dispatch_id:
         return ()
     if alert.state in (State.DISPATCHED, State.ACCEPTED):
+        if alert.confirmation is Confirmation.REFUTED:  # there is nothing to go to: nobody follows
+            over = changed(alert, Step.HAND_OVER, Why.SHIFT_ENDED, now, to=State.OPEN,
+                           facts={"dispatch_id": running.dispatch_id, "officer": running.officer})  # fmt: skip
+            return (over, EndDispatch(dispatch=running, at=now, why=EndOfDispatch.HANDED_OVER, recall=True))
         return (HandOver(alert=alert, dispatch=running, why=Why.SHIFT_ENDED),)
     if alert.state not in (State.EN_ROUTE, State.ON_SITE):
         return ()

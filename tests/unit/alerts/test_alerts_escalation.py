@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.clocks import Clock, clocks
+from alerts.commands import PutEscalation, SetTimer
 from alerts.engine import AlertEngine
 from alerts.errors import AlertsError
-from alerts.escalation import due, next_moment_s, schedule
+from alerts.escalation import ClockFacts, due, next_moment_s, on_clocks, schedule
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import Policy
 from alerts.reasons import EndOfChain, Health
 from alerts.replay import compare, replay
-from alerts.values import Dispatch
+from alerts.values import Dispatch, Escalation
 from monitor.domain.assets import City, Contact, Member, Team
 from monitor.domain.hours import Hours
 from monitor.domain.levels import Level
@@ -246,7 +247,9 @@ def test_whatever_people_do(acts: list[tuple[float, Step, str]], tick_s: float) 
         known = {
             (r.clock, r.since) for r in rows if r.begun_at <= look and r.end_reason == EndOfChain.ACKNOWLEDGED
         }
-        assert not [r for r in rows if (r.clock, r.since) in known and r.begun_at > look]
+        again = [r for r in rows if (r.clock, r.since) in known and r.begun_at > look]
+        sent = [d.dispatched_at for d in town.engine.view(town.alert_id).dispatches]
+        assert all(any(look <= at < r.begun_at for at in sent) for r in again), "but of who was sent after it"
 
 
 # ---------------------------------------------------------------- the clocks
@@ -444,3 +447,91 @@ def test_a_restart_forgets_nothing() -> None:
     assert town.told() == before
     town.until(7.1)
     assert len(town.told()) == len(before) + 1
+
+
+# ---------------------------------------------------------------- hand-overs, second officers, rising levels
+def test_a_hand_over_on_site_starts_no_clock_anew() -> None:
+    """Eight hours of cure run from the first arrival; nobody is rung for accepting and arriving again."""
+    sent = (
+        dispatch("far", 0, accepted_at=1, arrived_at=30, ended_at=470, end_reason="handed_over"), dispatch("far", 470),
+    )  # fmt: skip
+    seen: dict[str, Any] = {"acknowledged_at": NOON, "state": State.DISPATCHED}
+    assert run_out(471, *sent, **seen) == set()
+    assert run_out(30 + 480, *sent, **seen) == {"authority:cure"}
+
+
+def test_the_second_officer_is_missed_too() -> None:
+    """Accepted at twelve minutes and gone dark, the room looks; who is sent after that is missed as well, and said so.
+
+    Whoever else is sent then, nobody is rung for ever.
+    """
+    town = Town(STAFFED)
+    town.step(Step.ACKNOWLEDGE, 1.0)
+    town.until(12.0)
+    town.step(Step.ACCEPT, 12.0, officer(officers(town)[-1][0]))
+    town.step(Step.ACKNOWLEDGE, 61.0)
+    before = len(town.told())
+    town.until(61.0 + 240, every_s=60)
+    assert len(town.told()) > before
+    town.until(24 * 60, every_s=600)
+    count = len(town.told())
+    town.until(72 * 60, every_s=600)
+    assert len(town.told()) == count
+    assert all(why is not None for _, why in town.ends())
+
+
+def a_row(clock: str, end: EndOfChain, level: Level, begun: float, ended: float) -> Escalation:
+    return Escalation(alert_id=uid("x"), clock=clock, since=NOON, begun_at=NOON + begun * MINUTE, level=level,
+                      told_through_s=0.0, ended_at=NOON + ended * MINUTE, end_reason=end.value)  # fmt: skip
+
+
+@pytest.mark.parametrize("end", [EndOfChain.EXHAUSTED, EndOfChain.ANSWERED, EndOfChain.ACKNOWLEDGED])
+def test_a_rise_after_the_chain_ended_begins_the_worse_one(end: EndOfChain) -> None:
+    """Said and done at level III; as level I it is said again, and once."""
+    alert = replaced(Town().engine.list_alerts(kind=AlertKind.VIOLATION)[0].alert, acknowledged_at=NOON,
+                     state=State.DISPATCHED)  # fmt: skip
+    sent = (dispatch("far", 0),)
+    row = a_row("authority:accept", end, Level.III, 40, 41)
+
+    def begun(*rows: Escalation) -> list[Escalation]:
+        facts = ClockFacts(dispatches=sent, escalations=rows)
+        commands = on_clocks(alert, facts, BOTH, Policy(), NOON + 45 * MINUTE)
+        return [c.escalation for c in commands if isinstance(c, PutEscalation)]
+
+    (worse,) = begun(row)
+    assert (worse.level, worse.begun_at) == (Level.I, NOON + 45 * MINUTE)
+    assert begun(row, replaced(worse, ended_at=worse.begun_at, end_reason=end.value)) == []
+
+
+def test_who_was_sent_after_an_answer_has_a_limit_that_is_looked_at() -> None:
+    """Accepted at 12, dark at 40: the next one is looked at when their ten minutes are over, and not before."""
+    alert = replaced(Town().engine.list_alerts(kind=AlertKind.VIOLATION)[0].alert, acknowledged_at=NOON,
+                     state=State.DISPATCHED)  # fmt: skip
+    first = dispatch("far", 0, accepted_at=12, ended_at=40, end_reason="went_dark")
+    row = a_row("authority:accept", EndOfChain.ANSWERED, Level.I, 10, 12)
+    facts = ClockFacts(dispatches=(first, dispatch("far", 40)), escalations=(row,))
+
+    def at(minutes: float, facts: ClockFacts = facts) -> tuple[list[Any], list[Any]]:
+        commands = on_clocks(alert, facts, BOTH, Policy(), NOON + minutes * MINUTE)
+        rows = [c.escalation.begun_at for c in commands if isinstance(c, PutEscalation)]
+        return rows, [c.timer.due_at for c in commands if isinstance(c, SetTimer)]
+
+    assert at(49) == ([], [NOON + 50 * MINUTE])
+    assert at(50)[0] == [NOON + 50 * MINUTE]
+    # where nobody ever answered, all were told already: officer after officer would have no end
+    unanswered = replaced(first, accepted_at=None)
+    silent = replaced(row, end_reason=EndOfChain.EXHAUSTED.value)
+    assert at(50, ClockFacts(dispatches=(unanswered, dispatch("far", 40)), escalations=(silent,)))[0] == []
+
+
+def test_the_end_of_a_shift_sends_nobody_to_a_refuted_alert() -> None:
+    """Ann had not left when the room saw that it was nothing: her phone hears it, and Bo stays where he is."""
+    patient = Response(limits={party: {level: replaced(limit, accept_s=1e6, depart_s=1e6) for level, limit in of.items()}
+                               for party, of in Response().limits.items()})  # fmt: skip
+    town = Town(rostered(), patient)
+    town.step(Step.REFUTE, 1.0, note="a mower")
+    town.until(300.0, every_s=600)
+    assert officers(town) == [("ann", "handed_over")]
+    assert town.engine.view(town.alert_id).alert.state is State.OPEN
+    messages = [(o.body["officer"], o.body["what"]) for o in town.book.tables.outgoing.values()]
+    assert messages[-1] == ("ann", "recall")
