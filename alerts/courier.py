@@ -17,7 +17,7 @@ import structlog
 
 from alerts.channels.failures import ChannelError, OwnLimit
 from alerts.commands import Problem
-from alerts.delivery import Handed, Outcome, Postponed, Sent, TryAgain, outcome, subject_of
+from alerts.delivery import Handed, Outcome, Postponed, Sent, TryAgain, outcome, shown, subject_of
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
@@ -162,7 +162,7 @@ class Courier:
         log.warning(
             "courier.not_delivered",
             channel=message.channel,
-            address=message.address,
+            address=shown(message.address),
             key=message.idempotency_key,
             attempts=message.attempts + 1,
             error=became.error,

@@ -1,6 +1,8 @@
 """What becomes of a message after a try: sent, later, handed to another channel, or tried again. Pure."""
 
 from datetime import datetime, timedelta
+from hashlib import sha256
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -106,4 +108,18 @@ def subject_of(message: Outgoing) -> str:
     """What a health alert about this message's way is about: the topic, or channel and address."""
     if message.channel == "mqtt":
         return message.address
-    return f"{message.channel} {message.address}".strip()
+    return f"{message.channel} {shown(message.address)}".strip()
+
+
+def shown(address: str) -> str:
+    """An address as pages, logs and the audit log may have it: of a URL, whose path may hold a token, its host.
+
+    The number behind it tells two addresses of one host apart.
+    """
+    if "://" not in address:
+        return address
+    try:
+        host = urlsplit(address).hostname or "?"
+    except ValueError:
+        host = "?"
+    return f"{host} #{sha256(address.encode()).hexdigest()[:8]}"

@@ -29,6 +29,8 @@ RETRY_AFTER_S = 60.0
 #: IPv6 addresses that carry an IPv4 address, which then counts (RFC 6052, RFC 3056)
 _NAT64 = ip_network("64:ff9b::/96")
 _SIX_TO_FOUR = ip_network("2002::/16")
+#: all that is assigned to the public (RFC 4291); beyond it are old forms that also lead inside (::a.b.c.d, fec0::/10)
+_PUBLIC_IPV6 = ip_network("2000::/3")
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -79,6 +81,8 @@ def may_reach(address: Address, networks: Sequence[Network], *, tls: bool) -> bo
         if any(inner in network for network in networks if network.version == inner.version):
             continue
         if not tls or not inner.is_global or inner.is_multicast:
+            return False
+        if inner.version == 6 and inner not in _PUBLIC_IPV6:
             return False
     return True
 

@@ -113,6 +113,43 @@ def test_a_permit_that_was_over_before_the_upgrade_ends(
         assert conn.execute("SELECT what, done_at FROM permit_due").fetchall() == [("end", None)]
 
 
+def test_alerts_that_run_during_the_upgrade_get_their_clocks(
+    empty_postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise nobody is told that an officer who was sent before the upgrade never came."""
+    from monitor.store import migrate as module
+
+    alert, sent = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"
+    first = known_migrations()[:1]
+    monkeypatch.setattr(module, "known_migrations", lambda: first)
+    migrate(empty_postgres_dsn)
+    monkeypatch.undo()
+    with psycopg.connect(empty_postgres_dsn) as conn:
+        conn.execute(
+            "INSERT INTO alert (alert_id, kind, source, state, subject, level, reasons, weights_version, opened_at,"
+            " onset_at, last_seen_at) VALUES (%s, 'violation', 'edge', 'on_site', 's', 'I', '[]', '1', now(), now(), now())",
+            [alert],
+        )
+        conn.execute(
+            "INSERT INTO dispatch (dispatch_id, alert_id, team_id, officer, dispatched_at, accepted_at)"
+            " VALUES (%s, %s, 't', 'o', '2026-11-01', '2026-11-01')",
+            [sent, alert],
+        )
+        for n, step in enumerate(("depart", "arrive"), 1):
+            conn.execute(
+                "INSERT INTO alert_transition (alert_id, n, step, to_state, level, actor, role, at, reason)"
+                " VALUES (%s, %s, %s, 'on_site', 'I', 'o', 'officer', '2026-11-02', 'step')",
+                [alert, n, step],
+            )
+    migrate(empty_postgres_dsn)
+    with psycopg.connect(empty_postgres_dsn) as conn:
+        assert conn.execute("SELECT what FROM timer WHERE due_at <= now()").fetchall() == [("clocks",)]
+        left = conn.execute(
+            "SELECT departed_at = '2026-11-02' AND arrived_at = '2026-11-02' FROM dispatch"
+        ).fetchone()
+        assert left == (True,)
+
+
 def test_the_levels_of_the_database_are_those_of_the_code(postgres_dsn: str) -> None:
     """In the same order, worst first."""
     with psycopg.connect(postgres_dsn) as conn:

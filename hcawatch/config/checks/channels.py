@@ -41,7 +41,7 @@ _ADDRESS: Final = {
     "email": (re.compile(r"[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}"), "name@example.org", "name@example.org"),
     "sms": (re.compile(r"\+?[0-9][0-9 ()-]{3,24}"), "a telephone number", "电话号码"),
     "voice": (re.compile(r"\+?[0-9][0-9 ()-]{3,24}"), "a telephone number", "电话号码"),
-    "webhook": (re.compile(r"https?://\S+"), "https://…", "https://…"),
+    "webhook": (re.compile(r"https?://[^\s@/?#]+([/?#]\S*)?"), "https://…", "https://…"),
 }  # fmt: skip
 
 
@@ -83,9 +83,11 @@ def _channel(look: Look, index: int, channel: ChannelSection) -> Iterator[Fault]
     yield from secret_of(look, path, channel.url_env, channel.url_file, "url_env", "url_file")
     yield from secret_of(look, path, channel.secret_env, channel.secret_file, "secret_env", "secret_file")
     yield from _where_to(look, path, channel)
-    if channel.fallback is not None and channel.fallback not in {*look.ids("channels"), MQTT}:
-        yield look.fault("channel_unknown", *path, "fallback", name=channel.fallback,
-                         known=some_of({*look.ids("channels"), MQTT}))  # fmt: skip
+    others = {*look.ids("channels")} - {MQTT, channel.id}
+    if channel.fallback == MQTT:
+        yield look.fault("channel_fallback_mqtt", *path, "fallback")
+    elif channel.fallback is not None and channel.fallback not in look.ids("channels"):
+        yield look.fault("channel_unknown", *path, "fallback", name=channel.fallback, known=some_of(others))
     for n, address in enumerate(channel.to):
         yield from _address(look, (*path, "to", n), channel.kind, channel.id, address)
     if channel.request is not None:

@@ -138,6 +138,10 @@ MEANING: dict[str, T] = {
     "channel_fallback_circle": T(
         "the fallbacks lead back to '{name}'", "End the chain with a channel that has none.",
         "备用渠道又回到“{name}”", "请让链条以没有备用渠道的渠道结束。"),
+    "channel_fallback_mqtt": T(
+        "the broker can't take over from another channel",
+        "Name another channel, or none: every dispatch goes over MQTT beside its channels anyway.",
+        "消息代理不能作为其他渠道的备用渠道", "请填写其他渠道或不填：每条派单本来就会同时经 MQTT 发布。"),
     "channel_url": T(
         "a channel can't post to '{found}'",
         "Use https://…; http:// only with `networks:` of your own, and never a user or password in it.",

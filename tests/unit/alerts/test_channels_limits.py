@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alerts.channels import limits
 from alerts.channels.failures import ChannelError, Down, Final, NotNow, OutOfOrder, OwnLimit
 from alerts.channels.limits import ChannelState, Mode, Why
-from alerts.delivery import Handed, Postponed, Sent, TryAgain, outcome
+from alerts.delivery import Handed, Postponed, Sent, TryAgain, outcome, shown, subject_of
 from alerts.policy import Policy
 from alerts.values import Outgoing
 from monitor.domain.assets import Channel
@@ -134,6 +134,17 @@ def test_who_only_ever_says_not_now_is_not_waited_for_without_end() -> None:
     assert alone.complain
     assert alone.until == late + timedelta(seconds=60), "it is asked no earlier than it allowed"
     assert isinstance(outcome(MESSAGE, OwnLimit("rate", 3.0), None, Policy(), late, 0.5), Postponed)
+
+
+def test_a_token_in_an_address_is_shown_nowhere() -> None:
+    """The audit log, alerts and logs are read by more people than may post to that address."""
+    url = "https://hooks.example/services/T0/very-secret?key=also-secret"
+    said = subject_of(msgspec.structs.replace(MESSAGE, address=url))
+    assert "secret" not in said
+    assert "hooks.example" in said
+    assert said != subject_of(msgspec.structs.replace(MESSAGE, address=url + "2")), "two receivers are told apart"
+    assert shown("https://[broken/secret").startswith("? #")
+    assert shown("+86 755 1234") == "+86 755 1234"
 
 
 def test_who_takes_over_keeps_the_receivers_key() -> None:

@@ -238,7 +238,9 @@ CASES: tuple[Case, ...] = (
     channel("channel_mqtt", ".id", "  - {id: broker, kind: mqtt} #!"),
     channel("channel_unknown", ".fallback", SMS + "\n  - {id: e, kind: email, host: h, sender: a@b, fallback: sns} #!", n=1),
     channel("channel_fallback_circle", ".fallback",
-            "  - {id: mqtt, kind: mqtt, fallback: e} #!\n  - {id: e, kind: email, host: h, sender: a@b, fallback: mqtt}"),
+            "  - {id: c, kind: cap, sender: s, url: 'https://a.example', fallback: e} #!\n"
+            "  - {id: e, kind: email, host: h, sender: a@b, fallback: c}"),
+    channel("channel_fallback_mqtt", ".fallback", "  - {id: e, kind: email, host: h, sender: a@b, fallback: mqtt} #!"),
     channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'http://10.1.2.3/cap'} #!"),
     channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'https://me:hunter2@a.example/cap'} #!"),
     channel("network_everything", ".networks[0]", "  - {id: c, kind: cap, sender: s, url: 'https://a.example', networks: [0.0.0.0/0]} #!"),
