@@ -22,6 +22,7 @@ from alerts import health
 from alerts.apply import Performer
 from alerts.commands import Clear, Commands, Problem, Raise, StepRequest
 from alerts.decide import on_event
+from alerts.dispatching import who_covers
 from alerts.errors import AlertsError, Conflict, NotFound
 from alerts.escalation import ClockFacts, on_clocks
 from alerts.joining import apart
@@ -194,7 +195,9 @@ class AlertEngine:
 
     def _together(self, tx: AlertTx, waiting: Sequence[Work], now: datetime) -> int:
         events = [msgspec.convert(work.body, RiskEvent) for work in waiting]
-        tx.lock_all(sorted({f"site:{event.site_id}" for event in events}))
+        sites = sorted({event.site_id for event in events})
+        tx.lock_all([f"site:{site_id}" for site_id in sites])
+        tx.will_ask_of({officer for site_id in sites for officer in who_covers(site_id, self._city)})
         found = zip(
             waiting, events, apart(events, self._policy), tx.alone(events, self._policy, now), strict=True
         )

@@ -149,6 +149,10 @@ class AlertTx(Protocol):
         """All dispatches of the alert, oldest first."""
         ...
 
+    def will_ask_of(self, officers: Collection[str]) -> None:
+        """Whose running dispatches will be asked for soon: they may be read together, once they are asked for."""
+        ...
+
     def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
         """How many running dispatches each of these has; who has none is missing."""
         ...

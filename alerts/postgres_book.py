@@ -216,6 +216,9 @@ class PostgresAlertTx:
     def dispatches(self, alert_id: str) -> tuple[Dispatch, ...]:
         return self._all("dispatches", Dispatch, alert_id=alert_id)
 
+    def will_ask_of(self, officers: Collection[str]) -> None:
+        """Each is asked for when it is needed."""
+
     def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
         found = self._run("running_by_officer", officers=list(officers))
         return {row["officer"]: row["running"] for row in found}

@@ -43,6 +43,7 @@ class PostgresTogetherTx(PostgresAlertTx):
         self._expected = 1
         #: by officer, read once under the dispatching lock
         self._running: dict[str, int] = {}
+        self._asked_soon: frozenset[str] = frozenset()
         self._nobody: frozenset[str] | None = None
         self._opened: dict[str, Alert] = {}
         self._clear()
@@ -142,10 +143,14 @@ class PostgresTogetherTx(PostgresAlertTx):
             return super().moves(alert_id)
         return tuple(one for one in self._moves if one.alert_id == alert_id)
 
+    def will_ask_of(self, officers: Collection[str]) -> None:
+        self._asked_soon = frozenset(officers)
+
     def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
         if DISPATCHING not in self._held:
             return super().running_by_officer(officers)
-        if unknown := [officer for officer in officers if officer not in self._running]:
+        if any(officer not in self._running for officer in officers):
+            unknown = sorted({*officers, *self._asked_soon}.difference(self._running))
             found = self._conn.execute(QUERIES["running_by_officer"], {"officers": unknown})
             self._running |= dict.fromkeys(unknown, 0) | {row["officer"]: row["running"] for row in found}
             for one in self._dispatches:

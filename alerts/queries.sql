@@ -97,9 +97,9 @@ SELECT
           AND (confirmation = 'confirmed' OR state = 'verified')
     ) AS more
 FROM unnest(
-    %(episode_ids)s::uuid[], %(site_ids)s::text[], %(violations)s::text[], %(camera_ids)s::text[],
-    %(pipeline_ids)s::text[], %(seen_since)s::timestamptz[],
-    %(wests)s::float8[], %(souths)s::float8[], %(easts)s::float8[], %(norths)s::float8[]
+    %(episode_ids)b::uuid[], %(site_ids)b::text[], %(violations)b::text[], %(camera_ids)b::text[],
+    %(pipeline_ids)b::text[], %(seen_since)b::timestamptz[],
+    %(wests)b::float8[], %(souths)b::float8[], %(easts)b::float8[], %(norths)b::float8[]
 ) WITH ORDINALITY AS event (
     episode_id, site_id, violation, camera_id, pipeline_id, seen_since, west, south, east, north, n
 )
@@ -338,7 +338,7 @@ ORDER BY dispatched_at DESC, dispatch_id DESC
 -- running_by_officer --
 -- How many running dispatches each of these officers has.
 SELECT officer, count(*) AS running FROM dispatch
-WHERE ended_at IS NULL AND officer = ANY(%(officers)s) GROUP BY officer
+WHERE ended_at IS NULL AND officer = ANY(%(officers)b::text[]) GROUP BY officer
 
 -- add_dispatch --
 -- An officer is sent; a unique index allows one running dispatch per alert.

@@ -1,12 +1,13 @@
 """The alert module's threads: one for onsets, one for all other work, one for what is due, some that deliver.
 
-Apart, so that an edge's backlog delays neither a new alert nor anybody's two minutes, and a slow receiver
+The first three decide and may run in another process than those that deliver (hcawatch/deciding.py). Apart, so that an edge's backlog delays neither a new alert nor anybody's two minutes, and a slow receiver
 nobody at all. Woken by NOTIFY at once (one more thread listens) and by the clock every second. Survives
 restarts of the database: what was not committed is still there, and each thread simply begins again. All
 decisions are the engine's.
 """
 
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -50,24 +51,30 @@ class AlertWorker:
 
     def __init__(
         self,
-        engine: AlertEngine,
-        courier: Courier,
+        engine: AlertEngine | None,
+        courier: Courier | None,
         dsn: str,
         clock: Callable[[], datetime] = utc_now,
         also_due: Sequence[Callable[[datetime], int]] = (),
     ) -> None:
-        """`also_due`: further things that time brings, as `AlertEngine.run_due` is one."""
-        self._also_due = tuple(also_due)
-        self._engine, self._courier, self._dsn, self._clock = engine, courier, dsn, clock
+        """Without an engine nothing is decided, without a courier nothing is delivered: another process does that.
+
+        `also_due`: further things that time brings, as `AlertEngine.run_due` is one.
+        """
+        self._dsn, self._clock = dsn, clock
         self._stopping = threading.Event()
         self._onsets, self._rest, self._to_deliver = _Bell(), _Bell(), _Bell(COURIERS)
-        self._loops = (
-            _Loop("listener", self._listen, self._stopping),
-            _Loop("onsets", self._take_onsets, self._stopping),
-            _Loop("work", self._take_rest, self._stopping),
-            _Loop("timers", self._run_due, self._stopping),
-            *(_Loop(f"courier-{n}", self._deliver, self._stopping) for n in range(1, COURIERS + 1)),
-        )
+        bodies: dict[str, Callable[[Callable[[], None]], None]] = {"listener": self._listen}
+        if engine is not None:
+            bodies |= {
+                "onsets": functools.partial(self._take_onsets, engine),
+                "work": functools.partial(self._take_rest, engine),
+                "timers": functools.partial(self._run_due, engine, tuple(also_due)),
+            }
+        if courier is not None:
+            deliver = functools.partial(self._deliver, courier)
+            bodies |= {f"courier-{n}": deliver for n in range(1, COURIERS + 1)}
+        self._loops = tuple(_Loop(name, body, self._stopping) for name, body in bodies.items())
 
     def start(self) -> None:
         """Begin."""
@@ -111,26 +118,28 @@ class AlertWorker:
                         self._onsets.ring()
                         self._rest.ring()
 
-    def _take_onsets(self, turned: Callable[[], None]) -> None:
+    def _take_onsets(self, engine: AlertEngine, turned: Callable[[], None]) -> None:
         self._again_and_again(
-            lambda: self._engine.take_onsets(self._clock(), limit=ONSETS_AT_ONCE), self._onsets, turned
+            lambda: engine.take_onsets(self._clock(), limit=ONSETS_AT_ONCE), self._onsets, turned
         )
 
-    def _take_rest(self, turned: Callable[[], None]) -> None:
+    def _take_rest(self, engine: AlertEngine, turned: Callable[[], None]) -> None:
         # one by one: each with a fresh `now`, since a backlog may take minutes
-        self._again_and_again(lambda: self._engine.take_rest(self._clock(), limit=1), self._rest, turned)
+        self._again_and_again(lambda: engine.take_rest(self._clock(), limit=1), self._rest, turned)
 
-    def _run_due(self, turned: Callable[[], None]) -> None:
+    def _run_due(
+        self, engine: AlertEngine, also_due: Sequence[Callable[[datetime], int]], turned: Callable[[], None]
+    ) -> None:
         def some() -> int:
-            timers = self._engine.run_due(self._clock(), limit=1)
-            return timers + sum(run_due(self._clock()) for run_due in self._also_due)
+            timers = engine.run_due(self._clock(), limit=1)
+            return timers + sum(run_due(self._clock()) for run_due in also_due)
 
         self._again_and_again(some, _Bell(), turned)
 
-    def _deliver(self, turned: Callable[[], None]) -> None:
+    def _deliver(self, courier: Courier, turned: Callable[[], None]) -> None:
         def some() -> int:
-            tried = self._courier.deliver(self._clock(), limit=self._courier.at_once)
-            if tried == self._courier.at_once:
+            tried = courier.deliver(self._clock(), limit=courier.at_once)
+            if tried == courier.at_once:
                 self._to_deliver.ring()  # more than one thread's
             return tried
 

@@ -1,4 +1,5 @@
-"""The centre's process: ingest, the alert module, the audit log's sequencer and the web, wired together.
+"""The centre's process: ingest, the couriers, the audit log's sequencer and the web, wired together; the alert
+loop's decisions are a process beside it (deciding.py).
 
 Each part runs in threads of its own and says whether it is well; `/readyz` shows it. Everything that must
 not be lost is in the database before anything is acknowledged, so the process can be killed at any time.
@@ -21,14 +22,15 @@ from alerts.channels.desk import Desk
 from alerts.channels.states import PostgresChannelStates
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
-from alerts.permitting.desk import PermitDesk
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker, utc_now
 from hcawatch.config import LoadedConfig, versions
 from hcawatch.config.channel_secrets import channel_secrets
 from hcawatch.config.surveys import ConfigSurveys
+from hcawatch.deciding import Deciding
 from hcawatch.edge_configs import EdgeConfigs, of_version
+from hcawatch.garbage import leave_out_what_is_there
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
 from monitor.audit.note import Signer
@@ -71,21 +73,20 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
 
 def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -> None:
     book = PostgresAlertBook(pool)
-    engine = AlertEngine(
-        book, loaded.city, Policy(weights=loaded.settings.weights, response=loaded.settings.response)
-    )
+    policy = Policy(weights=loaded.settings.weights, response=loaded.settings.response)
+    engine = AlertEngine(book, loaded.city, policy)
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
-    permits = PermitDesk(pool, loaded.city)
-    alerts = AlertWorker(engine, _courier(loaded, runtime, pool, book, engine, ingest), runtime.database_url,
-                         also_due=(permits.run_due,))  # fmt: skip
+    courier = _courier(loaded, runtime, pool, book, engine, ingest)
+    deciding = Deciding(runtime.database_url, loaded.city, policy)
+    delivering = AlertWorker(None, courier, runtime.database_url)
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
     configs = EdgeConfigs(pool, loaded.path, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
         surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path),
         cookie_secure=(runtime.public_url or "").startswith("https://"),
-        checks={"ingest": ingest.healthy, "alerts": alerts.healthy, "audit": sequencing.healthy,
-                "configs": configs.healthy},
+        checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),
+                "audit": sequencing.healthy, "configs": configs.healthy},
     )  # fmt: skip
     server = uvicorn.Server(
         uvicorn.Config(
@@ -101,7 +102,8 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
-    with ingest, alerts, sequencing, configs:
+    leave_out_what_is_there()
+    with ingest, deciding, delivering, sequencing, configs:
         log.info("centre.started", url=runtime.centre_url, config=loaded.version)
         server.run()
     log.info("centre.stopped")

@@ -1,23 +1,21 @@
 """Canonical JSON by RFC 8785, fast for what entries hold nearly always: the bytes are those of `rfc8785.dumps`.
 
-Plain keys, text, safe integers and numbers of ordinary size are written by Python's own encoder, which agrees with
+Plain keys, text, safe integers and numbers of ordinary size are written by msgspec's encoder, which agrees with
 the standard there; everything else (very small or large numbers, keys beyond ASCII, what is refused) is left
 to the library, fifteen times slower. Pure.
 """
 
-import json
 from typing import Any
 
+import msgspec
 import rfc8785
 
 #: integers above it are doubles in canonical JSON
 LARGEST_INTEGER = 2**53 - 1
-#: between these Python and ECMAScript both write a double without an exponent
+#: between these msgspec and ECMAScript both write a double without an exponent
 _SMALLEST, _LARGEST = 1e-4, 1e15
 
-_encode = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-).encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class _Unusual(Exception):
@@ -27,7 +25,7 @@ class _Unusual(Exception):
 def dumps(value: Any) -> bytes:
     """The canonical bytes; rfc8785.CanonicalizationError for what has none (NaN, integers from 2^53)."""
     try:
-        return _encode(_plain(value)).encode()
+        return _encode(_plain(value))
     except (_Unusual, UnicodeEncodeError):
         return rfc8785.dumps(value)
 

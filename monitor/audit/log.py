@@ -21,20 +21,18 @@ def append(conn: psycopg.Connection[Any], entry: Entry) -> None:
 
 
 def append_all(conn: psycopg.Connection[Any], entries: Iterable[Entry]) -> None:
-    """Writes entries in this order, in one round trip."""
-    rows = [_row(entry) for entry in entries]
-    if rows:
-        with conn.cursor() as cursor:
-            cursor.executemany(QUERIES["append_entry"], rows)
-
-
-def _row(entry: Entry) -> dict[str, object]:
-    body = entry.canonical()
-    return {
-        "body": body,
-        "leaf_hash": leaf_hash(body),
-        "kind": entry.kind,
-        "subject": entry.subject,
-        "actor": entry.actor,
-        "at": entry.at,
-    }
+    """Writes entries in this order, by one statement."""
+    entries = tuple(entries)
+    if entries:
+        bodies = [entry.canonical() for entry in entries]
+        conn.execute(
+            QUERIES["append_entries"],
+            {
+                "bodies": bodies,
+                "leaf_hashes": [leaf_hash(body) for body in bodies],
+                "kinds": [entry.kind for entry in entries],
+                "subjects": [entry.subject for entry in entries],
+                "actors": [entry.actor for entry in entries],
+                "ats": [entry.at for entry in entries],
+            },
+        )

@@ -1,7 +1,12 @@
--- append_entry --
--- One entry, in the transaction of what it tells of.
+-- append_entries --
+-- Entries in their order, in the transaction of what they tell of.
 INSERT INTO audit_entry (body, leaf_hash, kind, subject, actor, at)
-VALUES (%(body)s, %(leaf_hash)s, %(kind)s, %(subject)s, %(actor)s, %(at)s);
+SELECT body, leaf_hash, kind, subject, actor, at
+FROM unnest(
+    %(bodies)b::bytea[], %(leaf_hashes)b::bytea[], %(kinds)b::text[], %(subjects)b::text[], %(actors)b::text[],
+    %(ats)b::timestamptz[]
+) WITH ORDINALITY AS entry (body, leaf_hash, kind, subject, actor, at, n)
+ORDER BY n;
 
 -- lock_sequencer --
 -- One sequencer at a time; released when the transaction ends.

@@ -96,11 +96,15 @@ def stored_of(row: dict[str, Any]) -> Stored:
 
 def leave_work(conn: Conn, kind: str, body: object, now: datetime, extra: object = None) -> None:
     """Leaves work for the alert module."""
-    conn.execute(QUERIES["leave_work"], _work(kind, rows.json_text(body), now, extra))
+    _leave_all(conn, [_work(kind, body, extra or {})], now)
 
 
-def _work(kind: str, body: str, now: datetime, extra: object = None) -> rows.Row:
-    return {"kind": kind, "body": body, "extra": rows.json_text(extra or {}), "now": now}
+def _leave_all(conn: Conn, work: Sequence[rows.Row], now: datetime) -> None:
+    conn.execute(QUERIES["leave_work"], {"rows": rows.json_text(work), "now": now})
+
+
+def _work(kind: str, body: object, extra: object) -> rows.Row:
+    return {"kind": kind, "body": body, "extra": extra}
 
 
 def _lock_receipts(conn: Conn, sources: Sequence[Source], now: datetime) -> dict[Source, Stored]:
@@ -196,44 +200,42 @@ def _number_arrays(numbers: Sequence[Number]) -> rows.Row:
 
 
 def _insert(conn: Conn, fresh: Sequence[Item], now: datetime) -> None:
-    """Rows, entries and work of accepted messages, one round trip per kind of row."""
-    given: dict[str, list[rows.Row]] = {
-        name: []
-        for name in (
-            "insert_event",
-            "announce_evidence",
-            "upsert_watch",
-            "insert_loss",
-            "lose_evidence",
-            "leave_work",
-        )
+    """Rows, entries and work of accepted messages: one statement for all events, and one for all work."""
+    events: list[rows.Row] = []
+    work: list[rows.Row] = []
+    rare: dict[str, list[rows.Row]] = {
+        name: [] for name in ("announce_evidence", "upsert_watch", "insert_loss", "lose_evidence")
     }
     entries: list[Entry] = []
     for item in fresh:
         accepted = item.judged
         assert isinstance(accepted, Accepted)
-        text = item.arrived.payload.decode()
+        message = msgspec.Raw(item.arrived.payload)
         extra = {
             "received_at": item.arrived.received_at,
             **({"flags": accepted.flags} if accepted.flags else {}),
         }
         match accepted.message:
             case RiskEvent() as event:
-                given["insert_event"].append(rows.event_row(event, item.arrived, now))
-                given["announce_evidence"] += [rows.evidence_row(event, one, now) for one in event.evidence]
-                given["leave_work"].append(_work("event", text, now, extra))
+                events.append(rows.event_row(event, item.arrived, now))
+                rare["announce_evidence"] += [rows.evidence_row(event, one, now) for one in event.evidence]
+                work.append(_work("event", message, extra))
                 entries.append(rows.event_entry(accepted, event, item.arrived, now))
             case WatchRecord() as record:
-                given["upsert_watch"].append(rows.watch_row(record, now))
+                rare["upsert_watch"].append(rows.watch_row(record, now))
             case LossRecord() as loss:
-                given["insert_loss"].append(rows.loss_row(loss, now))
-                given["leave_work"].append(_work("loss", text, now, extra))
+                rare["insert_loss"].append(rows.loss_row(loss, now))
+                work.append(_work("loss", message, extra))
                 if loss.sha256 is not None:
-                    given["lose_evidence"].append(rows.loss_row(loss, now))
+                    rare["lose_evidence"].append(rows.loss_row(loss, now))
+    if events:
+        conn.execute(QUERIES["insert_events"], {"rows": rows.json_text(events)})
     with conn.cursor() as cursor:
-        for name, several in given.items():
+        for name, several in rare.items():
             if several:
                 cursor.executemany(QUERIES[name], several)
+    if work:
+        _leave_all(conn, work, now)
     append_all(conn, entries)
 
 

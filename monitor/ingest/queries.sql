@@ -2,7 +2,7 @@
 -- A receipt for each source of the batch, so that it can be locked.
 INSERT INTO edge_receipt (edge_id, epoch, updated_at)
 SELECT edge_id, epoch, %(now)s
-FROM unnest(%(edge_ids)s::text[], %(epochs)s::text[]) AS source (edge_id, epoch)
+FROM unnest(%(edge_ids)b::text[], %(epochs)b::text[]) AS source (edge_id, epoch)
 ORDER BY edge_id, epoch
 ON CONFLICT DO NOTHING;
 
@@ -10,7 +10,7 @@ ON CONFLICT DO NOTHING;
 -- One writer at a time per source, always in the same order.
 SELECT edge_id, epoch, stored_through, ranges
 FROM edge_receipt
-WHERE (edge_id, epoch) IN (SELECT * FROM unnest(%(edge_ids)s::text[], %(epochs)s::text[]))
+WHERE (edge_id, epoch) IN (SELECT * FROM unnest(%(edge_ids)b::text[], %(epochs)b::text[]))
 ORDER BY edge_id, epoch
 FOR UPDATE;
 
@@ -35,8 +35,8 @@ SELECT edge_id, epoch, stored_through, ranges FROM edge_receipt ORDER BY updated
 -- Decides which numbers are new; two lines with one number in one batch must not reach this.
 INSERT INTO edge_number (edge_id, epoch, seq, sha256, kind, received_at)
 SELECT * FROM unnest(
-    %(edge_ids)s::text[], %(epochs)s::text[], %(seqs)s::bigint[], %(sha256s)s::text[], %(kinds)s::text[],
-    %(received)s::timestamptz[]
+    %(edge_ids)b::text[], %(epochs)b::text[], %(seqs)b::bigint[], %(sha256s)b::text[], %(kinds)b::text[],
+    %(received)b::timestamptz[]
 )
 ON CONFLICT DO NOTHING
 RETURNING edge_id, epoch, seq;
@@ -46,22 +46,21 @@ RETURNING edge_id, epoch, seq;
 SELECT edge_id, epoch, seq, sha256
 FROM edge_number
 WHERE (edge_id, epoch, seq) IN (
-    SELECT * FROM unnest(%(edge_ids)s::text[], %(epochs)s::text[], %(seqs)s::bigint[])
+    SELECT * FROM unnest(%(edge_ids)b::text[], %(epochs)b::text[], %(seqs)b::bigint[])
 );
 
--- insert_event --
--- An accepted risk event.
+-- insert_events --
+-- Accepted risk events.
 INSERT INTO risk_event (
     captured_at, event_id, edge_id, epoch, seq, episode_id, phase, site_id, camera_id, violation, rule_id,
     object_class, track_id, confidence, lon, lat, accuracy_m, no_fix, pipeline_id, chainage_m, offset_m,
     within_band, dwell_s, activity, risk_edge, footage, body, published_at, received_at, stored_at
-) VALUES (
-    %(captured_at)s, %(event_id)s, %(edge_id)s, %(epoch)s, %(seq)s, %(episode_id)s, %(phase)s, %(site_id)s,
-    %(camera_id)s, %(violation)s, %(rule_id)s, %(object_class)s, %(track_id)s, %(confidence)s, %(lon)s,
-    %(lat)s, %(accuracy_m)s, %(no_fix)s, %(pipeline_id)s, %(chainage_m)s, %(offset_m)s, %(within_band)s,
-    %(dwell_s)s, %(activity)s, %(risk_edge)s, %(footage)s, %(body)s, %(published_at)s, %(received_at)s,
-    %(stored_at)s
-);
+)
+SELECT
+    captured_at, event_id, edge_id, epoch, seq, episode_id, phase, site_id, camera_id, violation, rule_id,
+    object_class, track_id, confidence, lon, lat, accuracy_m, no_fix, pipeline_id, chainage_m, offset_m,
+    within_band, dwell_s, activity, risk_edge, footage, body, published_at, received_at, stored_at
+FROM jsonb_populate_recordset(NULL::risk_event, %(rows)s::jsonb);
 
 -- announce_evidence --
 -- Evidence that an event names; a loss record that overtook the event counts already.
@@ -118,8 +117,13 @@ WHERE NOT EXISTS (
 RETURNING dead_letter_id;
 
 -- leave_work --
--- Work for the alert module, in the transaction that stores the cause.
-INSERT INTO alert_work (kind, body, created_at) VALUES (%(kind)s, %(body)s::jsonb || %(extra)s::jsonb, %(now)s);
+-- Work for the alert module in its order, in the transaction that stores the causes.
+INSERT INTO alert_work (kind, body, created_at)
+SELECT kind, body || extra, %(now)s
+FROM ROWS FROM (
+    jsonb_to_recordset(%(rows)s::jsonb) AS (kind text, body jsonb, extra jsonb)
+) WITH ORDINALITY AS work (kind, body, extra, n)
+ORDER BY n;
 
 -- notify_work --
 -- Wakes the alert module when this transaction commits.

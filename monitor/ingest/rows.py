@@ -19,7 +19,7 @@ def json_text(value: object) -> str:
 
 
 def event_row(event: RiskEvent, arrived: Arrived, now: datetime) -> Row:
-    """A row of risk_event."""
+    """A row of risk_event, to be written as JSON."""
     place = event.position
     return {
         "captured_at": event.captured_at, "event_id": event.event_id, "edge_id": event.edge_id,
@@ -31,7 +31,7 @@ def event_row(event: RiskEvent, arrived: Arrived, now: datetime) -> Row:
         "no_fix": event.no_fix.value if event.no_fix else None, "pipeline_id": event.pipeline_id,
         "chainage_m": event.chainage_m, "offset_m": event.offset_m, "within_band": event.within_band,
         "dwell_s": event.dwell_s, "activity": str(event.activity), "risk_edge": event.risk_edge.value,
-        "footage": event.footage, "body": arrived.payload.decode(), "published_at": event.published_at,
+        "footage": event.footage, "body": msgspec.Raw(arrived.payload), "published_at": event.published_at,
         "received_at": arrived.received_at, "stored_at": now,
     }  # fmt: skip
 

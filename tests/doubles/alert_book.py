@@ -361,6 +361,9 @@ class MemoryAlertTx:
         mine = [d for d in self._t.dispatches.values() if d.alert_id == alert_id]
         return tuple(sorted(mine, key=lambda d: (d.dispatched_at, d.dispatch_id)))
 
+    def will_ask_of(self, officers: Collection[str]) -> None:
+        """Each is asked for when it is needed."""
+
     def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
         running = (d.officer for d in self._t.dispatches.values() if d.ended_at is None)
         return Counter(officer for officer in running if officer in officers)

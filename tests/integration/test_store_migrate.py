@@ -199,9 +199,9 @@ def test_every_query_fits_the_schema(postgres_dsn: str, package: str) -> None:
             text = query.as_string(None)
             if ("create_hypertable" in text and not has_timescale) or re.search(r"\bCREATE\b", text):
                 continue
-            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)[sb]", text)))
             for position, parameter in enumerate(names, start=1):
-                text = text.replace(f"%({parameter})s", f"${position}")
+                text = re.sub(rf"%\({parameter}\)[sb]", f"${position}", text)
             prepared = text.replace("%%", "%").rstrip().rstrip(";")
             try:
                 conn.execute(

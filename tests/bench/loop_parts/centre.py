@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import structlog
 
 from alerts.courier import Courier, Send
 from alerts.engine import AlertEngine
+from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker
 from hcawatch.centre import LOG_ORIGIN, MESSAGES_AT_ONCE, Sequencing
+from hcawatch.deciding import Deciding
+from hcawatch.garbage import leave_out_what_is_there
 from monitor.audit.note import Signer
 from monitor.ingest.mqtt import MqttSettings
 from monitor.ingest.postgres_store import PostgresIngestStore
@@ -64,15 +68,25 @@ def _serve(pipe: Connection, dsn: str, mqtt: MqttSettings, receiver_url: str, fo
         engine = AlertEngine(book, town)
         ingest = IngestWorker(PostgresIngestStore(pool), mqtt)
         courier = Courier(book, {"mqtt": post_to(receiver_url)}, engine, at_once=MESSAGES_AT_ONCE)
-        alerts = AlertWorker(engine, courier, dsn)
+        deciding = Deciding(dsn, town, Policy())
+        delivering = AlertWorker(None, courier, dsn)
         sequencing = Sequencing(
             pool, Signer.load_or_create(folder / "audit-key", LOG_ORIGIN), folder / "heads"
         )
-        with ingest, alerts, sequencing:
+        leave_out_what_is_there()
+        with ingest, deciding, delivering, sequencing:
             assert ingest.wait_connected(20)
+            assert deciding.wait_well()
             pipe.send("ready")
             pipe.recv()
-            pipe.send({"cpu_s": sum(os.times()[:2]), "verdicts": dict(ingest.counts)})
+            beside = psutil.Process(deciding.pid).cpu_times()
+            pipe.send(
+                {
+                    "cpu_s": sum(os.times()[:2]),
+                    "deciding_cpu_s": beside.user + beside.system,
+                    "verdicts": dict(ingest.counts),
+                }
+            )
 
 
 class Centre:
@@ -92,7 +106,7 @@ def centre(dsn: str, mqtt: MqttSettings, receiver_url: str, folder: Path) -> Ite
     """A centre that is connected to everything."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, dsn, mqtt, receiver_url, folder), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, dsn, mqtt, receiver_url, folder))
     process.start()
     try:
         assert ours.poll(60), "the centre did not get ready"

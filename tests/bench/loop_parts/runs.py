@@ -43,7 +43,7 @@ class Latencies(msgspec.Struct, frozen=True, kw_only=True):
     twice: int
     #: how late our own publisher was, which is not in `ms`
     publisher_late_ms_p99: float
-    #: CPU seconds of the centre's process, of the database and of the broker, per alert in milliseconds
+    #: CPU seconds of the centre's processes, of the database and of the broker, per alert in milliseconds
     cpu_ms: dict[str, float] = {}
     #: alerts, dispatches, sent messages in the database, where they are not as many as onsets
     short_of: tuple[int, int, int] | None = None
@@ -89,8 +89,10 @@ def ours(receiver: Receiver, count: int, seed: int, already_open: int = 0) -> La
             sent_s, late_ms = _steadily(events, lambda n: publish(events[n]))
             _wait(receiver, count)
             got = receiver.take()
+            ended = process.stop()
             cpu_s = {
-                "centre": process.stop()["cpu_s"],
+                "centre": ended["cpu_s"],
+                "deciding": ended["deciding_cpu_s"],
                 "database": _cpu_s(server.pid),
                 "broker": _cpu_s(broker.pid),
             }

@@ -142,7 +142,9 @@ def test_a_token_in_an_address_is_shown_nowhere() -> None:
     said = subject_of(msgspec.structs.replace(MESSAGE, address=url))
     assert "secret" not in said
     assert "hooks.example" in said
-    assert said != subject_of(msgspec.structs.replace(MESSAGE, address=url + "2")), "two receivers are told apart"
+    assert said != subject_of(msgspec.structs.replace(MESSAGE, address=url + "2")), (
+        "two receivers are told apart"
+    )
     assert shown("https://[broken/secret").startswith("? #")
     assert shown("+86 755 1234") == "+86 755 1234"
 

@@ -38,7 +38,10 @@ NOON = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
         ("::ffff:127.0.0.1", False),  # IPv4 in other clothes
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
-        ("64:ff9b:1::a00:1", False),  # forms that are out of use and lead inside where a router still knows them
+        (
+            "64:ff9b:1::a00:1",
+            False,
+        ),  # forms that are out of use and lead inside where a router still knows them
         ("::ffff:0:10.0.0.1", False),
         ("::10.0.0.1", False),
         ("fec0::1", False),
