@@ -22,6 +22,8 @@ class StepRequest(msgspec.Struct, frozen=True, kw_only=True):
     lat: float | None = None
     attachments: tuple[str, ...] = ()
     reason: str = ""
+    #: of a false alarm: alerts.feedback.causes.FalseCause
+    cause: str = ""
     idempotency_key: str | None = None
 
 

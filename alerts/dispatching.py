@@ -221,7 +221,9 @@ def send(
         **chosen.facts,
     }
     fields: dict[str, Any] = (
-        {"resolved_at": None, "resolved_by": None} if alert.state is State.RESOLVED else {}
+        {"resolved_at": None, "resolved_by": None, "outcome": None, "cause": None}
+        if alert.state is State.RESOLVED
+        else {}
     )
     change = changed(alert, seek.step, seek.why, now, to=State.DISPATCHED, actor=actor, request=seek.request,
                      facts=facts, **fields)  # fmt: skip

@@ -30,7 +30,7 @@ from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
 from alerts.reasons import EndOfDispatch, Health
-from alerts.steps import StepFacts, on_step
+from alerts.steps import PICTURES, StepFacts, on_step
 from alerts.timers import TimerFacts, on_timer
 from alerts.values import Actor, Alert, LastWord, Timer, TimerKind, Work
 from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
@@ -122,6 +122,7 @@ class AlertEngine:
         lat: float | None = None,
         attachments: tuple[str, ...] = (),
         reason: str = "",
+        cause: str = "",
         idempotency_key: str | None = None,
     ) -> AlertView:
         """Takes a step and returns the alert after it; the same key again only returns the alert.
@@ -129,7 +130,8 @@ class AlertEngine:
         Raises NotFound, IllegalStep (also Incomplete: something is missing), NotAllowed.
         """
         request = StepRequest(step=step, actor=actor, at=now, note=note, lon=lon, lat=lat,
-                              attachments=tuple(attachments), reason=reason, idempotency_key=idempotency_key)  # fmt: skip
+                              attachments=tuple(attachments), reason=reason, cause=cause,
+                              idempotency_key=idempotency_key)  # fmt: skip
 
         def take(tx: AlertTx) -> AlertView:
             alert = _found(tx, alert_id, for_update=True)
@@ -137,6 +139,7 @@ class AlertEngine:
                 facts = StepFacts(
                     running=tx.running_dispatch(alert.alert_id),
                     photos=tx.stored_photos(alert.alert_id, request.attachments) if attachments else frozenset(),
+                    seen=_stored_pictures(tx, alert) if step is Step.DISMISS else (),
                     arrive_within_m=self._policy.arrive_within_m,
                 )  # fmt: skip
                 self._performer(tx, now).perform(on_step(alert, request, facts))
@@ -324,6 +327,14 @@ def _found(tx: AlertTx, alert_id: str, *, for_update: bool = False) -> Alert:
     if alert is None:
         raise NotFound(alert_id)
     return alert
+
+
+def _stored_pictures(tx: AlertTx, alert: Alert) -> tuple[str, ...]:
+    """What the cameras showed of it and is stored, newest first."""
+    pictures = [item for item in tx.evidence(alert.alert_id) if item.stored_at and item.kind in PICTURES]
+    return tuple(
+        item.sha256 for item in sorted(pictures, key=lambda i: (i.announced_at, i.sha256), reverse=True)
+    )
 
 
 def _last_word(tx: AlertTx, body: health.Body) -> LastWord | None:

@@ -80,10 +80,11 @@ class IllegalStep(AlertsError):
 class Incomplete(IllegalStep):
     """The state would allow the step, but something that it needs is missing."""
 
-    def __init__(self, kind: AlertKind, state: State, step: Step, missing: str) -> None:
+    def __init__(self, kind: AlertKind, state: State, step: Step, missing: str, key: str = "") -> None:
         super().__init__(kind, state, step)
         self.args = (f"the step {step} is not complete: {missing}",)
-        self.missing = missing
+        #: `key` names it for texts; "" where the step alone says it
+        self.missing, self.key = missing, key
 
 
 class NotAllowed(AlertsError):

@@ -271,7 +271,7 @@ UPDATE alert SET
     weights_version = %(weights_version)s, confirmation = %(confirmation)s,
     condition_ended_at = %(condition_ended_at)s, acknowledged_at = %(acknowledged_at)s, arrived_at = %(arrived_at)s,
     resolved_at = %(resolved_at)s, resolved_by = %(resolved_by)s, closed_at = %(closed_at)s,
-    closing_reason = %(closing_reason)s, version = %(version)s
+    closing_reason = %(closing_reason)s, outcome = %(outcome)s, cause = %(cause)s, version = %(version)s
 WHERE alert_id = %(alert_id)s AND version = %(from_version)s
 
 -- touch_alert --

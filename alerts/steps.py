@@ -1,11 +1,10 @@
 """What a step of a person means: the lifecycle's table, and what a step needs beyond it.
 
 Pure. Field steps belong to the officer of the running dispatch; evidence is collected only with a
-photo that is stored; a closing names its outcome.
+photo that is stored; a closing names its outcome, and a false alarm its cause.
 """
 
 import re
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -21,31 +20,21 @@ from alerts.commands import (
     StepRequest,
     changed,
 )
+from alerts.feedback.causes import FalseCause, Outcome
 from alerts.joining import distance_m
 from alerts.lifecycle import FINAL, AlertKind, IllegalStep, Incomplete, NotAllowed, Step, next_state
 from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Why
 from alerts.values import Alert, Confirmation, Dispatch
 
-
-class Outcome(StrEnum):
-    """How a case was closed. It flows back to the model and the zone."""
-
-    RECTIFIED = "rectified"
-    REFERRED = "referred"  # to enforcement
-    PERMITTED_WORK = "permitted_work"
-    FALSE_ALARM = "false_alarm"
-    DUPLICATE = "duplicate"
-    NO_ACCESS = "no_access"
-
-
 FIELD_STEPS = frozenset({Step.ACCEPT, Step.DECLINE, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE})
 
-_DEFAULT_OUTCOME = {
-    Step.DISMISS: Outcome.FALSE_ALARM,
-    Step.VERIFY: Outcome.RECTIFIED,
-    Step.RESOLVE: Outcome.RECTIFIED,
-}
+#: steps that judge a violation
+JUDGES = frozenset({Step.DISMISS, Step.VERIFY, Step.RESOLVE})
+#: what a person can judge by without going there
+PICTURES = frozenset({"snapshot_annotated", "snapshot_clean", "photo"})
+#: pictures that a dismissal names as what it was judged by, at most
+MOST_JUDGED_BY = 4
 
 _ENDS_DISPATCH = {
     Step.RESOLVE: EndOfDispatch.RESOLVED,
@@ -65,6 +54,8 @@ class StepFacts(msgspec.Struct, frozen=True, kw_only=True):
     running: Dispatch | None = None
     #: of the request's attachments, those that are stored photos of this alert
     photos: frozenset[str] = frozenset()
+    #: stored pictures of the alert, newest first: what a dismissal is judged by
+    seen: tuple[str, ...] = ()
     arrive_within_m: float = Policy().arrive_within_m
 
 
@@ -76,6 +67,8 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
     if step in FIELD_STEPS and (facts.running is None or facts.running.officer != actor.user):
         raise NotAllowed(f"the step {step} belongs to the officer of the running dispatch")
     why = _why(alert, request, facts)
+    if step is Step.DISMISS and alert.kind is AlertKind.VIOLATION:
+        request = _judged_by(alert, request, facts)
     if step in (Step.DISPATCH, Step.REOPEN):
         return (SeekOfficer(alert=alert, why=why, step=step, request=request),)
     if step is Step.HAND_OVER:
@@ -118,10 +111,11 @@ def _fields(alert: Alert, request: StepRequest, why: str) -> dict[str, Any]:
         case Step.ARRIVE:
             return {"arrived_at": alert.arrived_at or at}
         case Step.RESOLVE:
-            return {"resolved_at": at, "resolved_by": request.actor.user}
+            return {"resolved_at": at, "resolved_by": request.actor.user, **_judgement(alert, request, why)}
     closes = next_state(alert.kind, alert.state, step, role=request.actor.role, level=alert.level,
                         user=request.actor.user, resolved_by=alert.resolved_by) in FINAL  # fmt: skip
-    return {"closed_at": at, "closing_reason": why} if closes else {}
+    judged = _judgement(alert, request, why) if step in JUDGES and alert.kind is AlertKind.VIOLATION else {}
+    return {"closed_at": at, "closing_reason": why, **judged} if closes else {}
 
 
 def _why(alert: Alert, request: StepRequest, facts: StepFacts) -> str:
@@ -132,7 +126,7 @@ def _why(alert: Alert, request: StepRequest, facts: StepFacts) -> str:
         raise Incomplete(
             alert.kind, alert.state, step, "attach the SHA-256 of at least one photo that is uploaded"
         )
-    if step in _DEFAULT_OUTCOME and alert.kind is AlertKind.VIOLATION:
+    if step in JUDGES and alert.kind is AlertKind.VIOLATION:
         return _outcome(alert, request)
     if step is Step.DISPATCH:
         return Why.SENT_BY_ROOM
@@ -148,15 +142,47 @@ def _why(alert: Alert, request: StepRequest, facts: StepFacts) -> str:
 
 
 def _outcome(alert: Alert, request: StepRequest) -> str:
-    if not request.reason:
-        return _DEFAULT_OUTCOME[request.step]
-    try:
-        return Outcome(request.reason)
-    except ValueError:
-        known = ", ".join(Outcome)
+    """What was found; who verifies and says nothing else means what the officer found."""
+    said = request.reason or (alert.outcome if request.step is Step.VERIFY else None)
+    known = ", ".join(Outcome)
+    if not said:
         raise Incomplete(
-            alert.kind, alert.state, request.step, f"the reason must be one of {known}"
-        ) from None
+            alert.kind, alert.state, request.step, f"say what was found: {known}", "outcome_needed"
+        )
+    try:
+        outcome = Outcome(said)
+    except ValueError:
+        missing = f"the reason must be one of {known}"
+        raise Incomplete(alert.kind, alert.state, request.step, missing, "outcome_needed") from None
+    _cause(alert, request, outcome)
+    return outcome
+
+
+def _cause(alert: Alert, request: StepRequest, outcome: str) -> str | None:
+    """Why it was a false alarm; nothing else has a cause."""
+    if outcome != Outcome.FALSE_ALARM:
+        return None
+    known = ", ".join(FalseCause)
+    said = request.cause or (alert.cause if request.step is Step.VERIFY else None)
+    if said not in [*FalseCause]:
+        missing = f"a false alarm has a cause: {known}"
+        raise Incomplete(alert.kind, alert.state, request.step, missing, "cause_needed")
+    if request.cause == FalseCause.OTHER and not request.note.strip():
+        missing = "another cause is said in the note"
+        raise Incomplete(alert.kind, alert.state, request.step, missing, "cause_needs_note")
+    return str(said)
+
+
+def _judgement(alert: Alert, request: StepRequest, outcome: str) -> dict[str, Any]:
+    return {"outcome": outcome, "cause": _cause(alert, request, outcome)}
+
+
+def _judged_by(alert: Alert, request: StepRequest, facts: StepFacts) -> StepRequest:
+    """The dismissal with the pictures that were there to judge by; without any the note says how one knows."""
+    if not facts.seen and not request.note.strip():
+        missing = "no picture of it is stored: say in the note how you know"
+        raise Incomplete(alert.kind, alert.state, request.step, missing, "evidence_or_note")
+    return msgspec.structs.replace(request, attachments=facts.seen[:MOST_JUDGED_BY])
 
 
 def _arrival(alert: Alert, request: StepRequest, within_m: float) -> Why:

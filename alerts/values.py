@@ -75,6 +75,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     resolved_by: str | None = None
     closed_at: datetime | None = None
     closing_reason: str | None = None
+    #: alerts.feedback.causes: Outcome once somebody judged it, FalseCause of a false alarm
+    outcome: str | None = None
+    cause: str | None = None
     occurrence_of: str | None = None
     #: number of its newest transition; an update names the one that it starts from
     version: int = 1

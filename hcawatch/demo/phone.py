@@ -98,6 +98,8 @@ class Phone:
         place = _beside(dispatch)
         if place is not None and step in ("arrive", "collect", "resolve"):
             body |= {"lon": place[0], "lat": place[1]}
+        if step == "resolve":
+            body["reason"] = "rectified"
         if step == "collect":
             taken_at = datetime.fromisoformat(dispatch["accepted_at"] or dispatch["dispatched_at"])
             jpeg = photo_of_dispatch(dispatch["number"], dispatch_id, place, taken_at)

@@ -30,6 +30,7 @@ _DISMISS: Step = (
     "dismiss",
     {
         "reason": "false_alarm",
+        "cause": "other",
         "note": "Simulated: a walker, nothing touched / 模拟：行人路过，未触碰管道",
     },
 )

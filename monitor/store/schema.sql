@@ -18,6 +18,11 @@ CREATE TYPE alert_state AS ENUM (
     'acknowledged', 'cleared'                -- health alerts
 );
 CREATE TYPE confirmation AS ENUM ('pending', 'confirmed', 'refuted');
+-- alerts.feedback.causes: Outcome and FalseCause; a test compares
+CREATE TYPE closing_outcome AS ENUM ('rectified', 'referred', 'permitted_work', 'false_alarm', 'duplicate', 'no_access');
+CREATE TYPE false_cause AS ENUM (
+    'passing_vehicle', 'animal', 'shadow_light', 'permitted_work', 'wrong_zone', 'wrong_place', 'wrong_class', 'other'
+);
 
 -- ---------------------------------------------------------------- running configuration
 CREATE TABLE config_version (
@@ -223,8 +228,12 @@ CREATE TABLE alert (
     closed_at       timestamptz,
     closing_reason  text,
     occurrence_of   uuid REFERENCES alert (alert_id),
-    version         bigint NOT NULL DEFAULT 1   -- counts transitions; updates name the one they start from
+    version         bigint NOT NULL DEFAULT 1,  -- counts transitions; updates name the one they start from
+    outcome         closing_outcome,            -- once somebody judged it
+    cause           false_cause,                -- of a false alarm
+    CONSTRAINT alert_cause_of_false CHECK (cause IS NULL OR outcome = 'false_alarm')
 );
+CREATE INDEX alert_judged ON alert (onset_at) WHERE kind = 'violation' AND source = 'edge';   -- feedback: judged
 CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- pages
 CREATE INDEX alert_place ON alert USING gist (point(lon, lat)) WHERE kind = 'violation';    -- joining, new occurrences
 CREATE INDEX alert_camera ON alert (camera_id, last_seen_at) WHERE kind = 'violation';      -- the same, without a ground fix
@@ -419,6 +428,46 @@ CREATE TABLE permit_due (
     PRIMARY KEY (permit_number, what, valid_to)
 );
 CREATE INDEX permit_due_todo ON permit_due (due_at) WHERE done_at IS NULL;
+
+-- ---------------------------------------------------------------- feedback
+-- a bounded step of one number of one rule at one camera; each change has its audit entry 'feedback.<step>'
+CREATE TYPE proposal_state AS ENUM (
+    'proposed',    -- waits for a supervisor
+    'approved',    -- proposed -> approved: a configuration version was written
+    'refused',     -- proposed -> refused; final
+    'withdrawn',   -- proposed -> withdrawn: it would not be proposed any more; final
+    'reverted'     -- approved -> reverted: a version took it back; final
+);
+CREATE TABLE threshold_proposal (
+    proposal_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind        text NOT NULL CHECK (kind IN ('raise', 'back')),
+    camera_id   text NOT NULL,
+    rule_id     text NOT NULL,
+    number      text NOT NULL CHECK (number IN ('enter_score', 'dwell_s')),
+    from_value  double precision NOT NULL,
+    to_value    double precision NOT NULL,
+    why         text NOT NULL,                  -- alerts.feedback.proposing.Why
+    facts       jsonb NOT NULL,                 -- the replay that it rests on
+    state       proposal_state NOT NULL DEFAULT 'proposed',
+    of_proposal bigint REFERENCES threshold_proposal (proposal_id),   -- of 'back': the step that it takes back
+    made_at     timestamptz NOT NULL,
+    decided_at  timestamptz,
+    decided_by  text,
+    note        text NOT NULL DEFAULT '',
+    entry_before jsonb,                         -- the camera's setting of the rule before and after, to take it back
+    entry_after  jsonb,
+    written_version bigint,                     -- of the configuration
+    reverted_at timestamptz,
+    reverted_by text,
+    revert_note text NOT NULL DEFAULT '',
+    reverted_version bigint
+);
+CREATE UNIQUE INDEX threshold_proposal_open ON threshold_proposal (camera_id, rule_id) WHERE state = 'proposed';
+-- what becomes due, once for all workers; FOR UPDATE SKIP LOCKED
+CREATE TABLE feedback_due (
+    what   text PRIMARY KEY,
+    due_at timestamptz NOT NULL
+);
 
 -- ---------------------------------------------------------------- evidence
 CREATE TABLE evidence (

@@ -129,12 +129,14 @@ class StepBody(BaseModel):
     lat: float | None = Field(None, ge=-90, le=90, allow_inf_nan=False)
     attachments: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field([], max_length=50)
     reason: str = Field("", max_length=40)
+    #: of a false alarm
+    cause: str = Field("", max_length=40)
 
     @model_validator(mode="after")
     def _whole(self) -> "StepBody":
         if (self.lon is None) != (self.lat is None):
             raise ValueError("a position has both lon and lat")
-        if "\x00" in self.note or "\x00" in self.reason:
+        if "\x00" in self.note + self.reason + self.cause:
             raise ValueError("text without NUL characters")
         return self
 
@@ -158,7 +160,7 @@ def take_step(
         after = web.deps.engine.step(
             before.alert.alert_id, body.step, Actor(user=me.user, role=me.role, team_id=me.team_id), web.deps.clock(),
             note=body.note.strip(), lon=body.lon, lat=body.lat, attachments=tuple(body.attachments),
-            reason=body.reason, idempotency_key=idempotency_key,
+            reason=body.reason, cause=body.cause, idempotency_key=idempotency_key,
         )  # fmt: skip
     except (IllegalStep, NotAllowed, loop_errors.AlertsError) as exc:
         raise refusal(exc, body.step, view_for(web, alert_id, me), me) from exc
@@ -174,7 +176,7 @@ def refusal(exc: Exception, step: Step, view: AlertView, me: Principal) -> WebEr
             Step.DISPATCH: "nobody_to_send",
             Step.REOPEN: "nobody_to_send",
         }
-        return Conflict(key.get(step, "incomplete_step"), step=step)
+        return Conflict(exc.key or key.get(step, "incomplete_step"), step=step)
     if isinstance(exc, IllegalStep):
         return Conflict("illegal_step", state=alert.state, step=step)
     if isinstance(exc, NotAllowed):

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from alerts.channels.overview import MODES, overview
+from alerts.feedback.causes import FalseCause, Outcome
 from alerts.lifecycle import AlertKind, State
-from alerts.steps import Outcome
 from alerts.views import AlertRow, AlertView
 from monitor.domain.assets import City
 from monitor.domain.risk import Weights
@@ -98,6 +98,7 @@ def alert_values(view: AlertView, city: City, conn: Conn, request: Request, me: 
         "steps": [step.value for step in showing.steps_for(view, me)],
         "sight": sight(me.role).value,
         "outcomes": [outcome.value for outcome in Outcome],
+        "causes": [cause.value for cause in FalseCause],
         "clocks": showing.clock_rows(view, web_of(request).deps.clock()),
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import texts as alert_texts
+from alerts.feedback import texts as feedback_texts
 from alerts.permitting import texts as permit_texts
 from monitor.domain.assets import Text
 
@@ -27,10 +28,14 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
     "why": alert_texts.REASONS,
     "risk": alert_texts.REASONS,
     "end": alert_texts.REASONS,
+    "cause": feedback_texts.CAUSES,
     "permit_state": permit_texts.STATES,
     "permit_step": permit_texts.STEPS,
     "permit_field": permit_texts.FIELDS,
-    "error": permit_texts.PROBLEMS,
+    "error": {**permit_texts.PROBLEMS, **feedback_texts.PROBLEMS},
+    "feedback_why": feedback_texts.WHY,
+    "feedback_number": feedback_texts.NUMBERS,
+    "feedback_state": feedback_texts.STATES,
 }
 
 

@@ -14,6 +14,7 @@ from alerts import replay
 from alerts.engine import AlertEngine
 from alerts.errors import AlertsError
 from alerts.lifecycle import FINAL, AlertKind, State, Step
+from alerts.steps import JUDGES
 from alerts.values import Actor, EvidenceItem, Permit
 from alerts.views import AlertView
 from monitor.domain.levels import Level
@@ -29,6 +30,16 @@ _PLACED = frozenset(
     {State.DISPATCHED, State.ACCEPTED, State.EN_ROUTE, State.ON_SITE, State.EVIDENCE_COLLECTED}
 )
 _WITH_HOLDS = {"works_50m": "works-50m", "excavation_5m": "dig-5m", "on_pipe": "person-on-pipe"}
+
+#: by the step's key: outcome and cause, also those that are refused
+_JUDGEMENTS = (
+    ("rectified", ""),
+    ("false_alarm", "animal"),
+    ("", ""),
+    ("false_alarm", "other"),
+    ("false_alarm", ""),
+    ("duplicate", ""),
+)
 
 Action = tuple[Any, ...]
 
@@ -107,7 +118,9 @@ class Teller:
         if alert_id is None:
             return
         with contextlib.suppress(AlertsError):
-            self.engine.step(alert_id, step, actor, self.now, idempotency_key=f"{step}{key}" if key else None)
+            reason, cause = _JUDGEMENTS[key] if step in JUDGES else ("", "")
+            self.engine.step(alert_id, step, actor, self.now, idempotency_key=f"{step}{key}" if key else None,
+                             reason=reason, cause=cause, note="it is so" if key % 2 else "")  # fmt: skip
 
     def _answer(self, which: int) -> None:
         running = sorted(self.engine.dispatches_for(None), key=lambda one: one.alert.number)
@@ -122,7 +135,8 @@ class Teller:
         item = EvidenceItem(sha256=sha256, kind="photo", content_type="image/jpeg", bytes=1, announced_at=self.now,
                             stored_at=self.now)  # fmt: skip
         self.book.add_evidence(item, alert_id)
-        self.engine.step(alert_id, step, officer(view.running.officer), self.now, attachments=(sha256,))
+        self.engine.step(alert_id, step, officer(view.running.officer), self.now, attachments=(sha256,),
+                         reason="rectified" if step is Step.RESOLVE else "")  # fmt: skip
 
     def _wait(self, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)

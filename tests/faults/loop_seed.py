@@ -346,7 +346,8 @@ def _steps(engine: AlertEngine, step: Step) -> None:
             LifeStep(step.step),
             who,
             datetime.now(UTC),
-            reason="duplicate" if step.step == "dismiss" else "",
+            reason={"dismiss": "duplicate", "resolve": "rectified"}.get(step.step, ""),
+            note="seen twice" if step.step == "dismiss" else "",
         )
 
 

@@ -92,7 +92,7 @@ def on_the_way(book: Book, engine: AlertEngine, until: Step = Step.RESOLVE) -> s
         attachments = (sha256,) if step is Step.COLLECT else ()
         engine.step(
             alert_id, step, officer("ann"), NOON + timedelta(seconds=10 * n + 10), lon=121.5, lat=31.2,
-            attachments=attachments,
+            attachments=attachments, reason="rectified" if step is Step.RESOLVE else "",
         )  # fmt: skip
         if step is until:
             break
@@ -170,8 +170,14 @@ def test_a_refuted_level_ii_sends_nobody(book: Book, engine: AlertEngine) -> Non
     assert the_alert(engine).state is State.OPEN
     with pytest.raises(NotAllowed):
         engine.step(alert_id, Step.DISMISS, OPERATOR, NOON)
-    view = engine.step(alert_id, Step.DISMISS, SUPERVISOR, NOON, reason="false_alarm")
-    assert view.alert.closing_reason == "false_alarm"
+    view = engine.step(
+        alert_id, Step.DISMISS, SUPERVISOR, NOON, reason="false_alarm", cause="animal", note="a cow"
+    )
+    assert (view.alert.closing_reason, view.alert.outcome, view.alert.cause) == (
+        "false_alarm",
+        "false_alarm",
+        "animal",
+    )
 
 
 def test_a_mild_alert_is_sent_once_a_person_confirms(book: Book, engine: AlertEngine) -> None:
@@ -738,8 +744,9 @@ def test_an_episode_that_gets_worse_after_the_case_was_resolved_sends_somebody(
     sha256 = photo(book, alert_id)
     for step in (Step.ACCEPT, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE):
         engine.step(
-            alert_id, step, officer("ann"), NOON, attachments=(sha256,) if step is Step.COLLECT else ()
-        )
+            alert_id, step, officer("ann"), NOON, attachments=(sha256,) if step is Step.COLLECT else (),
+            reason="rectified" if step is Step.RESOLVE else "",
+        )  # fmt: skip
     take(book, engine, event(phase="update", reason="risk_changed", after_s=60), after_s=60)
     new, old = (row.alert for row in engine.list_alerts(kind=AlertKind.VIOLATION))
     assert (old.state, new.state, new.occurrence_of) == (State.RESOLVED, State.DISPATCHED, alert_id)
@@ -748,7 +755,14 @@ def test_an_episode_that_gets_worse_after_the_case_was_resolved_sends_somebody(
 def test_what_was_no_violation_is_no_repeat(book: Book, engine: AlertEngine) -> None:
     """A case that was verified as a false alarm makes the next one at the site no worse."""
     alert_id = on_the_way(book, engine)
-    engine.step(alert_id, Step.VERIFY, SUPERVISOR, NOON + timedelta(seconds=100), reason="false_alarm")
+    engine.step(
+        alert_id,
+        Step.VERIFY,
+        SUPERVISOR,
+        NOON + timedelta(seconds=100),
+        reason="false_alarm",
+        cause="wrong_class",
+    )
     take(book, engine, event(episode="b", position=at_metres(300, 3), after_s=200), after_s=200)
     latest = engine.list_alerts(kind=AlertKind.VIOLATION)[0].alert
     assert "repeat" not in {reason.key for reason in latest.reasons}
@@ -778,7 +792,8 @@ def test_that_nobody_can_be_sent_is_over_when_nobody_is_wanted(book: Book) -> No
     """The alert was dismissed before anybody came free: its health alert does not stand for ever."""
     empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))
     take(book, empty, event())
-    empty.step(the_alert(empty).alert_id, Step.DISMISS, SUPERVISOR, NOON + timedelta(seconds=20))
+    empty.step(the_alert(empty).alert_id, Step.DISMISS, SUPERVISOR, NOON + timedelta(seconds=20),
+               reason="duplicate", note="the same machine")  # fmt: skip
     empty.run_due(NOON + timedelta(seconds=61))
     assert empty.list_alerts(kind=AlertKind.HEALTH, running=True) == ()
 

@@ -481,7 +481,9 @@ def test_a_group_hears_of_alerts_opened_and_closed_and_of_nothing_between(book: 
         town.engine.step(alert_id, Step.RECALL, OPERATOR, town.now)
         from tests.doubles.alert_story import SUPERVISOR
 
-        town.engine.step(alert_id, Step.DISMISS, SUPERVISOR, town.now, note="deer", reason="false_alarm")
+        town.engine.step(
+            alert_id, Step.DISMISS, SUPERVISOR, town.now, note="deer", reason="false_alarm", cause="animal"
+        )
         town.deliver()
         assert [got.json["what"] for got in receiver.got] == ["opened", "closed"]
         assert receiver.got[1].json["earlier"] == [[1, receiver.got[0].json["at"]]]

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from alerts.commands import StepRequest
 from alerts.lifecycle import IllegalStep, NotAllowed, Step
-from alerts.steps import StepFacts, on_step
+from alerts.steps import JUDGES, StepFacts, on_step
 from alerts.values import Actor
 from monitor.domain.events import CameraLoad, CameraState, DetectorLoad
 from monitor.domain.roles import Role
@@ -280,7 +280,7 @@ def test_a_fault_gives_no_stack_trace(
 
 STORY = [
     ("acknowledge", "operator", {}), ("confirm", "operator", {}), ("accept", "li.wei", {}), ("depart", "li.wei", {}),
-    ("arrive", "li.wei", {}), ("collect", "li.wei", {}), ("resolve", "li.wei", {}), ("verify", "supervisor", {}),
+    ("arrive", "li.wei", {}), ("collect", "li.wei", {}), ("resolve", "li.wei", {"reason": "rectified"}), ("verify", "supervisor", {}),
 ]  # fmt: skip
 
 
@@ -313,8 +313,9 @@ def _would_be_taken(here: Town, alert_id: str, step: Step, user: str, photos: tu
     view = here.newest()
     role, _, team = PEOPLE[user]
     request = StepRequest(
-        step=step, actor=Actor(user=user, role=role, team_id=team), at=here.now, attachments=photos
-    )
+        step=step, actor=Actor(user=user, role=role, team_id=team), at=here.now, attachments=photos,
+        reason="duplicate" if step in JUDGES else "", note="seen twice",
+    )  # fmt: skip
     try:
         on_step(view.alert, request, StepFacts(running=view.running, photos=frozenset(photos)))
     except (IllegalStep, NotAllowed):

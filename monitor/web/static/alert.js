@@ -7,6 +7,8 @@ const alertId = document.getElementById("alert").dataset.alert;
 const dialog = document.getElementById("step-dialog");
 const form = document.getElementById("step-form");
 const noteBox = document.getElementById("step-note");
+const outcomeBox = document.getElementById("step-outcome");
+const causeBox = document.getElementById("step-cause");
 const send = document.getElementById("step-send");
 let asked = null;
 
@@ -17,7 +19,10 @@ document.getElementById("alert").addEventListener("click", (event) => {
   document.getElementById("step-dialog-title").textContent = button.textContent;
   document.getElementById("step-dialog-explain").textContent = button.dataset.explain;
   document.getElementById("step-outcome-field").hidden = !button.dataset.outcomes;
-  document.getElementById("step-outcome").value = asked.step === "dismiss" ? "false_alarm" : "rectified";
+  // nobody's outcome is chosen for them; who verifies begins with what the officer found
+  outcomeBox.value = button.dataset.outcome;
+  causeBox.value = button.dataset.cause;
+  showCause();
   document.getElementById("step-note-optional").textContent = asked.needsNote ? t("note_required") : t("note_optional");
   noteBox.value = "";
   noteBox.required = asked.needsNote;
@@ -27,6 +32,15 @@ document.getElementById("alert").addEventListener("click", (event) => {
   dialog.showModal();
   noteBox.focus();
 });
+
+function showCause() {
+  const asks = !document.getElementById("step-outcome-field").hidden;
+  const isFalse = asks && outcomeBox.value === "false_alarm";
+  document.getElementById("step-cause-field").hidden = !isFalse;
+  outcomeBox.required = asks;
+  causeBox.required = isFalse;
+}
+outcomeBox.addEventListener("change", showCause);
 
 document.getElementById("step-cancel").addEventListener("click", () => dialog.close());
 
@@ -39,8 +53,9 @@ form.addEventListener("submit", async (event) => {
   }
   send.disabled = true;
   send.textContent = t("sending");
-  const outcome = document.getElementById("step-outcome-field").hidden ? "" : document.getElementById("step-outcome").value;
-  const answer = await takeStep(alertId, { step: asked.step, note: noteBox.value, reason: outcome }, asked.key);
+  const outcome = outcomeBox.required ? outcomeBox.value : "";
+  const cause = causeBox.required ? causeBox.value : "";
+  const answer = await takeStep(alertId, { step: asked.step, note: noteBox.value, reason: outcome, cause }, asked.key);
   dialog.close();
   await refresh(afterRefresh);
   showProblem(answer.ok ? "" : answer.detail);

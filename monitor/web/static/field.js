@@ -48,7 +48,7 @@ dock.addEventListener("click", async (event) => {
   // the same press again after a broken connection is the same step
   if (!keys.has(step)) keys.set(step, newKey());
   const photos = document.getElementById("photo-count")?.dataset.photos;
-  const body = { step, note: document.getElementById("field-note")?.value ?? "", reason: document.getElementById("field-outcome")?.value ?? "", attachments: step === "collect" && photos ? photos.split(",") : [], ...here };
+  const body = { step, note: document.getElementById("field-note")?.value ?? "", reason: document.getElementById("field-outcome")?.value ?? "", cause: causeBox()?.value ?? "", attachments: step === "collect" && photos ? photos.split(",") : [], ...here };
   const answer = await takeStep(alertId, body, keys.get(step));
   if (!answer.retry) keys.delete(step);
   if (answer.ok) {
@@ -59,6 +59,15 @@ dock.addEventListener("click", async (event) => {
   for (const other of dock.querySelectorAll("button")) other.disabled = false;
   await refresh(showDistance);
   showProblem(answer.ok ? "" : answer.detail);
+});
+
+// ---------------------------------------------------------------- a false alarm has a cause
+function causeBox() {
+  return document.getElementById("field-outcome")?.value === "false_alarm" ? document.getElementById("field-cause") : null;
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.id === "field-outcome") document.getElementById("field-cause-field").hidden = !causeBox();
 });
 
 // ---------------------------------------------------------------- photos

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import chain
 
 from alerts import texts
+from alerts.feedback.causes import Outcome
 from alerts.health import WATCHING
 from alerts.lifecycle import State, Step
 from alerts.permits import Limit
 from alerts.reasons import Choice, EndOfDispatch, Health, Why
-from alerts.steps import Outcome
 from monitor.domain.events import CameraState
 from tests.doubles.alert_story import event
 from tests.unit.alerts.test_alerts_decide import opened

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import monitor.web
+from alerts.feedback.causes import Outcome
 from alerts.lifecycle import State, Step
 from alerts.reasons import Health, Why
-from alerts.steps import Outcome
 from alerts.values import Confirmation
 from models.footprint import FOOTPRINTS
 from monitor.domain.events import CameraState, NoFix
