@@ -22,15 +22,18 @@ from alerts.channels.desk import Desk
 from alerts.channels.states import PostgresChannelStates
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
+from alerts.feedback.desk import FeedbackDesk
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.worker import AlertWorker, utc_now
 from hcawatch.config import LoadedConfig, versions
 from hcawatch.config.channel_secrets import channel_secrets
 from hcawatch.config.surveys import ConfigSurveys
+from hcawatch.config.thresholds import ConfigThresholds
 from hcawatch.deciding import Deciding
 from hcawatch.edge_configs import EdgeConfigs, of_version
 from hcawatch.garbage import leave_out_what_is_there
+from hcawatch.looking import Looking
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
 from monitor.audit.note import Signer
@@ -79,11 +82,13 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     courier = _courier(loaded, runtime, pool, book, engine, ingest)
     deciding = Deciding(runtime.database_url, loaded.city, policy)
     delivering = AlertWorker(None, courier, runtime.database_url)
+    thresholds = ConfigThresholds(loaded.path)
+    looking = Looking(FeedbackDesk(pool, loaded.city.timezone, thresholds).run_due)
     sequencing = Sequencing(pool, _signer(data_dir), data_dir / "centre" / "heads")
     configs = EdgeConfigs(pool, loaded.path, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
-        surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path),
+        surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path), rule_book=thresholds,
         cookie_secure=(runtime.public_url or "").startswith("https://"),
         checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),
                 "audit": sequencing.healthy, "configs": configs.healthy},
@@ -103,7 +108,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     leave_out_what_is_there()
-    with ingest, deciding, delivering, sequencing, configs:
+    with ingest, deciding, delivering, sequencing, configs, looking:
         log.info("centre.started", url=runtime.centre_url, config=loaded.version)
         server.run()
     log.info("centre.stopped")

@@ -11,6 +11,7 @@ from hcawatch.commands import (
     db,
     demo,
     edge,
+    feedback,
     grafana,
     models,
     people,
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command("edge")(edge.edge)
     app.command("people")(people.people)
     app.add_typer(permits.app, name="permits")
+    app.add_typer(feedback.app, name="feedback")
     app.add_typer(teams.app, name="teams")
     app.add_typer(config.app, name="config")
     app.add_typer(channels.app, name="channels")

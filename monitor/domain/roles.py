@@ -31,6 +31,7 @@ class Right(StrEnum):
     SEE_PERMITS = "see_permits"  # a holder: his own only, asked in the route
     REQUEST_PERMIT = "request_permit"  # ask for one, withdraw the own, ask for a prolongation
     DECIDE_PERMIT = "decide_permit"
+    DECIDE_FEEDBACK = "decide_feedback"  # thresholds that false alarms suggest
     SEE_AUDIT = "see_audit"
     EXPORT_AUDIT = "export_audit"
     MANAGE = "manage"  # users and configuration
@@ -50,6 +51,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.SEE_PERMITS: _PEOPLE_IN_THE_ROOM | {Role.AUDITOR, Role.ADMIN, Role.HOLDER},
     Right.REQUEST_PERMIT: frozenset({Role.HOLDER, Role.SUPERVISOR}),
     Right.DECIDE_PERMIT: frozenset({Role.SUPERVISOR}),
+    Right.DECIDE_FEEDBACK: frozenset({Role.SUPERVISOR}),
     Right.SEE_AUDIT: frozenset({Role.AUDITOR, Role.SUPERVISOR}),
     Right.EXPORT_AUDIT: frozenset({Role.AUDITOR}),
     Right.MANAGE: frozenset({Role.ADMIN}),

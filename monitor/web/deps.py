@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from starlette.requests import HTTPConnection
 
 from alerts.engine import AlertEngine
+from alerts.feedback.ports import RuleBook
 from monitor.domain.assets import City
 from monitor.store.pool import Pool
 from monitor.web.surveying import SurveyBook
@@ -43,6 +44,8 @@ class WebDeps:
     max_photo_bytes: int = 15 * MEGABYTE
     #: where surveys are read and saved; None: they are shown as the city has them, and can't be saved
     surveys: SurveyBook | None = None
+    #: where thresholds are set; None: they are shown, and can't be decided
+    rule_book: RuleBook | None = None
     max_evidence_bytes: int = 200 * MEGABYTE
     #: an upload that brings nothing for so long is cut off; the edge resumes it
     upload_stall_s: float = 30.0

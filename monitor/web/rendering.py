@@ -46,6 +46,7 @@ def navigation(role: Role | None) -> list[tuple[str, str]]:
         ("/", "nav.console", Right.SEE_CONSOLE),
         ("/field", "nav.field", Right.SEE_FIELD),
         ("/permits", "nav.permits", Right.SEE_PERMITS),
+        ("/feedback", "nav.feedback", Right.SEE_CONSOLE),
         ("/audit", "nav.audit", Right.SEE_AUDIT),
     )
     return [(path, key) for path, key, right in pages if role is not None and may(role, right)]

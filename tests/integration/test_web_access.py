@@ -64,6 +64,13 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/permits/{number}"): PERMITS,
     ("POST", "/api/v1/permits"): ASKERS,
     ("POST", "/api/v1/permits/{number}/steps"): ASKERS,
+    ("GET", "/feedback"): CONSOLE,
+    ("GET", "/feedback/proposals"): CONSOLE,
+    ("GET", "/feedback/proposals/{proposal_id}"): CONSOLE,
+    ("POST", "/feedback/proposals/{proposal_id}/steps"): {"supervisor"},
+    ("GET", "/api/v1/feedback/precision"): CONSOLE,
+    ("GET", "/api/v1/feedback/proposals"): CONSOLE,
+    ("POST", "/api/v1/feedback/proposals/{proposal_id}/steps"): {"supervisor"},
     ("GET", "/login"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/api/v1/login"): EVERYBODY,
@@ -105,7 +112,12 @@ def test_every_route_with_every_role(client: TestClient) -> None:
     wrong: list[str] = []
     for (method, path), allowed in EXPECTED.items():
         url = path.format(
-            alert_id=NOBODYS_ID, sha256=SHA, language="zh", camera_id="no-such", number="no-such"
+            alert_id=NOBODYS_ID,
+            sha256=SHA,
+            language="zh",
+            camera_id="no-such",
+            number="no-such",
+            proposal_id=999_999,
         )
         for who in sorted(EVERYBODY):
             if path == "/api/v1/stream" and who in allowed:

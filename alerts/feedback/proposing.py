@@ -1,0 +1,256 @@
+"""Whether a higher number of one rule would keep false alarms of one camera away, and which. Pure.
+
+One step at a time, bounded three times: by the step, by how far from the shipped number, and by the rulebook's own
+ceiling, so that no chain of approvals silences an act that the law prohibits. No step that would have missed a
+confirmed alert, or one that nobody has judged yet, is ever proposed.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, Literal
+
+import msgspec
+
+from alerts.feedback.causes import CAUSES, Verdict
+from alerts.feedback.replaying import Case, might_come, surely_comes
+from monitor.domain.rulebook import RuleSetting, most
+from monitor.domain.violations import Rule
+
+Number = Literal["enter_score", "dwell_s"]
+NUMBERS: Final[tuple[Number, ...]] = ("enter_score", "dwell_s")
+
+#: so far back false alarms count
+WINDOW: Final = timedelta(weeks=4)
+#: fewer false alarms of causes that the number helps say nothing; counted since the last decision about the rule
+LEAST_FALSE: Final = 3
+#: a step that keeps fewer away is not worth a person's decision
+LEAST_AVOIDED: Final = 2
+#: values that are tried within one step
+TRIES: Final = 5
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one step, and all steps together, go; a share of the shipped number where `relative`."""
+
+    step: float
+    over: float
+    relative: bool
+
+
+BOUNDS: Final[dict[Number, Bound]] = {
+    "enter_score": Bound(step=0.05, over=0.15, relative=False),
+    "dwell_s": Bound(step=0.25, over=1.0, relative=True),
+}
+
+
+class Why(StrEnum):
+    """Why a step is proposed, or none is."""
+
+    KEEPS_AWAY = "keeps_away"  # a step up
+    MISSED_BY_REPORT = "missed_by_report"  # a step back: a person saw what the camera did not tell
+    ANOTHER_MODEL = "another_model"  # a step back: its scores are another model's
+    TOO_FEW = "too_few"
+    NO_NUMBER_HELPS = "no_number_helps"
+    AT_CEILING = "at_ceiling"
+    NONE_AVOIDED = "none_avoided"
+    WOULD_MISS = "would_miss"
+    JUDGE_FIRST = "judge_first"  # it would touch alerts that nobody has judged
+    OWN_NIGHT = "own_night"  # the row has numbers of its own at night: a person sets both
+    NOT_ON = "not_on"  # the row is switched off here
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table at one camera."""
+
+    camera_id: str
+    shipped: Rule
+    #: what is set for it, by the camera or for all of the edge
+    setting: RuleSetting | None = None
+    #: the camera's other rows, with the numbers in force
+    others: tuple[Rule, ...] = ()
+
+    def in_force(self, number: Number) -> float:
+        """The number by day."""
+        given = getattr(self.setting.numbers, number) if self.setting is not None else None
+        return float(getattr(self.shipped, number) if given is None else given)
+
+    def rule(self) -> Rule:
+        """The row with all its numbers by day."""
+        given = {} if self.setting is None else msgspec.structs.asdict(self.setting.numbers)
+        numbers = {key: value for key, value in given.items() if value is not None}
+        return msgspec.structs.replace(self.shipped, **numbers, on=self.setting is None or self.setting.on)
+
+    def ceiling(self, number: Number) -> float:
+        """Never above this, whoever approves."""
+        shipped, bound = float(getattr(self.shipped, number)), BOUNDS[number]
+        return min(shipped + bound.over * (shipped if bound.relative else 1.0), most(self.shipped, number))
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A confirmed alert that would have come all the same."""
+
+    alert_id: str
+    number: int
+    later_s: float
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert, as people call it."""
+
+    alert_id: str
+    number: int
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One number one step up, and what it would have done."""
+
+    camera_id: str
+    rule_id: str
+    number: Number
+    from_value: float
+    to_value: float
+    ceiling: float
+    shipped: float
+    #: false alarms by cause
+    causes: tuple[tuple[str, int], ...]
+    avoided: tuple[Named, ...]
+    #: false alarms that would have come all the same
+    left: tuple[Named, ...]
+    kept: tuple[Kept, ...]
+    since: datetime
+    until: datetime
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True):
+    """Why nothing is proposed; of WOULD_MISS and JUDGE_FIRST, for the sake of which alerts."""
+
+    camera_id: str
+    rule_id: str
+    why: Why
+    alerts: tuple[Named, ...] = ()
+
+
+def propose(row: Row, cases: Sequence[Case], *, decided_at: datetime | None, now: datetime) -> Step | Silence:
+    """The best step for one row at one camera, or why there is none.
+
+    Args:
+        cases: the row's alerts at that camera of the last `WINDOW`, whatever their verdict.
+        decided_at: when somebody last decided about this row at this camera.
+        now: aware.
+    """
+
+    def silent(why: Why, alerts: Iterable[Named] = ()) -> Silence:
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=why, alerts=tuple(alerts))
+
+    false = [case for case in cases if case.judged.verdict is Verdict.FALSE]
+    fresh = [case for case in false if decided_at is None or case.judged.onset_at > decided_at]
+    if len(fresh) < LEAST_FALSE:
+        return silent(Why.TOO_FEW)
+    if not row.rule().on:
+        return silent(Why.NOT_ON)
+    helped = [number for number in NUMBERS if sum(_remedy(case) == number for case in fresh) >= LEAST_FALSE]
+    if not helped:
+        return silent(Why.NO_NUMBER_HELPS)
+    found = [_best(row, number, cases, now) for number in helped]
+    steps = [one for one in found if isinstance(one, Step)]
+    if steps:
+        return max(steps, key=lambda step: (len(step.avoided), -sum(kept.later_s for kept in step.kept)))
+    silences = [one for one in found if isinstance(one, Silence)]
+    return min(silences, key=lambda one: _TELLING.index(one.why))
+
+
+#: of several reasons the one that a person can do most about
+_TELLING: Final = (Why.JUDGE_FIRST, Why.WOULD_MISS, Why.OWN_NIGHT, Why.AT_CEILING, Why.NONE_AVOIDED)
+
+
+def _remedy(case: Case) -> str:
+    return CAUSES[case.judged.cause].remedy if case.judged.cause is not None else "none"
+
+
+def _best(row: Row, number: Number, cases: Sequence[Case], now: datetime) -> Step | Silence:
+    if row.setting is not None and getattr(row.setting.night, number) is not None:
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
+    values = _values(row, number)
+    if not values:
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.AT_CEILING)
+    tried = [_tried(row, number, value, cases, now) for value in values]
+    steps = [one for one in tried if isinstance(one, Step)]
+    if steps:
+        # as many as can be kept away, by the smallest change
+        return max(steps, key=lambda step: (len(step.avoided), -step.to_value))
+    silences = [one for one in tried if isinstance(one, Silence)]
+    return min(silences, key=lambda one: _TELLING.index(one.why))
+
+
+def _values(row: Row, number: Number) -> list[float]:
+    """What is tried, upwards."""
+    now_is, bound = row.in_force(number), BOUNDS[number]
+    whole = bound.step * (float(getattr(row.shipped, number)) if bound.relative else 1.0)
+    tried = (round(now_is + whole * n / TRIES, 3) for n in range(1, TRIES + 1))
+    return [value for value in tried if now_is < value <= row.ceiling(number) + 1e-9]
+
+
+def _tried(row: Row, number: Number, value: float, cases: Sequence[Case], now: datetime) -> Step | Silence:
+    rule = msgspec.structs.replace(row.rule(), **{number: value})
+    false = [case for case in cases if case.judged.verdict is Verdict.FALSE]
+    avoided = [case for case in false if not might_come(case, rule, row.others)]
+    if len(avoided) < LEAST_AVOIDED:
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.NONE_AVOIDED)
+    kept, harm = _harm(row, rule, cases)
+    if harm is not None:
+        return harm
+    return Step(
+        camera_id=row.camera_id, rule_id=row.shipped.rule_id, number=number, from_value=row.in_force(number),
+        to_value=value, ceiling=row.ceiling(number), shipped=float(getattr(row.shipped, number)),
+        causes=_causes(false), avoided=tuple(map(named, avoided)),
+        left=tuple(named(case) for case in false if case not in avoided), kept=kept, since=now - WINDOW, until=now,
+    )  # fmt: skip
+
+
+def _harm(row: Row, rule: Rule, cases: Sequence[Case]) -> tuple[tuple[Kept, ...], Silence | None]:
+    """Who would have come all the same, and for whose sake it must not be."""
+    kept: list[Kept] = []
+    missed: list[Named] = []
+    waiting: list[Named] = []
+    for case in cases:
+        one = surely_comes(case, rule)
+        # lawful work was seen rightly: without its record nobody knows that it stayed within its permit
+        if case.judged.verdict in (Verdict.RIGHT, Verdict.LAWFUL):
+            if one is None:
+                missed.append(named(case))
+            else:
+                kept.append(
+                    Kept(
+                        alert_id=case.judged.alert_id,
+                        number=case.judged.number,
+                        later_s=round(one.later_s, 1),
+                    )
+                )
+        elif case.judged.verdict is Verdict.UNJUDGED and case.judged.may_be_right and one is None:
+            waiting.append(named(case))
+    for why, alerts in ((Why.WOULD_MISS, missed), (Why.JUDGE_FIRST, waiting)):
+        if alerts:
+            return tuple(kept), Silence(
+                camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=why, alerts=tuple(alerts)
+            )
+    return tuple(kept), None
+
+
+def still_safe(row: Row, number: Number, value: float, cases: Sequence[Case]) -> bool:
+    """Whether a step that was proposed before would, by what is known now, have missed nobody."""
+    _, harm = _harm(row, msgspec.structs.replace(row.rule(), **{number: value}), cases)
+    return harm is None
+
+
+def named(case: Case) -> Named:
+    """How people call it."""
+    return Named(alert_id=case.judged.alert_id, number=case.judged.number)
+
+
+def _causes(false: Iterable[Case]) -> tuple[tuple[str, int], ...]:
+    by: dict[str, int] = {}
+    for case in false:
+        key = str(case.judged.cause or "unsaid")
+        by[key] = by.get(key, 0) + 1
+    return tuple(sorted(by.items(), key=lambda item: (-item[1], item[0])))

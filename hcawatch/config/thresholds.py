@@ -1,0 +1,110 @@
+"""Numbers of rules that feedback sets and takes back, written as versions of the configuration: fills alerts' port.
+
+What is written is the newest version with one camera's entry of one row changed, checked like a file, in the
+caller's transaction. An entry of the edge for that row is copied to the camera first, since a camera's own
+replaces all of it.
+"""
+
+import copy
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alerts.feedback.ports import Ask, Current, Entry, FeedbackError, Written
+from hcawatch.config import versions
+from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.load import Report, from_document
+from hcawatch.config.versions import Version
+from monitor.domain.assets import City
+from monitor.store.pool import Conn
+
+#: of a number that was said with a decimal point or not
+_SAME = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigThresholds:
+    """The versions in one database; `path` is the configuration file, whose folder paths are relative to."""
+
+    path: Path
+
+    def current(self, conn: Conn) -> Current | None:
+        """The newest version."""
+        newest = versions.newest(conn)
+        if newest is None:
+            return None
+        city = self._city(newest.body)
+        return None if city is None else Current(number=newest.number, city=city)
+
+    def set_number(self, conn: Conn, ask: Ask) -> Written:
+        """The next version."""
+        body, camera = self._body(conn, ask)
+        before = _entry(camera, ask.rule_id)
+        base = before or _entry(_edge_of(body, camera), ask.rule_id) or {"rule": ask.rule_id}
+        after = {**base, "reason": ask.reason, ask.number: ask.value}
+        return self._write(conn, ask, body, camera, before, after)
+
+    def put_back(self, conn: Conn, ask: Ask, before: Entry | None, after: Entry | None) -> Written:
+        """The next version; what others changed of the entry since stays."""
+        body, camera = self._body(conn, ask)
+        now_is = _entry(camera, ask.rule_id)
+        if now_is == after:
+            restored = None if before is None else dict(before)
+        elif (
+            now_is is not None
+            and abs(float(now_is.get(ask.number, 0.0)) - float((after or {})[ask.number])) < _SAME
+        ):
+            restored = {**now_is, "reason": ask.reason, ask.number: ask.value}
+        else:
+            raise FeedbackError("proposal_moved", now="–", was=f"{ask.value:g}")
+        return self._write(conn, ask, body, camera, now_is, restored)
+
+    def _body(self, conn: Conn, ask: Ask) -> tuple[dict[str, Any], dict[str, Any]]:
+        newest: Version | None = versions.newest(conn)
+        if newest is None:
+            raise FeedbackError("proposal_no_config")
+        body = copy.deepcopy(newest.body)
+        camera = next((one for one in body["cameras"] if one["id"] == ask.camera_id), None)
+        if camera is None or newest.number != ask.seen:
+            raise FeedbackError("proposal_moved", now="–", was=f"{ask.value:g}")
+        return body, camera
+
+    def _write(
+        self, conn: Conn, ask: Ask, body: dict[str, Any], camera: dict[str, Any],
+        before: dict[str, Any] | None, after: dict[str, Any] | None,
+    ) -> Written:  # fmt: skip
+        kept = [one for one in camera.get("rules", []) if one["rule"] != ask.rule_id]
+        camera["rules"] = kept if after is None else [*kept, after]
+        report = self._checked(body, ask)
+        if report.config is None:
+            first = report.errors[0]
+            raise FeedbackError("proposal_config_refused", what=f"{first.key}: {first.what()}")
+        try:
+            number = versions.apply(
+                conn, report.config, author=ask.author, reason=ask.reason, now=ask.now, seen=ask.seen
+            )
+        except versions.ConfigMovedOn as exc:
+            raise FeedbackError("proposal_moved", now="–", was=f"{ask.value:g}") from exc
+        written = next(one for one in report.config.document["cameras"] if one["id"] == ask.camera_id)
+        return Written(version=number, before=before, after=_entry(written, ask.rule_id))
+
+    def _checked(self, body: dict[str, Any], ask: Ask) -> Report:
+        # nobody's secrets and files: it is only compared and stored
+        around = Surroundings(folder=self.path.absolute().parent, env={}, now=ask.now, part="nobody")
+        return from_document(body, path=self.path, around=around)
+
+    def _city(self, body: dict[str, Any]) -> City | None:
+        around = Surroundings(
+            folder=self.path.absolute().parent, env={}, now=datetime.now(UTC), part="nobody"
+        )
+        config = from_document(body, path=self.path, around=around).config
+        return None if config is None else config.city
+
+
+def _entry(section: dict[str, Any], rule_id: str) -> dict[str, Any] | None:
+    return next((dict(one) for one in section.get("rules", []) if one["rule"] == rule_id), None)
+
+
+def _edge_of(body: dict[str, Any], camera: dict[str, Any]) -> dict[str, Any]:
+    return next((edge for edge in body["edges"] if edge["id"] == camera["edge"]), {})
