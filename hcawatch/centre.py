@@ -19,15 +19,18 @@ from psycopg_pool import PoolTimeout
 
 from alerts.channels.building import deliveries
 from alerts.channels.desk import Desk
+from alerts.channels.parcel import Deliver
 from alerts.channels.states import PostgresChannelStates
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.feedback.desk import FeedbackDesk
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
+from alerts.webpush.invitation import Push, push_of
+from alerts.webpush.subscriptions import Subscriptions
 from alerts.worker import AlertWorker, utc_now
 from hcawatch.config import LoadedConfig, versions
-from hcawatch.config.channel_secrets import channel_secrets
+from hcawatch.config.channel_secrets import channel_secrets, with_push_key
 from hcawatch.config.surveys import ConfigSurveys
 from hcawatch.config.thresholds import ConfigThresholds
 from hcawatch.deciding import Deciding
@@ -79,7 +82,9 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     policy = Policy(weights=loaded.settings.weights, response=loaded.settings.response)
     engine = AlertEngine(book, loaded.city, policy)
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
-    courier = _courier(loaded, runtime, pool, book, engine, ingest)
+    browsers = Subscriptions(pool)
+    kinds, push = _channels(loaded, runtime, browsers, ingest)
+    courier = _courier(loaded, pool, book, engine, ingest, kinds)
     deciding = Deciding(runtime.database_url, loaded.city, policy)
     delivering = AlertWorker(None, courier, runtime.database_url)
     thresholds = ConfigThresholds(loaded.path)
@@ -90,6 +95,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
         surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path), rule_book=thresholds,
         cookie_secure=(runtime.public_url or "").startswith("https://"),
+        push=push,
         checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),
                 "audit": sequencing.healthy, "configs": configs.healthy},
     )  # fmt: skip
@@ -122,23 +128,31 @@ def _mqtt(runtime: Runtime) -> MqttSettings:
     )  # fmt: skip
 
 
+def _channels(
+    loaded: LoadedConfig, runtime: Runtime, browsers: Subscriptions, ingest: IngestWorker
+) -> tuple[dict[str, Deliver], Push | None]:
+    """How to deliver by each channel of the configuration, and what pages need in order to offer notifications."""
+    secrets = channel_secrets(loaded.document, loaded.path.absolute().parent, os.environ)
+    secrets = with_push_key(loaded.document, secrets, Path(runtime.data_dir) / "secrets")
+    for channel, secret in secrets.items():
+        for what in secret.missing:
+            log.error("centre.channel_unready", channel=channel, what=what)
+    kinds = deliveries(loaded.city, secrets, runtime.public_url, _publisher(ingest), browsers)
+    return kinds, push_of(loaded.city, kinds, browsers)
+
+
 def _courier(
     loaded: LoadedConfig,
-    runtime: Runtime,
     pool: Pool,
     book: PostgresAlertBook,
     engine: AlertEngine,
     ingest: IngestWorker,
+    kinds: dict[str, Deliver],
 ) -> Courier:
     """MQTT is always there; the configuration's channels stand behind their limits."""
-    publish = _publisher(ingest)
-    secrets = channel_secrets(loaded.document, loaded.path.absolute().parent, os.environ)
-    for channel, secret in secrets.items():
-        for what in secret.missing:
-            log.error("centre.channel_unready", channel=channel, what=what)
-    kinds = deliveries(loaded.city, secrets, runtime.public_url, publish)
     desk = Desk(loaded.city, kinds, PostgresChannelStates(pool), utc_now)
-    return Courier(book, {"mqtt": publish, **desk.sends}, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
+    sends = {"mqtt": _publisher(ingest), **desk.sends}
+    return Courier(book, sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
 
 
 def _publisher(ingest: IngestWorker) -> Callable[[str, bytes, bool], None]:

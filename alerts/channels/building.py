@@ -12,6 +12,8 @@ from alerts.channels.posting import Poster
 from alerts.channels.robots import VENDORS, Robot
 from alerts.channels.webhook import Webhook
 from alerts.channels.wording import Wording, wording
+from alerts.webpush.delivery import Browsers, WebPush
+from alerts.webpush.sealing import PushKeyError, Sender
 from monitor.domain.assets import Channel, City
 
 
@@ -38,15 +40,24 @@ Publish = Callable[[str, bytes, bool], None]
 
 
 def deliveries(
-    city: City, secrets: Mapping[str, Secret], public_url: str | None, publish: Publish | None
+    city: City,
+    secrets: Mapping[str, Secret],
+    public_url: str | None,
+    publish: Publish | None,
+    browsers: Browsers | None = None,
 ) -> dict[str, Deliver]:
-    """How to deliver, by channel. `publish`: the broker, for a channel of kind mqtt (a fallback for it, a limit)."""
+    """How to deliver, by channel. `publish`: the broker, for a channel of kind mqtt (a fallback for it, a limit).
+
+    `browsers`: who is notified where, for Web Push.
+    """
     found: dict[str, Deliver] = {}
     for channel in city.channels:
         if channel.kind != "mqtt":
             secret = secrets[channel.channel_id]
             found[channel.channel_id] = (
-                _unready(secret.missing) if secret.missing else _of(channel, city, secret, public_url)
+                _unready(secret.missing)
+                if secret.missing
+                else _of(channel, city, secret, public_url, browsers)
             )
         elif publish is not None:
             found[channel.channel_id] = _broker(publish)
@@ -66,7 +77,9 @@ def _unready(missing: tuple[str, ...]) -> Deliver:
     return refuse
 
 
-def _of(channel: Channel, city: City, secret: Secret, public_url: str | None) -> Deliver:
+def _of(
+    channel: Channel, city: City, secret: Secret, public_url: str | None, browsers: Browsers | None
+) -> Deliver:
     def words(parcel: Parcel) -> Wording:
         return wording(parcel.body, city, public_url, parcel.language)
 
@@ -79,6 +92,14 @@ def _of(channel: Channel, city: City, secret: Secret, public_url: str | None) ->
             return Mail(channel, secret.secret, words)
         case "sms" | "voice":
             return Gateway(channel, url, secret.secret or "", words, poster)
+        case "webpush":
+            if browsers is None:
+                return _unready(("the browsers are known to a running centre only",))
+            try:
+                sender = Sender.of_pem(secret.secret or "", channel.sender or "")
+            except PushKeyError as exc:
+                return _unready((str(exc),))
+            return WebPush(sender, browsers, words, poster)
         case "cap":
             return Cap(channel, city, url, secret.secret, public_url, poster)
         case _:

@@ -8,7 +8,7 @@ import msgspec
 from monitor.domain.assets import Channel, City
 
 #: kinds whose messages go to persons; the others have one address of their own
-PERSONAL = frozenset({"email", "sms", "voice"})
+PERSONAL = frozenset({"email", "sms", "voice", "webpush"})
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,13 @@ class Routes:
 
     def person_at(self, channel: str, address: str, body: dict[str, Any]) -> Person | None:
         """Whose address this is; where several share it, the officer whom the message names."""
-        at = [person for person in self._people.values() if person.addresses.get(channel) == address]
+        known = self.channels.get(channel)
+        at = [
+            person
+            for person in self._people.values()
+            if person.addresses.get(channel) == address
+            or (known is not None and known.kind == "webpush" and person.name == address)
+        ]
         named = [person for person in at if person.name == body.get("officer")]
         return next(iter(named or at), None)
 
@@ -64,6 +70,8 @@ class Routes:
         own = None if person is None else person.addresses.get(channel.channel_id)
         if own is not None:
             return own
+        if channel.kind == "webpush":  # browsers are known by who logged in there
+            return None if person is None else person.name
         if channel.kind in PERSONAL or channel.kind == "mqtt":
             return None
         return ""

@@ -5,9 +5,11 @@ channel then says so with each message, and the centre runs on.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from alerts.webpush.sealing import load_or_create
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,18 @@ def channel_secrets(
         url = _value(channel.get("url_env"), channel.get("url_file"), folder, env, missing)
         secret = _value(channel.get("secret_env"), channel.get("secret_file"), folder, env, missing)
         found[channel["id"]] = ChannelSecret(url=url, secret=secret, missing=tuple(missing))
+    return found
+
+
+def with_push_key(
+    document: Mapping[str, Any], secrets: Mapping[str, ChannelSecret], folder: Path
+) -> dict[str, ChannelSecret]:
+    """The same, with a key for Web Push that is made in `folder` and kept, where the configuration names none."""
+    found = dict(secrets)
+    for channel in document.get("channels", ()):
+        given = found[channel["id"]]
+        if channel["kind"] == "webpush" and given.secret is None and not given.missing:
+            found[channel["id"]] = replace(given, secret=load_or_create(folder / "push-key"))
     return found
 
 

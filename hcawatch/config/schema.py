@@ -388,9 +388,9 @@ RiskLevel = Literal["I", "II", "III", "IV"]
 
 class ChannelSection(Section):
     id: Id
-    kind: Literal["mqtt", "webhook", "email", "sms", "voice", "wecom", "dingtalk", "feishu", "cap"] = Field(
-        description="docs/channels.md has ten lines on each"
-    )
+    kind: Literal[
+        "mqtt", "webhook", "email", "sms", "voice", "webpush", "wecom", "dingtalk", "feishu", "cap"
+    ] = Field(description="docs/channels.md has ten lines on each")
     language: Tongue = Field(default="zh", description="of messages to groups and to who has no language set")
     per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
         default=None,
@@ -419,7 +419,8 @@ class ChannelSection(Section):
     security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="of SMTP")
     user: Words | None = Field(default=None, description="login at the SMTP server")
     sender: Words | None = Field(
-        default=None, description="From of e-mails; in CAP what names this system, such as its domain"
+        default=None,
+        description="From of e-mails; in CAP what names this system, such as its domain; of Web Push who runs it, mailto: or https:",
     )
     request: RequestSection | None = Field(default=None, description="what the gateway wants to be sent")
     sends: list[Literal["dispatches", "alerts"]] = Field(

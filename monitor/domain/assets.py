@@ -205,7 +205,9 @@ class Contact(Asset, frozen=True, kw_only=True):
     addresses: dict[str, str]
 
 
-ChannelKind = Literal["mqtt", "webhook", "email", "sms", "voice", "wecom", "dingtalk", "feishu", "cap"]
+ChannelKind = Literal[
+    "mqtt", "webhook", "email", "sms", "voice", "webpush", "wecom", "dingtalk", "feishu", "cap"
+]
 
 
 class GatewayRequest(Asset, frozen=True, kw_only=True):

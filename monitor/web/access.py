@@ -29,6 +29,7 @@ OPEN_ROUTES = frozenset(
         ("GET", "/language/{language}"),
         ("GET", "/nothing-yet"),
         ("GET", "/healthz"),
+        ("GET", "/sw.js"),
         ("GET", "/readyz"),
     }
 )

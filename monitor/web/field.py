@@ -34,7 +34,8 @@ def dispatches_page(request: Request, me: FieldReader) -> Response:
     rows = [showing.dispatch_row(item, deps.city, t) for item in found]
     with deps.pool.connection() as conn:
         names = names_of(conn, [row["officer"] for row in rows])
-    return render(request, "field.html", rows=rows, names=names)
+    push_key = deps.push.public if deps.push is not None else ""
+    return render(request, "field.html", rows=rows, names=names, push_key=push_key)
 
 
 def _due_at(view: AlertView, running: Iterable[DispatchView]) -> datetime | None:

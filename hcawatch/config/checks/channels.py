@@ -28,6 +28,7 @@ KINDS: Final[dict[str, tuple[tuple[frozenset[str], ...], frozenset[str]]]] = {
     "email": ((frozenset({"host"}), frozenset({"sender"})), _SECRET | {"port", "security", "user", "to"}),
     "sms": ((_URL, frozenset({"request"})), _SECRET | _NETWORKS | {"to"}),
     "voice": ((_URL, frozenset({"request"})), _SECRET | _NETWORKS | {"to"}),
+    "webpush": ((frozenset({"sender"}),), _SECRET | _NETWORKS | {"to"}),
     "wecom": ((_HIDDEN_URL,), _NETWORKS),
     "dingtalk": ((_HIDDEN_URL,), _SECRET | _NETWORKS),
     "feishu": ((_HIDDEN_URL,), _SECRET | _NETWORKS),
@@ -41,6 +42,7 @@ _ADDRESS: Final = {
     "email": (re.compile(r"[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}"), "name@example.org", "name@example.org"),
     "sms": (re.compile(r"\+?[0-9][0-9 ()-]{3,24}"), "a telephone number", "电话号码"),
     "voice": (re.compile(r"\+?[0-9][0-9 ()-]{3,24}"), "a telephone number", "电话号码"),
+    "webpush": (re.compile(r"[^\s:/@]{1,100}"), "a user name", "用户名"),
     "webhook": (re.compile(r"https?://[^\s@/?#]+([/?#]\S*)?"), "https://…", "https://…"),
 }  # fmt: skip
 
@@ -51,6 +53,9 @@ def check(look: Look) -> Iterator[Fault]:
         # a stand-in of a faulty entry says nothing of the file
         if look.ok("channels", index, "id") and look.ok("channels", index, "kind"):
             yield from _channel(look, index, channel)
+    pushing = [index for index, channel in enumerate(look.document.channels) if channel.kind == "webpush"]
+    for index in pushing[1:]:
+        yield look.fault("channel_push_twice", "channels", index, "kind")
     yield from _circles(look)
     for index, team in enumerate(look.document.teams):
         for n, member in enumerate(team.members):
@@ -83,6 +88,12 @@ def _channel(look: Look, index: int, channel: ChannelSection) -> Iterator[Fault]
     yield from secret_of(look, path, channel.url_env, channel.url_file, "url_env", "url_file")
     yield from secret_of(look, path, channel.secret_env, channel.secret_file, "secret_env", "secret_file")
     yield from _where_to(look, path, channel)
+    if (
+        channel.kind == "webpush"
+        and channel.sender
+        and not channel.sender.startswith(("mailto:", "https://"))
+    ):
+        yield look.fault("channel_push_sender", *path, "sender", found=channel.sender)
     others = {*look.ids("channels")} - {MQTT, channel.id}
     if channel.fallback == MQTT:
         yield look.fault("channel_fallback_mqtt", *path, "fallback")

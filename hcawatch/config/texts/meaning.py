@@ -142,6 +142,13 @@ MEANING: dict[str, T] = {
         "the broker can't take over from another channel",
         "Name another channel, or none: every dispatch goes over MQTT beside its channels anyway.",
         "消息代理不能作为其他渠道的备用渠道", "请填写其他渠道或不填：每条派单本来就会同时经 MQTT 发布。"),
+    "channel_push_twice": T(
+        "there is a channel of kind 'webpush' already", "Remove one: a browser is notified by one key only.",
+        "已有类型为“webpush”的渠道", "请删除一个：浏览器只认一把推送密钥。"),
+    "channel_push_sender": T(
+        "push services want to know who runs this system, and '{found}' does not say it",
+        "Write mailto:name@example.org, or https://… of a page about it.",
+        "推送服务要求说明系统的运营者，而“{found}”未说明", "请填写 mailto:name@example.org 或介绍页面的 https://… 地址。"),
     "channel_url": T(
         "a channel can't post to '{found}'",
         "Use https://…; http:// only with `networks:` of your own, and never a user or password in it.",

@@ -241,6 +241,8 @@ CASES: tuple[Case, ...] = (
             "  - {id: c, kind: cap, sender: s, url: 'https://a.example', fallback: e} #!\n"
             "  - {id: e, kind: email, host: h, sender: a@b, fallback: c}"),
     channel("channel_fallback_mqtt", ".fallback", "  - {id: e, kind: email, host: h, sender: a@b, fallback: mqtt} #!"),
+    channel("channel_push_twice", ".kind", "  - {id: p, kind: webpush, sender: 'mailto:a@b'}\n  - {id: q, kind: webpush, sender: 'mailto:a@b'} #!", n=1),
+    channel("channel_push_sender", ".sender", "  - {id: p, kind: webpush, sender: us@example.org} #!"),
     channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'http://10.1.2.3/cap'} #!"),
     channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'https://me:hunter2@a.example/cap'} #!"),
     channel("network_everything", ".networks[0]", "  - {id: c, kind: cap, sender: s, url: 'https://a.example', networks: [0.0.0.0/0]} #!"),

@@ -1,0 +1,1 @@
+"""Web Push: dispatches as notifications of the officer's own browser, also while no page is open."""
