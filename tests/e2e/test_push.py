@@ -56,7 +56,10 @@ def test_notifications_are_turned_on_shown_and_opened(
         with (
             Receiver(pushing.service) as receiver,
             browser.new_context(
-                base_url=base, viewport={"width": 390, "height": 844}, locale="zh-CN", permissions=["notifications"]
+                base_url=base,
+                viewport={"width": 390, "height": 844},
+                locale="zh-CN",
+                permissions=["notifications"],
             ) as context,
         ):
             context.add_init_script(_STAND_IN % json.dumps(pushing.browser(receiver)))

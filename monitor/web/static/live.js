@@ -2,7 +2,9 @@
 // Pages are laid out by the server; a change makes the page fetch itself and swap the parts marked data-live.
 
 const catalogue = JSON.parse(document.getElementById("texts")?.textContent || "{}");
-const serverAhead = Date.parse(document.body.dataset.now) - Date.now();
+// a page that the phone kept from earlier (sw.js) says the time at which it was made: the phone's own clock counts then
+const keptFrom = "kept" in document.body.dataset ? Date.parse(document.body.dataset.now) : 0;
+const serverAhead = keptFrom ? 0 : Date.parse(document.body.dataset.now) - Date.now();
 const zone = document.body.dataset.zone;
 const clockFormat = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 
@@ -106,7 +108,7 @@ export function refreshSoon(after) {
 }
 
 // ---------------------------------------------------------------- the live line
-let lostSince = 0;
+let lostSince = keptFrom;
 let heardAt = Date.now();
 let deafSince = 0;
 let ended = false;

@@ -1,4 +1,60 @@
-// Shows what the centre pushes, also while no page is open. Texts come with the message, in the reader's language.
+// Keeps the officer's pages readable without a link, and shows what the centre pushes, also while no page is open.
+
+// ---------------------------------------------------------------- pages without a link
+// What was seen last of My dispatches and what it is made of; never pictures, films or anything of the console.
+const KEPT = "hcawatch-field";
+const MOST_PAGES = 40;
+// a link that does not answer so long counts as none, if there is something to show
+const PATIENCE_MS = 5000;
+
+function isPage(url) {
+  return url.pathname === "/field" || url.pathname.startsWith("/field/");
+}
+
+function isKept(url) {
+  return url.origin === self.location.origin && (isPage(url) || url.pathname.startsWith("/static/"));
+}
+
+async function keep(request, answer) {
+  const store = await caches.open(KEPT);
+  // the newest are last; a new person's log-in page is none of them
+  await store.delete(request);
+  await store.put(request, answer);
+  const all = await store.keys();
+  const pages = all.filter((one) => isPage(new URL(one.url)));
+  await Promise.all(pages.slice(0, -MOST_PAGES).map((one) => store.delete(one)));
+}
+
+async function freshOrKept(event) {
+  const known = await caches.match(event.request, { cacheName: KEPT });
+  const asked = fetch(event.request).then((answer) => {
+    if (answer.redirected || answer.status === 401 || answer.status === 403) event.waitUntil(caches.delete(KEPT));
+    else if (answer.ok && answer.type === "basic") event.waitUntil(keep(event.request, answer.clone()));
+    return answer;
+  });
+  // a page's own look for news must not take what is kept for news
+  if (!known || (event.request.mode !== "navigate" && isPage(new URL(event.request.url)))) return asked;
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  return (await Promise.race([asked.catch(() => null), late])) ?? marked(known);
+}
+
+// the page says itself since when it is old (live.js)
+async function marked(known) {
+  if (!known.headers.get("Content-Type")?.startsWith("text/html")) return known;
+  return new Response((await known.text()).replace("<body", "<body data-kept"), { headers: known.headers });
+}
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  // whoever takes the phone next sees nothing of this one's
+  if (event.request.method === "POST" && url.pathname === "/logout") event.waitUntil(caches.delete(KEPT));
+  if (event.request.method === "GET" && isKept(url)) event.respondWith(freshOrKept(event));
+});
+
+// ---------------------------------------------------------------- notifications
+// Texts come with the message, in the reader's language.
 self.addEventListener("push", (event) => {
   let message = {};
   try {
