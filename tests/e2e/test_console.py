@@ -5,6 +5,7 @@ answered on a phone. Real PostgreSQL, real ingest store and engine, real uvicorn
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,6 +120,15 @@ def log_in(page: Page, user: str) -> None:
     page.locator("#password").fill(PASSWORD)
     page.locator("button[type=submit]").click()
     page.wait_for_url(lambda url: "/login" not in url)
+
+
+def eventually(page: Page, script: str, timeout_s: float = 20.0) -> Any:
+    """What an async script returns once it is truthy; Playwright's wait_for_function takes the promise itself for true."""
+    end_s = time.monotonic() + timeout_s
+    while not (found := page.evaluate(script)):
+        assert time.monotonic() < end_s, script
+        page.wait_for_timeout(50)
+    return found
 
 
 def fits(page: Page) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.doubles.web_town import Town, town
-from tests.e2e.test_console import CHROMIUM, Server, browser, log_in
+from tests.e2e.test_console import CHROMIUM, Server, browser, eventually, log_in
 
 __all__ = ["browser"]
 pytestmark = [
@@ -46,9 +46,9 @@ def test_a_dispatch_stays_readable_without_a_link(here: Town, browser: Browser) 
             page.goto("/field")
             page.evaluate("navigator.serviceWorker.ready")
             page.goto(f"/field/{alert.alert_id}")
-            page.wait_for_function(f"({_KEPT})().then((paths) => paths.includes('/static/live.js'))")
+            eventually(page, f"() => ({_KEPT})().then((paths) => paths.includes('/static/live.js'))")
             page.reload()
-            page.wait_for_function(f"({_KEPT})().then((paths) => paths.includes('/field/{alert.alert_id}'))")
+            eventually(page, f"() => ({_KEPT})().then((paths) => paths.includes('/field/{alert.alert_id}'))")
             server.stop()
             page.reload()
             expect(page.locator("#field-alert")).to_be_visible()
@@ -61,8 +61,8 @@ def test_a_dispatch_stays_readable_without_a_link(here: Town, browser: Browser) 
             page.goto("/field")
             page.locator("form[action='/logout'] button").click()
             page.wait_for_url("**/login**")
-            page.wait_for_function(
-                f"({_KEPT})().then((paths) => !paths.some((path) => path.startsWith('/field')))"
+            eventually(
+                page, f"() => ({_KEPT})().then((paths) => !paths.some((path) => path.startsWith('/field')))"
             )
     finally:
         server.stop()

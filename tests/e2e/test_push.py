@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, expect
 from monitor.web.texts import Texts
 from tests.doubles.receivers import Receiver
 from tests.doubles.web_town import Town, town
-from tests.e2e.test_console import CHROMIUM, Server, browser, complaints, fits, log_in, watched
+from tests.e2e.test_console import CHROMIUM, Server, browser, complaints, eventually, fits, log_in, watched
 from tests.integration.test_webpush import Pushing
 
 __all__ = ["browser", "complaints"]
@@ -93,12 +93,10 @@ def test_notifications_are_turned_on_shown_and_opened(
                 "ServiceWorker.deliverPushMessage",
                 {"origin": base, "registrationId": registrations[-1], "data": json.dumps(message)},
             )
-            page.wait_for_function(
-                "async () => (await (await navigator.serviceWorker.ready).getNotifications()).length === 1"
-            )
-            shown = page.evaluate(
+            shown = eventually(
+                page,
                 "async () => { const [n] = await (await navigator.serviceWorker.ready).getNotifications();"
-                " return { title: n.title, body: n.body, url: n.data.url }; }"
+                " return n ? { title: n.title, body: n.body, url: n.data.url } : null; }",
             )
             assert shown == {"title": message["title"], "body": message["body"], "url": message["url"]}
             button.click()
