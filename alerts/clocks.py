@@ -12,7 +12,9 @@ import msgspec
 from alerts.commands import Change
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.reasons import EndOfDispatch
+from alerts.supervising import is_kept
 from alerts.values import Alert, Confirmation, Dispatch
+from alerts.visiting.bundling import SAME_VISIT
 from monitor.domain.assets import City
 from monitor.domain.levels import Level
 from monitor.domain.response import PARTIES, Milestone, Party, Response
@@ -63,6 +65,8 @@ def clocks(
     """All clocks of a violation that were started, the operator's first. `dispatches` are the alert's, oldest first."""
     if alert.kind is not AlertKind.VIOLATION or alert.state is State.SUPERVISED:
         return ()
+    # who is there because of another alert has no deadline for this one until they begin with it
+    dispatches = tuple(d for d in dispatches if d.choice != SAME_VISIT or d.accepted_at is not None)
     run = this_run(dispatches)
     over = alert.closed_at is not None
     idle = over or alert.confirmation is Confirmation.REFUTED
@@ -135,7 +139,7 @@ def party_of(dispatch: Dispatch, city: City) -> Party:
 
 def _to_be_sent_since(alert: Alert) -> datetime | None:
     """Since when somebody should be on the way, although nobody could be sent."""
-    if alert.state is not State.OPEN:
+    if alert.state is not State.OPEN or is_kept(alert):
         return None
     if alert.confirmation is Confirmation.CONFIRMED:
         return alert.acknowledged_at or alert.opened_at

@@ -277,6 +277,11 @@ def send_if_due(alert: Alert, policy: Policy, now: datetime) -> Commands:
         due_at = now + policy.level_ii_wait
         timer = Timer(alert_id=alert.alert_id, what=TimerKind.DISPATCH_LEVEL_II, due_at=due_at)
         return (SetTimer(timer=timer, once=True),)
+    if policy.supervision.may_send_sooner(alert.level):
+        # what is on record of the site is asked when it is due, which is now
+        return (
+            SetTimer(timer=Timer(alert_id=alert.alert_id, what=TimerKind.SEND_SOONER, due_at=now), once=True),
+        )
     return ()
 
 

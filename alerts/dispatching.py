@@ -296,6 +296,12 @@ def hand_over(
     return (over, end, *send(seek, over.after, chosen, city, policy, now, new_id))
 
 
+def same_visit(visit: Dispatch) -> Chosen:
+    """The officer who is there because of another alert of the site."""
+    return Chosen(team_id=visit.team_id, officer=visit.officer, choice=Choice.SAME_VISIT,
+                  shift_until=visit.shift_until, facts={"visit": visit.dispatch_id})  # fmt: skip
+
+
 def _nobody(alert: Alert, nobody: Nobody, policy: Policy, now: datetime) -> Commands:
     problem = HealthProblem(
         health=Health.NOBODY_TO_DISPATCH, subject=where(alert), at=now, site_id=alert.site_id,

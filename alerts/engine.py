@@ -20,24 +20,25 @@ import uuid_utils
 
 from alerts import health
 from alerts.apply import Performer
-from alerts.commands import Clear, Commands, Problem, Raise, StepRequest
+from alerts.commands import Clear, Commands, Problem, Raise, SeekOfficer, StepRequest
 from alerts.decide import on_event
-from alerts.dispatching import who_covers
+from alerts.dispatching import same_visit, send, who_covers
 from alerts.errors import AlertsError, Conflict, NotFound
 from alerts.escalation import ClockFacts, on_clocks
 from alerts.joining import apart
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
-from alerts.reasons import EndOfDispatch, Health
+from alerts.reasons import EndOfDispatch, Health, Why
 from alerts.steps import PICTURES, StepFacts, on_step
 from alerts.timers import TimerFacts, on_timer
-from alerts.values import Actor, Alert, LastWord, Timer, TimerKind, Work
+from alerts.values import Actor, Alert, Confirmation, Dispatch, LastWord, Timer, TimerKind, Work
 from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
 from monitor.audit.errors import AuditError
 from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
 from monitor.domain.risk import Reason
+from monitor.domain.supervision import SiteRecord, SupervisionRule, ruled
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,11 @@ class AlertEngine:
         new_id: Callable[[], str] = new_uuid7,
     ) -> None:
         self._book, self._city, self._policy, self._new_id = book, city, policy or Policy(), new_id
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers that decide here."""
+        return self._policy
 
     # ------------------------------------------------------------ what ingest and time bring
     def take_work(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
@@ -141,9 +147,31 @@ class AlertEngine:
                     photos=tx.stored_photos(alert.alert_id, request.attachments) if attachments else frozenset(),
                     seen=_stored_pictures(tx, alert) if step is Step.DISMISS else (),
                     arrive_within_m=self._policy.arrive_within_m,
+                    rule=self._rule_for(tx, alert, now) if step is Step.CONFIRM else None,
                 )  # fmt: skip
                 self._performer(tx, now).perform(on_step(alert, request, facts))
             return self._view(tx, alert_id)
+
+        return self._in_transaction(take)
+
+    def take_along(self, alert_id: str, visit: Dispatch, now: datetime) -> Dispatch | None:
+        """Gives an open alert to the officer who is at its site because of another one; None if it needs nobody."""
+
+        def take(tx: AlertTx) -> Dispatch | None:
+            alert = _found(tx, alert_id, for_update=True)
+            if alert.state is not State.OPEN or alert.confirmation is Confirmation.REFUTED:
+                running = tx.running_dispatch(alert_id)
+                # done before, and whoever did it was ended before it could say so
+                return (
+                    running
+                    if running is not None and running.chosen == {"visit": visit.dispatch_id}
+                    else None
+                )
+            tx.lock("dispatching")
+            seek = SeekOfficer(alert=alert, why=Why.SAME_VISIT)
+            sent = send(seek, alert, same_visit(visit), self._city, self._policy, now, self._new_id())
+            self._performer(tx, now).perform(sent)
+            return tx.running_dispatch(alert_id)
 
         return self._in_transaction(take)
 
@@ -176,6 +204,10 @@ class AlertEngine:
                 for dispatch in tx.running_dispatches(user)
             ]
             return tuple(view for view in views if view is not None)
+
+    def _rule_for(self, tx: AlertTx, alert: Alert, now: datetime) -> SupervisionRule | None:
+        rules = self._policy.supervision
+        return ruled(alert.level, tx.site_record(alert), rules, now) if rules.rules else None
 
     def _view(self, tx: AlertTx, alert_id: str) -> AlertView:
         return alert_view(tx, _found(tx, alert_id), self._city, self._policy.response)
@@ -271,6 +303,7 @@ class AlertEngine:
                 sent_before=bool(sent),
                 recalled=bool(sent) and sent[-1].end_reason == EndOfDispatch.RECALLED,
                 waiting=tx.waiting_evidence(alert.alert_id) if timer.what == TimerKind.EVIDENCE_OVERDUE else (),
+                record=tx.site_record(alert) if timer.what == TimerKind.SEND_SOONER else SiteRecord(),
             )  # fmt: skip
             self._performer(tx, now).perform(on_timer(timer, alert, facts, self._policy, now))
             return True

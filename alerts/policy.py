@@ -9,6 +9,7 @@ from alerts.reasons import Health
 from monitor.domain.levels import Level
 from monitor.domain.response import Response
 from monitor.domain.risk import Weights
+from monitor.domain.supervision import Supervision
 
 
 class Sending(StrEnum):
@@ -58,3 +59,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights = Weights()
     #: how fast people must answer, and who hears of it when they do not
     response: Response = Response()
+    #: where fewer physical checks suffice, and where more are needed
+    supervision: Supervision = Supervision()

@@ -29,6 +29,7 @@ from alerts.values import (
 )
 from monitor.audit.entries import Entry
 from monitor.domain.events import RiskEvent
+from monitor.domain.supervision import SiteRecord
 
 
 class AlertTx(Protocol):
@@ -93,6 +94,10 @@ class AlertTx(Protocol):
 
     def last_word_of_edge(self, edge_id: str) -> LastWord | None:
         """Whether the edge is 'online' or 'offline' by the database."""
+        ...
+
+    def site_record(self, alert: Alert) -> SiteRecord:
+        """What is on record of the alert's site beside itself."""
         ...
 
     def waiting_evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:

@@ -37,6 +37,7 @@ from alerts.values import (
 from monitor.audit.entries import Entry
 from monitor.audit.log import append
 from monitor.domain.events import RiskEvent
+from monitor.domain.supervision import SiteRecord
 from monitor.store.pool import Conn, Pool
 from monitor.store.queries import Queries
 
@@ -168,6 +169,13 @@ class PostgresAlertTx:
 
     def last_word_of_edge(self, edge_id: str) -> LastWord | None:
         return self._one("last_word_of_edge", LastWord, edge_id=edge_id)
+
+    def site_record(self, alert: Alert) -> SiteRecord:
+        numbers = [reason.detail for reason in alert.reasons if reason.key.startswith("permit")]
+        found = self._one("site_record", SiteRecord, alert_id=alert.alert_id, site_id=alert.site_id,
+                          pipeline_id=alert.pipeline_id, numbers=numbers, no_offence=list(NO_OFFENCE))  # fmt: skip
+        assert found is not None, "the query always has one row"
+        return found
 
     def waiting_evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
         return self._all("waiting_evidence", EvidenceItem, alert_id=alert_id)

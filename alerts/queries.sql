@@ -197,6 +197,19 @@ WHERE episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(ale
    OR alert_id = %(alert_id)s
 ORDER BY announced_at, sha256
 
+-- site_record --
+-- What is on record of a site beside one alert: since when records are kept, when its confirmed violations were last
+-- seen, and the companies of the permits that the alert names.
+SELECT (SELECT min(created_at) FROM config_version) AS known_since, %(pipeline_id)s::text AS pipeline_id,
+    ARRAY(
+        SELECT last_seen_at FROM alert
+        WHERE site_id = %(site_id)s AND kind = 'violation' AND alert_id <> %(alert_id)s
+          AND (confirmation = 'confirmed' OR state = 'verified')
+          AND (closing_reason IS NULL OR closing_reason <> ALL(%(no_offence)s))
+        ORDER BY last_seen_at
+    ) AS confirmed,
+    ARRAY(SELECT company FROM permit WHERE permit_number = ANY(%(numbers)s) ORDER BY company) AS companies
+
 -- alert --
 -- One alert.
 SELECT * FROM alert WHERE alert_id = %(alert_id)s

@@ -31,6 +31,12 @@ class Why(StrEnum):
     ACCEPT_OVERDUE = "accept_overdue"
     DEPART_OVERDUE = "depart_overdue"
     AFTER_HAND_OVER = "after_hand_over"
+    SAME_VISIT = "same_visit"  # somebody is at the site because of another alert
+    # by a supervision rule
+    SOONER_BY_RULE = "sooner_by_rule"
+    KEPT_REMOTE = "kept_remote"  # settled by the picture
+    KEPT_FOR_VISIT = "kept_for_visit"  # looked at with the next visit of the site
+    KEPT_LONG_ENOUGH = "kept_long_enough"
     # the end of a shift
     SHIFT_ENDED = "shift_ended"
     SHIFT_ENDED_UNDER_WAY = "shift_ended_under_way"
@@ -66,6 +72,7 @@ class Choice(StrEnum):
     ALL_AT_LIMIT = "all_at_limit"
     ALL_DECLINED = "all_declined"
     NOBODY_ON_SHIFT = "nobody_on_shift"
+    SAME_VISIT = "same_visit"  # is at the site already
 
 
 class Health(StrEnum):

@@ -25,7 +25,10 @@ from alerts.joining import distance_m
 from alerts.lifecycle import FINAL, AlertKind, IllegalStep, Incomplete, NotAllowed, Step, next_state
 from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Why
+from alerts.supervising import keep_or_send
 from alerts.values import Alert, Confirmation, Dispatch
+from alerts.visiting.bundling import goes_on_without
+from monitor.domain.supervision import SupervisionRule
 
 FIELD_STEPS = frozenset({Step.ACCEPT, Step.DECLINE, Step.DEPART, Step.ARRIVE, Step.COLLECT, Step.RESOLVE})
 
@@ -57,6 +60,8 @@ class StepFacts(msgspec.Struct, frozen=True, kw_only=True):
     #: stored pictures of the alert, newest first: what a dismissal is judged by
     seen: tuple[str, ...] = ()
     arrive_within_m: float = Policy().arrive_within_m
+    #: the supervision rule that holds for the alert
+    rule: SupervisionRule | None = None
 
 
 def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
@@ -87,10 +92,14 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
         if step in _ENDS_DISPATCH:
             commands.append(EndDispatch(dispatch=facts.running, at=request.at, why=_ENDS_DISPATCH[step],
                                         recall=step in _RECALLS))  # fmt: skip
-    if step is Step.DECLINE and alert.confirmation is not Confirmation.REFUTED:
+    if (
+        step is Step.DECLINE
+        and alert.confirmation is not Confirmation.REFUTED
+        and not (facts.running is not None and goes_on_without(alert, facts.running))
+    ):
         commands.append(SeekOfficer(alert=change.after, why=Why.AFTER_DECLINE))
     if step is Step.CONFIRM and facts.running is None and alert.state == "open":
-        commands.append(SeekOfficer(alert=change.after, why=Why.CONFIRMED))
+        commands += keep_or_send(change.after, facts.rule, request.at)
     return tuple(commands)
 
 

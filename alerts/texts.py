@@ -90,6 +90,16 @@ REASONS: dict[str, Text] = {
     "accept_overdue": _t("not accepted in time", "超时未接受"),
     "depart_overdue": _t("did not leave in time", "超时未出发"),
     "after_hand_over": _t("takes over", "接替"),
+    "same_visit": _t("taken along: the officer is at the site", "顺带核查：人员已在该点位"),
+    "sooner_by_rule": _t("sent without waiting, by a supervision rule", "按监管规则直接派遣"),
+    "kept_by_rule": _t("kept from being sent to, by a supervision rule", "按监管规则暂不派遣"),
+    "kept_remote": _t(
+        "confirmed by the picture, nobody is sent, by a supervision rule", "按监管规则看图确认，不派人"
+    ),
+    "kept_for_visit": _t(
+        "kept for the next visit of the site, by a supervision rule", "按监管规则留待下次到访"
+    ),
+    "kept_long_enough": _t("the supervision rule's days are over", "监管规则的期限已到"),
     "shift_ended": _t("the officer's shift ended", "执勤人员班次结束"),
     "shift_ended_under_way": _t(
         "the officer's shift ended while under way: relieve them or let them finish",

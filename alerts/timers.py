@@ -24,9 +24,12 @@ from alerts.dispatching import where
 from alerts.lifecycle import State, Step
 from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Health, Why
+from alerts.supervising import kept_long_enough, sooner
 from alerts.values import Alert, Confirmation, Dispatch, EvidenceItem, Timer, TimerKind
+from alerts.visiting.bundling import goes_on_without
 from monitor.domain.levels import Level
 from monitor.domain.risk import Reason
+from monitor.domain.supervision import RULED_LEVELS, SiteRecord
 
 
 class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,8 @@ class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
     recalled: bool = False
     #: evidence of the alert that is announced but neither stored nor lost
     waiting: tuple[EvidenceItem, ...] = ()
+    #: of the alert's site, where a supervision rule may send sooner
+    record: SiteRecord = SiteRecord()
 
 
 def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now: datetime) -> Commands:
@@ -56,6 +61,10 @@ def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now:
             return _dark(timer, alert, facts, Why.ARRIVE_OVERDUE, (State.ACCEPTED, State.EN_ROUTE), now)
         case TimerKind.SHIFT_ENDS:
             return _shift_ends(timer, alert, facts, now)
+        case TimerKind.SEND_SOONER:
+            return sooner(alert, facts.record, policy.supervision, sent_before=facts.sent_before, now=now)
+        case TimerKind.KEPT_LONG_ENOUGH:
+            return kept_long_enough(alert, running=facts.running is not None, now=now)
         case TimerKind.EVIDENCE_OVERDUE:
             return _evidence_overdue(alert, facts, policy, now)
     raise ValueError(f"unknown timer {timer.what!r}: was it written by another release?")
@@ -78,6 +87,8 @@ def _retry(alert: Alert, facts: TimerFacts) -> Commands:
         return (Clear(health=Health.NOBODY_TO_DISPATCH, subject=where(alert)),)
     if alert.confirmation is Confirmation.CONFIRMED:
         why = Why.CONFIRMED
+    elif alert.level in RULED_LEVELS:
+        why = Why.SOONER_BY_RULE
     else:
         why = Why.LEVEL_I_AT_ONCE if alert.level is Level.I else Why.LEVEL_II_UNREFUTED
     return (SeekOfficer(alert=alert, why=why),)
@@ -92,7 +103,7 @@ def _dark(
     dark = changed(alert, Step.GO_DARK, why, now, to=State.OPEN,
                    facts={"dispatch_id": facts.running.dispatch_id, "officer": facts.running.officer})  # fmt: skip
     end = EndDispatch(dispatch=facts.running, at=now, why=EndOfDispatch.WENT_DARK, recall=True)
-    if alert.confirmation is Confirmation.REFUTED:
+    if alert.confirmation is Confirmation.REFUTED or goes_on_without(alert, facts.running):
         return (dark, end)
     return (dark, end, SeekOfficer(alert=dark.after, why=Why.AFTER_DARK))
 
@@ -103,7 +114,7 @@ def _shift_ends(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) ->
     if running is None or running.dispatch_id != timer.dispatch_id:
         return ()
     if alert.state in (State.DISPATCHED, State.ACCEPTED):
-        if alert.confirmation is Confirmation.REFUTED:  # there is nothing to go to: nobody follows
+        if alert.confirmation is Confirmation.REFUTED or goes_on_without(alert, running):  # nobody follows
             over = changed(alert, Step.HAND_OVER, Why.SHIFT_ENDED, now, to=State.OPEN,
                            facts={"dispatch_id": running.dispatch_id, "officer": running.officer})  # fmt: skip
             return (over, EndDispatch(dispatch=running, at=now, why=EndOfDispatch.HANDED_OVER, recall=True))

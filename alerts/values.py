@@ -149,6 +149,9 @@ class TimerKind(StrEnum):
     DEPART_OVERDUE = "depart_overdue"
     ARRIVE_OVERDUE = "arrive_overdue"
     SHIFT_ENDS = "shift_ends"
+    #: a supervision rule may send without a confirmation; what a rule kept has been kept long enough
+    SEND_SOONER = "send_sooner"
+    KEPT_LONG_ENOUGH = "kept_long_enough"
     #: a clock may have run out, or a step of its chain is due
     CLOCKS = "clocks"
 

@@ -79,7 +79,11 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
 
 def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -> None:
     book = PostgresAlertBook(pool)
-    policy = Policy(weights=loaded.settings.weights, response=loaded.settings.response)
+    policy = Policy(
+        weights=loaded.settings.weights,
+        response=loaded.settings.response,
+        supervision=loaded.settings.supervision,
+    )
     engine = AlertEngine(book, loaded.city, policy)
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
     browsers = Subscriptions(pool)

@@ -21,6 +21,7 @@ from alerts.engine import AlertEngine
 from alerts.permitting.desk import PermitDesk
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
+from alerts.visiting.desk import VisitDesk
 from alerts.worker import STALE_S, AlertWorker
 from hcawatch.garbage import leave_out_what_is_there
 from monitor.domain.assets import City
@@ -133,7 +134,8 @@ def decide(pipe: Connection, dsn: str, city: City, policy: Policy) -> None:
         permits = PermitDesk(pool, city)
         engine = AlertEngine(PostgresAlertBook(pool), city, policy)
         leave_out_what_is_there()
-        worker = AlertWorker(engine, None, dsn, also_due=(permits.run_due,))
+        visits = VisitDesk(pool, city, engine)
+        worker = AlertWorker(engine, None, dsn, also_due=(permits.run_due, visits.run_due))
         with worker, contextlib.suppress(EOFError, OSError):  # the centre ended
             while not pipe.poll(BEAT_S):
                 pipe.send(worker.healthy())

@@ -24,8 +24,8 @@ TEXTS: dict[str, dict[str, str]] = {
     "broker_named": {"en": "broker: the one you named", "zh": "消息代理：您指定的代理"},
     "centre": {"en": "centre: ingest, alerts, audit, web", "zh": "中心：接入、告警、审计、网页"},
     "edge": {
-        "en": "edge {edge}: 3 cameras (2 real over RTSP, 1 simulated from a file)",
-        "zh": "边缘节点 {edge}：3 台摄像机（2 台实景 RTSP，1 台模拟文件）",
+        "en": "edge {edge}: 4 cameras (2 real over RTSP, 2 simulated from a file)",
+        "zh": "边缘节点 {edge}：4 台摄像机（2 台实景 RTSP，2 台模拟文件）",
     },
     "dashboards": {
         "en": "Grafana dashboards written to {folder} (hcawatch grafana apply URL puts them into a Grafana)",

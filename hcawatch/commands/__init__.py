@@ -19,6 +19,7 @@ from hcawatch.commands import (
     rules,
     teams,
     up,
+    visits,
 )
 
 
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(permits.app, name="permits")
     app.add_typer(feedback.app, name="feedback")
     app.add_typer(teams.app, name="teams")
+    app.command("visits")(visits.visits)
     app.add_typer(config.app, name="config")
     app.add_typer(channels.app, name="channels")
     app.add_typer(db.app, name="db")

@@ -23,6 +23,7 @@ from hcawatch.config.schema import (
     text_of,
 )
 from hcawatch.config.settings import DetectorSettings, MqttSettings, Permit, Settings
+from hcawatch.config.supervision import supervision_of
 from monitor.domain.assets import (
     Camera,
     Channel,
@@ -38,6 +39,7 @@ from monitor.domain.assets import (
     Member,
     PictureZone,
     Pipeline,
+    SiteCheck,
     Team,
 )
 from monitor.domain.levels import HcaGrade, Level
@@ -83,6 +85,14 @@ def city_of(document: Document, around: Surroundings) -> City:
         ),
         schedules=schedules_of(document),
         holidays=holidays_of(document),
+        site_checks={
+            h.id: tuple(
+                SiteCheck(check_id=c.id, text=text_of(c.name), required=c.required, violations=tuple(c.violations))
+                for c in h.checks
+            )
+            for h in document.hcas
+            if h.checks
+        },
         channels=tuple(_channel(channel) for channel in document.channels),
         contacts=tuple(
             Contact(contact_id=c.id, name=text_of(c.name), language=c.language, addresses=c.addresses,
@@ -103,6 +113,7 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         data_dir=around.resolve(centre.data_dir),
         weights=weights_of(document.risk),
         response=response_of(document.response),
+        supervision=supervision_of(document.supervision),
         detectors={
             e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
         },

@@ -80,6 +80,15 @@ class PipelineSection(Section):
     centreline: list[LonLat] = Field(max_length=100_000, description="vertices in order of chainage")
 
 
+class SiteCheckSection(Section):
+    id: Id
+    name: Name = Field(description="what to look for here: plain text, or {en: …, zh: …}")
+    required: bool = Field(default=True, description="asked for before a case is put down as put right")
+    violations: list[Words] = Field(
+        default=[], max_length=100, description="codes of the catalogue; left out: with every case"
+    )
+
+
 class HcaSection(Section):
     id: Id
     pipeline: Words = Field(description="id of its pipeline")
@@ -87,6 +96,11 @@ class HcaSection(Section):
     grade: Literal["I", "II", "III"] = Field(description="by GB 32167; III is the worst")
     from_m: Chainage
     to_m: Chainage
+    checks: list[SiteCheckSection] = Field(
+        default=[],
+        max_length=50,
+        description="what officers look for here beside the violation's own checklist",
+    )
 
 
 ScheduleName = Annotated[
@@ -621,6 +635,51 @@ class ResponseSection(Section):
     )
 
 
+class SupervisionRuleSection(Section):
+    id: Id
+    name: Name
+    then: Literal["sooner", "remote", "bundled"] = Field(
+        description="sooner: sent without waiting for a confirmation. Once confirmed, remote: settled by the picture, "
+        "nobody is sent; bundled: looked at with the next visit of the site"
+    )
+    levels: list[Literal["III", "IV"]] = Field(
+        default=["III", "IV"], min_length=1, max_length=2,
+        description="of which alerts; level I is always dispatched, level II unless a person refutes it",
+    )  # fmt: skip
+    clean_months: Annotated[int, Field(ge=1, le=120)] | None = Field(
+        default=None,
+        description="months without a confirmed violation at the site, and on record for as long",
+    )
+    repeats: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="at least so many confirmed violations at the site within `within_days`"
+    )
+    within_days: int = Field(default=90, ge=1, le=3660, description="of `repeats`")
+    credited: bool = Field(
+        default=False, description="the pipeline's operator, or the company that a permit names, is credited"
+    )
+    at_most_days: float = Field(
+        default=7.0, gt=0, le=90, description="what was kept is dispatched after so many days"
+    )
+
+
+class CreditedSection(Section):
+    pipelines: list[Words] = Field(
+        default=[], max_length=1000, description="ids of pipelines whose operator is credited"
+    )
+    companies: list[Words] = Field(
+        default=[], max_length=10_000, description="companies as their permits name them"
+    )
+
+
+class SupervisionSection(Section):
+    """Where fewer physical checks suffice and where more are needed (docs/supervision.md)."""
+
+    credited: CreditedSection = Field(default=CreditedSection(), description="who has earned it")
+    rules: list[SupervisionRuleSection] = Field(
+        default=[], max_length=100, description="the first that fits holds; an alert names it"
+    )
+
+
 SUPPORTED_VERSION = 1
 
 
@@ -663,6 +722,10 @@ class Document(Section):
         default=ResponseSection(), description="deadlines, and who hears when one is missed"
     )
     risk: RiskSection | None = Field(default=None, description="overrides of the shipped points")
+    supervision: SupervisionSection = Field(
+        default=SupervisionSection(),
+        description="fewer checks where the record is clean, more where it repeats",
+    )
     centre: CentreSection = Field(default=CentreSection(), description="how the centre runs")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monitor.domain.response import Response
 from monitor.domain.risk import Weights
+from monitor.domain.supervision import Supervision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,5 +66,7 @@ class Settings:
     detectors: Mapping[str, DetectorSettings]
     #: how fast people must answer, and who hears of it when they do not
     response: Response = field(default_factory=Response)
+    #: where fewer physical checks suffice, and where more are needed
+    supervision: Supervision = field(default_factory=Supervision)
     #: share of an edge's disk that waiting evidence may use, by edge id
     disk_shares: Mapping[str, float]

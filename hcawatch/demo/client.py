@@ -60,6 +60,15 @@ class Api:
         )
         return answer
 
+    def open_checks(self, alert_id: str) -> list[dict[str, Any]]:
+        """Items of the alert's checklist that nobody has answered."""
+        lines = self._json("GET", f"/api/v1/alerts/{alert_id}/checks")["lines"]
+        return [line["item"] for line in lines if line["tick"] is None]
+
+    def answer_check(self, alert_id: str, key: str, **body: Any) -> None:
+        """Answer one item; the same key again is the same answer."""
+        self._json("POST", f"/api/v1/alerts/{alert_id}/checks", json=body, headers={"Idempotency-Key": key})
+
     def upload_photo(self, alert_id: str, jpeg: bytes) -> str:
         """Upload a photo; returns its SHA-256. The same bytes again are the same photo."""
         files = {"file": ("photo.jpg", jpeg, "image/jpeg")}

@@ -20,6 +20,7 @@ SELECT
     count(*) FILTER (WHERE kind = 'violation')                                                  AS violations,
     count(*) FILTER (WHERE kind = 'health')                                                     AS health,
     count(*) FILTER (WHERE kind = 'violation' AND state = 'verified')                           AS verified,
+    count(*) FILTER (WHERE state = 'supervised')                                                AS supervised,
     (SELECT count(*) FROM alert a JOIN alert b ON a.number < b.number AND a.kind = 'violation' AND b.kind = 'violation'
        AND (a.site_id, a.violation) = (b.site_id, b.violation)
        AND b.occurrence_of IS DISTINCT FROM a.alert_id

@@ -49,6 +49,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int
     dispatched: int
     verified: int
+    #: lawful work that a permit covered: recorded, nobody sent
+    supervised: int
     evidence_announced: int
     evidence_stored: int
     restarts: int
@@ -111,6 +113,7 @@ def collect(
         alerts=alerts["violations"],
         dispatched=alerts["dispatched"],
         verified=alerts["verified"],
+        supervised=alerts["supervised"],
         evidence_announced=evidence["announced"],
         evidence_stored=evidence["stored"],
         restarts=restarts,
@@ -143,6 +146,7 @@ def judge(report: Report, *, kills: int) -> list[str]:
         (report.duplicates == 0, f"{report.duplicates} rows, alerts or dispatches more than one"),
         (report.dispatched > 0, "nobody was dispatched"),
         (report.verified > 0, "no alert was verified"),
+        (report.supervised > 0, "the permitted works were not recorded, or somebody was sent to them"),
         (all(step in report.steps for step in STEPS_OF_THE_STORY),
          f"the level I alert's steps were {', '.join(report.steps) or 'none'}"),
         (report.photos > 0, "no photo came from the field"),

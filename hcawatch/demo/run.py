@@ -171,7 +171,7 @@ class Props:
         base = yaml.safe_load(base_city_file().read_text(encoding="utf-8"))
         return write_setting(
             target, base=base, truth=self.truth, field_clip=self.field_clip,
-            path_url=self._urls[0], trees_url=self._urls[1], loop=loop,
+            path_url=self._urls[0], trees_url=self._urls[1], loop=loop, today=datetime.now(UTC).date(),
         )  # fmt: skip
 
 

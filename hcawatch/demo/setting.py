@@ -1,13 +1,17 @@
-"""The demo's configuration: the made-up city of examples/city.yaml with three cameras of its own.
+"""The demo's configuration: the made-up city of examples/city.yaml with four cameras of its own.
 
 - `cam-field`: our rendered excavator, laid beside the gas pipeline of a grade III HCA; surveyed points and
   centreline come from the renderer, so that its truth can judge the chain. Labelled simulated everywhere.
 - `cam-path`: real footage over RTSP, people on a campus. The marked strip is drawn in the picture.
 - `cam-trees`: real footage over RTSP, whose stream is cut half-way.
+- `cam-works`: the same rendering laid 25 m beside the pipeline of another HCA, where a permit of the demo allows
+  works: a supervised record that disturbs nobody. Labelled simulated too.
 
 The file is written for people too: `hcawatch check` takes it, `hcawatch up --config` runs it.
 """
 
+import math
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +21,16 @@ import yaml
 from hcawatch.demo.clips import Truth
 from hcawatch.demo.placement import Placement, place
 from monitor.domain.assets import LonLat
-from monitor.domain.geometry import Centreline
+from monitor.domain.geometry import Centreline, LocalFrame
 
 EDGE = "edge-demo"
-FIELD, PATH, TREES = "cam-field", "cam-path", "cam-trees"
+FIELD, PATH, TREES, WORKS = "cam-field", "cam-path", "cam-trees", "cam-works"
+#: of the made-up permit, and the company that has it
+PERMIT, COMPANY = "DEMO-2026-7", "Haitang Roads Ltd (made up)"
+#: how far the lawful works lie beside the pipeline, and how much of the line their permit covers on both sides
+_WORKS_BESIDE_M, _PERMIT_REACH_M = 25.0, 120.0
+#: the story digs for half a minute only
+_WORKS_DWELL_S = 4.0
 TEAM = "team-demo"
 OFFICERS = ("officer-lin", "officer-wang")
 #: where in vtest.avi people walk over the lawn: the strip that the demo's zone marks
@@ -60,19 +70,29 @@ def write_setting(
     path_url: str,
     trees_url: str,
     loop: bool,
+    today: date,
 ) -> DemoSetting:
-    """Write the demo's YAML to `target`; `base` is the parsed examples/city.yaml."""
+    """Write the demo's YAML to `target`; `base` is the parsed examples/city.yaml. The permit holds about `today`."""
     gas = next(p for p in base["pipelines"] if p["medium"] == "gas")
     worst = _middle([h for h in base["hcas"] if h["pipeline"] == gas["id"] and h["grade"] == "III"])
     mild = _middle([h for h in base["hcas"] if h["grade"] == "I"])
     other = _middle([h for h in base["hcas"] if h["grade"] == "II"])
     placement = _splice(gas, truth, (worst["from_m"] + worst["to_m"]) / 2)
+    lawful = next(
+        h for h in base["hcas"] if h["pipeline"] == gas["id"] and h["grade"] == "II" and h is not other
+    )
+    works_at_m = (lawful["from_m"] + lawful["to_m"]) / 2
     document = {
         **base,
         "pipelines": [gas if p["id"] == gas["id"] else p for p in base["pipelines"]],
         "edges": [{"id": EDGE, "name": {"en": "Demo edge", "zh": "演示边缘节点"}, "networks": ["127.0.0.0/8"]}],
         "cameras": [
             _field_camera(truth, placement, worst["id"], field_clip, loop),
+            {
+                **_field_camera(truth, _beside_line(gas, truth, works_at_m), lawful["id"], field_clip, loop),
+                "id": WORKS, "name": {"en": "Road works with a permit (simulated)", "zh": "许可道路施工（模拟画面）"},
+                "rules": [{"rule": "works-50m", "dwell_s": _WORKS_DWELL_S, "reason": "the demo's works are short"}],
+            },
             {
                 "id": PATH, "edge": EDGE, "site": mild["id"], "source": path_url, "footage": "real",
                 "name": {"en": "Campus path", "zh": "校园小路"}, "frame_size_px": [768, 576],
@@ -95,7 +115,7 @@ def write_setting(
                 ],
             }
         ],
-        "permits": [],
+        "permits": [_permit(gas, works_at_m, today)],
     }  # fmt: skip
     document.pop("centre", None)
     target.write_text(
@@ -131,6 +151,30 @@ def _splice(gas: dict[str, Any], truth: Truth, chainage_m: float) -> Placement:
         *after,
     ]
     return placement
+
+
+def _beside_line(gas: dict[str, Any], truth: Truth, chainage_m: float) -> Placement:
+    """The scene along the pipeline, but that far to its right."""
+    line = Centreline.of(
+        tuple((lon, lat) for lon, lat in gas["centreline"]), gas.get("origin_chainage_m", 0.0)
+    )
+    scene = [(float(e), float(n)) for e, n in truth.centreline["east_north_m"]]
+    along = place((scene[0], scene[-1]), line, chainage_m)
+    here, ahead = line.at(chainage_m), line.at(chainage_m + 1.0)
+    east, north = LocalFrame(here).to_en_m(ahead)
+    long = math.hypot(east, north)
+    right_m = (north / long * _WORKS_BESIDE_M, -east / long * _WORKS_BESIDE_M)
+    return msgspec.structs.replace(along, anchor=LocalFrame(here).to_lonlat(right_m))
+
+
+def _permit(gas: dict[str, Any], chainage_m: float, today: date) -> dict[str, Any]:
+    """What makes those works lawful, for a month about today."""
+    return {
+        "number": PERMIT, "violation": "works_50m", "pipeline": gas["id"], "company": COMPANY,
+        "from_m": round(chainage_m - _PERMIT_REACH_M, 1), "to_m": round(chainage_m + _PERMIT_REACH_M, 1),
+        "valid_from": today - timedelta(days=10), "valid_to": today + timedelta(days=20),
+        "machines": "1 excavator (simulated)",
+    }  # fmt: skip
 
 
 def _field_camera(truth: Truth, placement: Placement, site: str, clip: Path, loop: bool) -> dict[str, Any]:

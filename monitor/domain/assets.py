@@ -40,6 +40,16 @@ class Pipeline(Asset, frozen=True, kw_only=True):
     pressure_mpa: float | None = None
 
 
+class SiteCheck(Asset, frozen=True, kw_only=True):
+    """What an officer looks for at one site beside the violation's own checklist."""
+
+    check_id: str
+    text: Text
+    required: bool = True
+    #: codes of the catalogue for which it is asked; all if empty
+    violations: tuple[str, ...] = ()
+
+
 class Hca(Asset, frozen=True, kw_only=True):
     """A high-consequence area: a range of chainage of one pipeline. It is the `site` of events."""
 
@@ -277,6 +287,8 @@ class City(Asset, frozen=True, kw_only=True):
     contacts: tuple[Contact, ...] = ()
     #: days on which shifts may differ
     holidays: tuple[Holiday, ...] = ()
+    #: by site: what officers look for there beside the violation's own checklist; edges need none of it
+    site_checks: dict[str, tuple[SiteCheck, ...]] = msgspec.field(default_factory=dict)
 
     def team(self, team_id: str) -> Team | None:
         """The team of that id, if the city has it (a dispatch may name one that is gone)."""

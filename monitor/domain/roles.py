@@ -25,6 +25,7 @@ class Right(StrEnum):
     TAKE_STEP = "take_step"  # any step of a case; the lifecycle's table decides which
     SEE_FIELD = "see_field"  # the own team's dispatches
     UPLOAD_PHOTO = "upload_photo"
+    FILL_CHECKLIST = "fill_checklist"  # on site, by who was sent
     UPLOAD_EVIDENCE = "upload_evidence"  # edges only
     SEE_EVIDENCE = "see_evidence"
     REGISTER_CAMERA = "register_camera"  # survey a camera's ground: changes where its events are put
@@ -32,6 +33,7 @@ class Right(StrEnum):
     REQUEST_PERMIT = "request_permit"  # ask for one, withdraw the own, ask for a prolongation
     DECIDE_PERMIT = "decide_permit"
     DECIDE_FEEDBACK = "decide_feedback"  # thresholds that false alarms suggest
+    DECIDE_OBJECTION = "decide_objection"  # of a visited company
     SEE_AUDIT = "see_audit"
     EXPORT_AUDIT = "export_audit"
     MANAGE = "manage"  # users and configuration
@@ -45,6 +47,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.TAKE_STEP: _PEOPLE_IN_THE_ROOM | _FIELD,
     Right.SEE_FIELD: _FIELD | _PEOPLE_IN_THE_ROOM,
     Right.UPLOAD_PHOTO: _FIELD,
+    Right.FILL_CHECKLIST: _FIELD,
     Right.UPLOAD_EVIDENCE: frozenset({Role.EDGE}),
     Right.SEE_EVIDENCE: _PEOPLE_IN_THE_ROOM | _FIELD | {Role.AUDITOR},
     Right.REGISTER_CAMERA: frozenset({Role.SUPERVISOR, Role.ADMIN}),
@@ -52,6 +55,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.REQUEST_PERMIT: frozenset({Role.HOLDER, Role.SUPERVISOR}),
     Right.DECIDE_PERMIT: frozenset({Role.SUPERVISOR}),
     Right.DECIDE_FEEDBACK: frozenset({Role.SUPERVISOR}),
+    Right.DECIDE_OBJECTION: frozenset({Role.SUPERVISOR}),
     Right.SEE_AUDIT: frozenset({Role.AUDITOR, Role.SUPERVISOR}),
     Right.EXPORT_AUDIT: frozenset({Role.AUDITOR}),
     Right.MANAGE: frozenset({Role.ADMIN}),

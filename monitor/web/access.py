@@ -28,6 +28,12 @@ OPEN_ROUTES = frozenset(
         ("POST", "/logout"),
         ("GET", "/language/{language}"),
         ("GET", "/nothing-yet"),
+        # a visited company has no login, but the code of its notice
+        ("GET", "/notice"),
+        ("POST", "/notice"),
+        ("GET", "/notice/{code}"),
+        ("POST", "/notice/{code}/rating"),
+        ("POST", "/notice/{code}/objection"),
         ("GET", "/healthz"),
         ("GET", "/sw.js"),
         ("GET", "/readyz"),

@@ -17,6 +17,8 @@ from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, Sta
 from alerts.steps import FIELD_STEPS
 from alerts.values import Actor
 from alerts.views import AlertView
+from alerts.visiting.checks import asked_before_resolving
+from alerts.visiting.desk import VisitDesk
 from monitor.domain.events import sha256_hex
 from monitor.domain.roles import Right, Role, may
 from monitor.web import geo, showing, trail
@@ -27,6 +29,7 @@ from monitor.web.errors import Conflict, Forbidden, NotFound, Unusable, WebError
 from monitor.web.evidence import is_dispatched_to
 from monitor.web.people import Principal
 from monitor.web.photos import shown_copy
+from monitor.web.rendering import reader_texts
 from monitor.web.sql import QUERIES
 from monitor.web.uploads import path_of, shown_path_of, write_whole
 
@@ -107,7 +110,14 @@ def list_alerts(
 def one_alert(request: Request, alert_id: str, me: Anybody) -> dict[str, Any]:
     """All of one alert."""
     web = web_of(request)
-    return {"now": web.deps.clock(), **showing.alert_json(view_for(web, alert_id, me), me, web.deps.city)}
+    view = view_for(web, alert_id, me)
+    desk = VisitDesk(web.deps.pool, web.deps.city, web.deps.engine)
+    return {
+        "now": web.deps.clock(),
+        **showing.alert_json(view, me, web.deps.city),
+        "checklist": [showing.plain(line) for line in desk.lines(view.alert)],
+        "along": [showing.plain(one) for one in desk.checks_of(view.alert.alert_id)],
+    }
 
 
 @router.get("/dispatches")
@@ -131,6 +141,8 @@ class StepBody(BaseModel):
     reason: str = Field("", max_length=40)
     #: of a false alarm
     cause: str = Field("", max_length=40)
+    #: items of the checklist that stay open when the case is put right; the note says why
+    left_open: list[Annotated[str, Field(max_length=120)]] = Field([], max_length=100)
 
     @model_validator(mode="after")
     def _whole(self) -> "StepBody":
@@ -156,6 +168,7 @@ def take_step(
     ):
         raise Unusable("bad_key", status=400)
     before = view_for(web, alert_id, me)
+    _ask_for_checklist(request, before, body, idempotency_key)
     try:
         after = web.deps.engine.step(
             before.alert.alert_id, body.step, Actor(user=me.user, role=me.role, team_id=me.team_id), web.deps.clock(),
@@ -165,6 +178,22 @@ def take_step(
     except (IllegalStep, NotAllowed, loop_errors.AlertsError) as exc:
         raise refusal(exc, body.step, view_for(web, alert_id, me), me) from exc
     return {"now": web.deps.clock(), **showing.alert_json(after, me, web.deps.city)}
+
+
+def _ask_for_checklist(request: Request, view: AlertView, body: StepBody, key: str | None) -> None:
+    """Before a case counts as put right: its checklist is answered, or left open by name and with a reason."""
+    if (
+        body.step is not Step.RESOLVE
+        or not body.reason
+        or (key and any(m.idempotency_key == key for m in view.transitions))
+    ):
+        return
+    web, t = web_of(request), reader_texts(request)
+    desk = VisitDesk(web.deps.pool, web.deps.city, web.deps.engine)
+    asked = asked_before_resolving(desk.lines(view.alert), body.reason, body.left_open, body.note)
+    if asked and view.alert.state is State.EVIDENCE_COLLECTED:
+        gap = "; " if t.language == "en" else "；"
+        raise Conflict("checklist_open", items=gap.join(t.of(item.text) for item in asked))
 
 
 def refusal(exc: Exception, step: Step, view: AlertView, me: Principal) -> WebError:

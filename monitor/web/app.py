@@ -16,18 +16,22 @@ from monitor.web import (
     alerts,
     audit,
     cameras,
+    checks,
     console,
     evidence,
     feedback,
     field,
     health,
+    notices,
     permit_pages,
     permits,
     problems,
     push,
     sessions,
+    sites,
     stream,
     survey,
+    visits,
 )
 from monitor.web.access import check_all_guarded
 from monitor.web.copies import Copies
@@ -46,17 +50,21 @@ ROUTERS = tuple(
         alerts,
         audit,
         cameras,
+        checks,
         console,
         evidence,
         feedback,
         field,
         health,
+        notices,
         permit_pages,
         permits,
         push,
         sessions,
+        sites,
         stream,
         survey,
+        visits,
     )
 )
 
@@ -64,7 +72,7 @@ ROUTERS = tuple(
 def create_app(deps: WebDeps) -> FastAPI:
     """The web, ready for an ASGI server. The pool has to be open while it runs."""
     web = Web(
-        deps=deps, throttle=LoginThrottle(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
+        deps=deps, throttle=LoginThrottle(), guesses=LoginThrottle(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
         copies=Copies(deps.data_dir, time.monotonic),
     )  # fmt: skip
 

@@ -10,12 +10,13 @@ from alerts.channels.overview import MODES, overview
 from alerts.feedback.causes import FalseCause, Outcome
 from alerts.lifecycle import AlertKind, State
 from alerts.views import AlertRow, AlertView
+from alerts.visiting.notices import NoticeDesk
 from monitor.domain.assets import City
 from monitor.domain.risk import Weights
 from monitor.domain.roles import Right, may, sight
 from monitor.domain.violations import CATALOGUE, LAW
 from monitor.store.pool import Conn
-from monitor.web import showing
+from monitor.web import checks, showing
 from monitor.web.access import Guard
 from monitor.web.alerts import MOST_RUNNING, view_for
 from monitor.web.cameras import cameras, overloaded
@@ -109,7 +110,7 @@ def alert_page(request: Request, alert_id: str, me: Room) -> Response:
     web = web_of(request)
     city, t = web.deps.city, reader_texts(request)
     view = view_for(web, alert_id, me)
-    alert = view.alert
+    alert, visits = view.alert, checks.desk_of(web)
     with web.deps.pool.connection() as conn:
         values = alert_values(view, city, conn, request, me)
     pipeline = next(
@@ -137,5 +138,7 @@ def alert_page(request: Request, alert_id: str, me: Room) -> Response:
         needs_note=showing.NEEDS_NOTE,
         weights=Weights(),
         law=LAW,
+        lines=checks.line_rows(visits.lines(alert), t), along=checks.along_rows(visits, alert.alert_id, t),
+        notices=NoticeDesk(web.deps.pool).of_alert(alert.alert_id),
         may_audit=may(me.role, Right.SEE_AUDIT),
     )  # fmt: skip

@@ -62,6 +62,8 @@ class Web:
 
     deps: WebDeps
     throttle: "LoginThrottle"
+    #: of codes of notices, by address
+    guesses: "LoginThrottle"
     parts: "PartFiles"
     hub: "Hub"
     copies: "Copies"

@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from alerts.steps import FIELD_STEPS
+from alerts.values import Alert
 from alerts.views import AlertView, DispatchView
+from alerts.visiting.texts import LOOKED
+from monitor.domain.datums import to_gcj02
 from monitor.domain.roles import Right, Role, may
-from monitor.web import showing
+from monitor.web import checks, showing
 from monitor.web.access import Guard
 from monitor.web.alerts import view_for
 from monitor.web.console import alert_values, names_of
@@ -21,8 +25,11 @@ from monitor.web.rendering import reader_texts, render
 router = APIRouter()
 FieldReader = Annotated[Principal, Depends(Guard(Right.SEE_FIELD))]
 _FIELD = (Role.OFFICER, Role.PATROL)
-#: from arrival on, photos are taken
-_PHOTO_STATES = ("on_site", "evidence_collected")
+#: from arrival on, photos are taken and the checklist is filled in
+_ON_SITE = ("on_site", "evidence_collected")
+#: steps that need nothing but a press, in their order: what a phone without a link can go on with
+CHAIN = ("accept", "depart", "arrive")
+_AFTER = {"dispatched": CHAIN, "accepted": CHAIN[1:], "en_route": CHAIN[2:]}
 
 
 @router.get("/field")
@@ -31,7 +38,10 @@ def dispatches_page(request: Request, me: FieldReader) -> Response:
     deps = web_of(request).deps
     t = reader_texts(request)
     found = deps.engine.dispatches_for(me.user if me.role in _FIELD else None)
-    rows = [showing.dispatch_row(item, deps.city, t) for item in found]
+    rows = [
+        {**showing.dispatch_row(item, deps.city, t), "along": checks.is_taken_along(item.dispatch.choice)}
+        for item in found
+    ]
     with deps.pool.connection() as conn:
         names = names_of(conn, [row["officer"] for row in rows])
     push_key = deps.push.public if deps.push is not None else ""
@@ -43,21 +53,49 @@ def _due_at(view: AlertView, running: Iterable[DispatchView]) -> datetime | None
     return next((one.due_at for one in running if one.alert.alert_id == view.alert.alert_id), None)
 
 
+def map_links(alert: Alert, name: str) -> list[tuple[str, str]]:
+    """(key of its name, address) of map apps, each given the position in the datum that it uses."""
+    if alert.lon is None or alert.lat is None:
+        return []
+    wgs = f"{alert.lat:.6f},{alert.lon:.6f}"
+    gcj_lon, gcj_lat = to_gcj02((alert.lon, alert.lat))
+    called = quote(name[:60])
+    return [
+        ("map_app.geo", f"geo:{wgs}?q={wgs}({called})"),
+        # both shift it themselves when they are told that it is WGS84
+        ("map_app.amap", f"https://uri.amap.com/navigation?to={alert.lon:.6f},{alert.lat:.6f},{called}&mode=car&coordinate=wgs84&src=hcawatch"),
+        ("map_app.baidu", f"https://api.map.baidu.com/marker?location={wgs}&title={called}&content={called}&coord_type=wgs84&output=html&src=hcawatch"),
+        # takes GCJ-02 only
+        ("map_app.tencent", f"https://apis.map.qq.com/uri/v1/marker?marker=coord:{gcj_lat:.6f},{gcj_lon:.6f};title:{called}&referer=hcawatch"),
+    ]  # fmt: skip
+
+
 @router.get("/field/{alert_id}")
 def dispatch_page(request: Request, alert_id: str, me: FieldReader) -> Response:
-    """One dispatch: where, what, and the next step as a big button."""
-    web = web_of(request)
+    """One dispatch: where, what, the checklist, what else is at the site, and the next step as a big button."""
+    web, t = web_of(request), reader_texts(request)
     view = view_for(web, alert_id, me)
+    desk = checks.desk_of(web)
     with web.deps.pool.connection() as conn:
         values = alert_values(view, web.deps.city, conn, request, me)
     mine = view.running is not None and view.running.officer == me.user
+    state = view.alert.state.value
+    taken_along = view.running is not None and checks.is_taken_along(view.running.choice)
     return render(
         request, "field_alert.html",
         **values,
         next_steps=[step for step in values["steps"] if step in FIELD_STEPS],
+        chain=_AFTER.get(state, ()) if mine and may(me.role, Right.TAKE_STEP) else (),
         mine=mine or view.running is None,
         due_at=_due_at(view, web.deps.engine.dispatches_for(view.running.officer)) if view.running else None,
         officer=view.running.officer if view.running else "",
-        may_photo=mine and may(me.role, Right.UPLOAD_PHOTO) and view.alert.state in _PHOTO_STATES,
-        may_lie_within=any(reason.key == "may_lie_within" for reason in view.alert.reasons),
+        may_photo=mine and may(me.role, Right.UPLOAD_PHOTO) and state in _ON_SITE,
+        lines=checks.line_rows(desk.lines(view.alert), t),
+        may_check=mine and may(me.role, Right.FILL_CHECKLIST) and (state in _ON_SITE or state in _AFTER),
+        on_site=state in _ON_SITE,
+        along=checks.along_rows(desk, view.alert.alert_id, t),
+        looked=list(LOOKED), taken_along=taken_along,
+        visit_of=desk.visit_of(view.alert.alert_id) if taken_along else None,
+        may_notice=may(me.role, Right.FILL_CHECKLIST) and state in (*_ON_SITE, "resolved"),
+        maps=map_links(view.alert, values["where"]),
     )  # fmt: skip

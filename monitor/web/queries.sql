@@ -147,3 +147,10 @@ SELECT size, encode(root, 'hex') AS root, checkpoint, signed_at FROM audit_head 
 -- holders --
 -- logins of permit holders
 SELECT user_name, display_name FROM app_user WHERE role = 'holder' ORDER BY display_name, user_name
+
+-- permits_at_site --
+-- approved permits that hold now on a site's stretch, for who stands there
+SELECT permit_number, company, violation, from_m, to_m, valid_to FROM permit
+WHERE state = 'approved' AND pipeline_id = %(pipeline)s AND from_m <= %(to)s AND to_m >= %(from)s
+  AND valid_from <= %(now)s AND valid_to >= %(now)s
+ORDER BY valid_to, permit_number LIMIT 50

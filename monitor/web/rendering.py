@@ -47,6 +47,8 @@ def navigation(role: Role | None) -> list[tuple[str, str]]:
         ("/field", "nav.field", Right.SEE_FIELD),
         ("/permits", "nav.permits", Right.SEE_PERMITS),
         ("/feedback", "nav.feedback", Right.SEE_CONSOLE),
+        ("/visits", "nav.visits", Right.SEE_CONSOLE),
+        ("/objections", "nav.objections", Right.DECIDE_OBJECTION),
         ("/audit", "nav.audit", Right.SEE_AUDIT),
     )
     return [(path, key) for path, key, right in pages if role is not None and may(role, right)]

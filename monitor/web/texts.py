@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from alerts import texts as alert_texts
 from alerts.feedback import texts as feedback_texts
 from alerts.permitting import texts as permit_texts
+from alerts.visiting import texts as visit_texts
 from monitor.domain.assets import Text
 
 LANGUAGES = ("en", "zh")
@@ -32,10 +33,13 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
     "permit_state": permit_texts.STATES,
     "permit_step": permit_texts.STEPS,
     "permit_field": permit_texts.FIELDS,
-    "error": {**permit_texts.PROBLEMS, **feedback_texts.PROBLEMS},
+    "error": {**permit_texts.PROBLEMS, **feedback_texts.PROBLEMS, **visit_texts.PROBLEMS},
     "feedback_why": feedback_texts.WHY,
     "feedback_number": feedback_texts.NUMBERS,
     "feedback_state": feedback_texts.STATES,
+    "check_answer": visit_texts.ANSWERS,
+    "along": visit_texts.WHY_ALONG,
+    "looked": visit_texts.LOOKED,
 }
 
 

@@ -43,6 +43,7 @@ from alerts.values import (
 )
 from monitor.audit.entries import Entry
 from monitor.domain.events import RiskEvent
+from monitor.domain.supervision import SiteRecord
 
 replace = msgspec.structs.replace
 
@@ -70,6 +71,8 @@ class _Tables:
         self.cameras: dict[str, LastWord] = {}
         self.edges: dict[str, LastWord] = {}
         self.notified: list[tuple[str, str]] = []
+        #: when the first configuration was applied
+        self.known_since: datetime | None = None
 
     def snapshot(self) -> _Tables:
         saved = _Tables()
@@ -120,6 +123,10 @@ class MemoryAlertBook:
                     )
                 )  # fmt: skip
             self.add_work("event", event, at)
+
+    def keeps_records_since(self, at: datetime) -> None:
+        with self._lock:
+            self.tables.known_since = at
 
     def add_permit(self, permit: Permit) -> None:
         with self._lock:
@@ -284,6 +291,22 @@ class MemoryAlertTx:
 
     def last_word_of_edge(self, edge_id: str) -> LastWord | None:
         return self._t.edges.get(edge_id)
+
+    def site_record(self, alert: Alert) -> SiteRecord:
+        confirmed = [
+            other.last_seen_at
+            for other in self._t.alerts.values()
+            if other.site_id == alert.site_id
+            and other.kind is AlertKind.VIOLATION
+            and other.alert_id != alert.alert_id
+            and (other.confirmation is Confirmation.CONFIRMED or other.state is State.VERIFIED)
+            and other.closing_reason not in NO_OFFENCE
+        ]
+        named = {reason.detail for reason in alert.reasons if reason.key.startswith("permit")}
+        return SiteRecord(
+            known_since=self._t.known_since, confirmed=tuple(sorted(confirmed)), pipeline_id=alert.pipeline_id,
+            companies=tuple(sorted(p.company for p in self._t.permits if p.permit_number in named)),
+        )  # fmt: skip
 
     def waiting_evidence(self, alert_id: str) -> tuple[EvidenceItem, ...]:
         return tuple(

@@ -59,6 +59,12 @@ class SeededPostgresBook(PostgresAlertBook):
             )  # fmt: skip
         self.add_work("event", event, at)
 
+    def keeps_records_since(self, at: datetime) -> None:
+        self.run(
+            "INSERT INTO config_version (sha256, body, author, reason, created_at) VALUES ('', '{}', 'test', '', %s)",
+            at,
+        )
+
     def add_permit(self, permit: Permit) -> None:
         fields = msgspec.to_builtins(permit) | {"created_at": permit.valid_from}
         fields = {k: Jsonb(v) if isinstance(v, list | tuple | dict) else v for k, v in fields.items()}

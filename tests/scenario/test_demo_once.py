@@ -52,6 +52,12 @@ def test_every_step_of_the_chain_happens(
 
 
 @pytest.mark.timeout(LIMIT_S + 30)
+def test_lawful_work_is_left_in_peace(told: dict[str, Any]) -> None:
+    """The works that have a permit are a supervised record: seen, kept, nobody sent."""
+    assert told["supervised"] >= 1
+
+
+@pytest.mark.timeout(LIMIT_S + 30)
 def test_nothing_is_lost_or_doubled_by_a_kill_in_mid_story(told: dict[str, Any]) -> None:
     """The edge died once by kill -9; all that it had numbered is stored once, with a receipt."""
     assert told["restarts"] == 1

@@ -5,13 +5,24 @@ Each module of this package is one subject with a `check(look)` that yields faul
 
 from collections.abc import Callable, Iterator
 
-from hcawatch.config.checks import cameras, centre, channels, law, lines, names, picture, rules, teams
+from hcawatch.config.checks import (
+    cameras,
+    centre,
+    channels,
+    law,
+    lines,
+    names,
+    picture,
+    rules,
+    supervision,
+    teams,
+)
 from hcawatch.config.checks.look import Look
 from hcawatch.config.faults import Fault
 
 CHECKS: tuple[Callable[[Look], Iterator[Fault]], ...] = (
     names.check, lines.check, cameras.check, picture.check, rules.check, teams.check, law.check, centre.check,
-    channels.check,
+    channels.check, supervision.check,
 )  # fmt: skip
 
 

@@ -29,6 +29,12 @@ def check(look: Look) -> Iterator[Fault]:
         elif row.permit != "approval":
             yield look.fault("permit_not_in_law", *path, "violation", name=permit.violation,
                              article=row.article, known=approvable)  # fmt: skip
+    for index, hca in enumerate(look.document.hcas):
+        for n, one in enumerate(hca.checks):
+            for m, code in enumerate(one.violations):
+                if code not in CATALOGUE:
+                    yield look.fault("permit_violation_unknown", "hcas", index, "checks", n, "violations", m, name=code,
+                                     known=", ".join(CATALOGUE))  # fmt: skip
     yield from _regimes(look)
 
 

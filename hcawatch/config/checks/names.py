@@ -44,6 +44,12 @@ def _ids_used_once(look: Look) -> Iterator[Fault]:
         if permit.number in numbers:
             line = look.line("permits", numbers.index(permit.number), "number")
             yield look.fault("duplicate_id", "permits", index, "number", id=permit.number, first=line)
+    for index, hca in enumerate(document.hcas):
+        asked = [one.id for one in hca.checks]
+        for n, check_id in enumerate(asked):
+            if (first := asked.index(check_id)) < n:
+                line = look.line("hcas", index, "checks", first, "id")
+                yield look.fault("duplicate_id", "hcas", index, "checks", n, "id", id=check_id, first=line)
     for index, camera in enumerate(document.cameras):
         zones = [zone.id for zone in camera.zones]
         for n, zone_id in enumerate(zones):

@@ -121,6 +121,23 @@ MEANING: dict[str, T] = {
     "chain_unknown_person": T(
         "nobody is called '{name}'", "Use a member's user or a contact's id: {known}.",
         "没有名为“{name}”的人员", "请使用成员的 user 或联系人的编号：{known}。"),
+    # ---- supervision
+    "supervision_no_condition": T(
+        "the supervision rule '{rule}' asks nothing of the record, so it would hold everywhere",
+        "Give `clean_months:`, `repeats:` or `credited: true`.",
+        "监管规则“{rule}”没有任何条件，将对所有点位生效", "请填写 `clean_months:`、`repeats:` 或 `credited: true`。"),
+    "supervision_sooner_for_repeats": T(
+        "the supervision rule '{rule}' sends sooner, but not because of repeated violations",
+        "Give `repeats:` and no `clean_months:`.",
+        "监管规则“{rule}”要求直接派遣，却不以屡次违规为条件", "请填写 `repeats:`，并去掉 `clean_months:`。"),
+    "supervision_fewer_for_clean": T(
+        "the supervision rule '{rule}' sends less, but does not ask for a clean record",
+        "Give `clean_months:` and no `repeats:`.",
+        "监管规则“{rule}”减少派遣，却未要求无违规记录", "请填写 `clean_months:`，并去掉 `repeats:`。"),
+    "supervision_nobody_credited": T(
+        "the supervision rule '{rule}' asks for a credited operator or company, and nobody is",
+        "List them under `supervision.credited:`.",
+        "监管规则“{rule}”要求诚信企业，但未列出任何企业", "请在 `supervision.credited:` 中列出。", "warning"),
     # ---- channels and contacts
     "channel_key_missing": T(
         "a channel of kind '{kind}' needs '{name}'", "Add it; docs/channels.md has ten lines on each kind.",

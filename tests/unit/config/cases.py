@@ -56,6 +56,11 @@ def channel(code: str, key: str, text: str, n: int = 0) -> Case:
 SMS = "  - {id: sms, kind: sms, url: 'https://sms.example.org', request: {body: {m: '{to} {text}'}}}"
 
 
+def supervision(code: str, key: str, rules: str) -> Case:
+    """A row about supervision rules."""
+    return edit(code, f"supervision.{key}", "risk: {", f"supervision: {{rules: [{rules}]}} #!\nrisk: {{")
+
+
 CASES: tuple[Case, ...] = (
     # ---- YAML
     edit("yaml_syntax", "", "edges:\n", "edges: [\n", line=23),
@@ -254,8 +259,22 @@ CASES: tuple[Case, ...] = (
          "channels:\n  - {id: e, kind: email, host: h, sender: a@b}\ncontacts:\n  - {id: c, name: C, addresses: {e: nobody}} #!\nrisk: {"),
     edit("contact_without_address", "contacts[0].addresses.w", "risk: {",
          "channels:\n  - {id: w, kind: wecom, url_env: TEST_NO_URL}\ncontacts:\n  - {id: c, name: C, addresses: {w: x}} #!\nrisk: {"),
+    # ---- supervision
+    supervision("supervision_no_condition", "rules[0].then", "{id: r, name: R, then: remote}"),
+    supervision("supervision_sooner_for_repeats", "rules[0].then", "{id: r, name: R, then: sooner, clean_months: 3}"),
+    supervision("supervision_fewer_for_clean", "rules[0].then", "{id: r, name: R, then: bundled, repeats: 3}"),
+    supervision("supervision_nobody_credited", "rules[0].credited",
+                "{id: r, name: R, then: remote, clean_months: 3, credited: true}"),
+    supervision("duplicate_id", "rules[1].id",
+                "{id: r, name: R, then: sooner, repeats: 2}, {id: r, name: R, then: sooner, repeats: 3}"),
+    edit("unknown_pipeline", "supervision.credited.pipelines[0]", "risk: {",
+         "supervision: {credited: {pipelines: [gas-9]}} #!\nrisk: {"),
     edit("permit_reversed", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: 2026-10-01 #!"),
     edit("permit_over", "permits[0].valid_to", "valid_to: 2036-12-31 19:00", "valid_to: 2026-11-02 #!"),
+    edit("permit_violation_unknown", "hcas[0].checks[0].violations[0]", "    grade: III\n",
+         "    grade: III\n    checks: [{id: pit, name: Pit, violations: [works_60m]}] #!\n"),
+    edit("duplicate_id", "hcas[0].checks[1].id", "    grade: III\n",
+         "    grade: III\n    checks: [{id: pit, name: Pit}, {id: pit, name: Lid}] #!\n"),
     edit("permit_violation_unknown", "permits[0].violation", "violation: works_50m", "violation: works_60m #!"),
     edit("permit_not_in_law", "permits[0].violation", "violation: works_50m", "violation: excavation_5m #!"),
     edit("articles_do_not_apply", "cameras[0].site", "regime: transmission", "regime: urban_gas", line=29),
@@ -265,6 +284,7 @@ WARNINGS = frozenset({
     "lens_folds", "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
     "edge_without_cameras", "secret_file_open", "mqtt_plain", "permit_over", "permit_not_in_law",
     "articles_do_not_apply", "enter_below_min_score", "shifts_leave_hours",
+    "supervision_nobody_credited",
 })  # fmt: skip
 
 #: faults of the file itself, tested one by one

@@ -63,7 +63,6 @@ def running(*items: dict[str, Any]) -> tuple[int, Any]:
         ("dispatched", "accept"),
         ("accepted", "depart"),
         ("en_route", "arrive"),
-        ("evidence_collected", "resolve"),
     ],
 )
 def test_the_phone_answers_each_state_with_its_step(tmp_path: Path, state: str, step: str) -> None:
@@ -72,6 +71,22 @@ def test_the_phone_answers_each_state_with_its_step(tmp_path: Path, state: str, 
     assert Phone(api(centre, tmp_path), pause_s=0.0).turn() == 1
     path, key, body = centre.asked[1]
     assert (path, key, body["step"]) == ("/api/v1/alerts/A/steps", f"D:{step}", step)
+
+
+def test_the_checklist_comes_before_the_conclusion(tmp_path: Path) -> None:
+    """What is open is ticked, with the camera's distance where one is measured; then the case is put right."""
+    items = [
+        {"key": "place", "required": True, "measured": False},
+        {"key": "distance", "required": True, "measured": True},
+    ]
+    lines = {"lines": [{"item": item, "tick": None} for item in items]}
+    centre = Centre(
+        running(dispatch("evidence_collected", offset_m=-2.13)), (200, lines), (200, {}), (200, {}), (200, {})
+    )
+    assert Phone(api(centre, tmp_path), pause_s=0.0).turn() == 1
+    assert [body["item"] for path, _, body in centre.asked[2:4]] == ["place", "distance"]
+    assert centre.asked[3][2]["value_m"] == 2.1
+    assert centre.asked[4][2]["step"] == "resolve"
 
 
 def test_collecting_uploads_a_photo_and_names_it(tmp_path: Path) -> None:

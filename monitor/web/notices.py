@@ -1,0 +1,210 @@
+"""Notices: the officer gives one, the company looks at its case by its code, rates the visit and objects; the
+supervisor decides. Nothing here names an officer, a caller or another case to the company.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from alerts.lifecycle import FINAL, State
+from alerts.values import Alert
+from alerts.visiting.checks import CheckRefused
+from alerts.visiting.notices import Notice, NoticeDesk, NoticeView, normal
+from monitor.domain.geometry import format_chainage
+from monitor.domain.roles import Right
+from monitor.domain.violations import CATALOGUE, LAW
+from monitor.web.access import Guard
+from monitor.web.alerts import view_for
+from monitor.web.checks import Filler, Key, Note, actor_of, refusal
+from monitor.web.console import names_of
+from monitor.web.deps import Web, web_of
+from monitor.web.errors import NotFound, WebError
+from monitor.web.people import Principal
+from monitor.web.problems import sentence
+from monitor.web.qr import qr_of
+from monitor.web.rendering import reader_texts, render
+from monitor.web.sessions import Throttled
+
+router = APIRouter()
+Decider = Annotated[Principal, Depends(Guard(Right.DECIDE_OBJECTION))]
+Code = Annotated[str, Form(max_length=40)]
+Words = Annotated[str, Form(max_length=8000)]
+
+
+class NoticeBody(BaseModel):
+    """A notice as the officer gives it."""
+
+    company: str = Field(max_length=200, pattern=r"^[^\x00]*$")
+    said: Note = ""
+    advice: bool = False
+
+
+@router.post("/api/v1/alerts/{alert_id}/notices", status_code=201)
+def issue(
+    request: Request, alert_id: str, body: NoticeBody, me: Filler, idempotency_key: Key = None
+) -> dict[str, Any]:
+    """Give the visited company a notice; its code is shown this once."""
+    web = web_of(request)
+    alert = view_for(web, alert_id, me).alert
+    try:
+        code = NoticeDesk(web.deps.pool).issue(
+            alert.alert_id, body.company, body.said, actor_of(me), web.deps.clock(), advice=body.advice,
+            key=idempotency_key,
+        )  # fmt: skip
+    except CheckRefused as exc:
+        raise refusal(exc) from exc
+    url = str(request.base_url).rstrip("/") + f"/notice/{code}"
+    drawn = qr_of(url)
+    return {"code": code, "url": url, "qr": {"size": drawn.size, "path": drawn.path}}
+
+
+# ---------------------------------------------------------------- the company's side: no login, a code
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+@contextmanager
+def _guessing(request: Request) -> Iterator[None]:
+    """Five wrong codes in five minutes from one address are free; NotFound inside counts as one."""
+    web, address = web_of(request), _address(request)
+    now = web.deps.clock()
+    if (wait_s := web.guesses.wait_s(address, address, now)) > 0:
+        raise Throttled(wait_s)
+    try:
+        yield
+    except NotFound:
+        web.guesses.failed(address, address, now)
+        raise
+
+
+def _view(request: Request, code: str) -> NoticeView:
+    with _guessing(request):
+        view = NoticeDesk(web_of(request).deps.pool).view(code[:40])
+        if view is None:
+            raise NotFound("notice_unknown")
+    return view
+
+
+@router.get("/notice")
+def code_page(request: Request) -> Response:
+    """Where a code is typed in."""
+    return render(request, "notice_code.html", problem="")
+
+
+@router.post("/notice")
+def code_form(request: Request, code: Code = "") -> Response:
+    """To the notice of a code; a wrong one is said beside the field."""
+    try:
+        _view(request, code)
+    except (NotFound, Throttled) as exc:
+        return render(request, "notice_code.html", exc.status, exc.headers, problem=sentence(request, exc))
+    return RedirectResponse(f"/notice/{quote(normal(code) or '')}", 303)
+
+
+@router.get("/notice/{code}")
+def notice_page(request: Request, code: str) -> Response:
+    """What concerns the company: act, article, place, day, how the case stands, its own words and their answers."""
+    return _page(request, code, _view(request, code))
+
+
+@router.post("/notice/{code}/rating")
+def rate_form(
+    request: Request, code: str, rating: Annotated[int, Form(ge=1, le=5)], note: Words = ""
+) -> Response:
+    """Rate the visit; the first rating counts."""
+    view = _view(request, code)
+    NoticeDesk(web_of(request).deps.pool).rate(
+        view.notice, rating, _clean(note)[:2000], web_of(request).deps.clock()
+    )
+    return RedirectResponse(f"/notice/{quote(code)}", 303)
+
+
+@router.post("/notice/{code}/objection")
+def objection_form(request: Request, code: str, text: Words = "") -> Response:
+    """Object; a refusal is said on the page, and what was typed stays there."""
+    view = _view(request, code)
+    web = web_of(request)
+    try:
+        NoticeDesk(web.deps.pool).object(view.notice, _clean(text), web.deps.clock())
+    except CheckRefused as exc:
+        error = refusal(exc)
+        return _page(request, code, view, text, error)
+    return RedirectResponse(f"/notice/{quote(code)}", 303)
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "")
+
+
+def _page(
+    request: Request, code: str, view: NoticeView, text: str = "", problem: WebError | None = None
+) -> Response:
+    city, t = web_of(request).deps.city, reader_texts(request)
+    alert, row = view.alert, CATALOGUE.get(view.alert.violation or "")
+    line = next((one for one in city.pipelines if one.pipeline_id == alert.pipeline_id), None)
+    hca = next((one for one in city.hcas if one.site_id == alert.site_id), None)
+    where = [t.of(line.name) if line else "", format_chainage(alert.chainage_m) if alert.chainage_m is not None else "",
+             t.of(hca.name) if hca else ""]  # fmt: skip
+    return render(
+        request, "notice.html", problem.status if problem else 200,
+        code=code, notice=view.notice, objections=view.objections, stands=_stands(alert), row=row, law=LAW,
+        where=" · ".join(part for part in where if part), seen_at=alert.onset_at, arrived_at=alert.arrived_at,
+        text=text, problem=sentence(request, problem) if problem else "",
+    )  # fmt: skip
+
+
+def _stands(alert: Alert) -> str:
+    """How the case stands, as far as it is the company's business."""
+    if alert.state in FINAL:
+        return f"closed_{alert.closing_reason}" if alert.closing_reason in _TOLD else "closed"
+    return "resolved" if alert.state is State.RESOLVED else "running"
+
+
+_TOLD = frozenset({"rectified", "referred", "permitted_work", "false_alarm"})
+
+
+# ---------------------------------------------------------------- the supervisor's side
+@router.get("/objections")
+def objections_page(request: Request, me: Decider) -> Response:
+    """What waits for a decision, and what was decided last."""
+    return _objections(request)
+
+
+@router.post("/objections/{objection_id}")
+def decide_form(
+    request: Request,
+    objection_id: int,
+    me: Decider,
+    state: Annotated[str, Form(max_length=20)] = "",
+    decision: Words = "",
+) -> Response:
+    """Uphold or reject, with a reason."""
+    web = web_of(request)
+    try:
+        NoticeDesk(web.deps.pool).decide(
+            objection_id, state, _clean(decision)[:4000], actor_of(me), web.deps.clock()
+        )
+    except CheckRefused as exc:
+        return _objections(request, refusal(exc))
+    return RedirectResponse("/objections", 303)
+
+
+def _objections(request: Request, problem: WebError | None = None) -> Response:
+    web = web_of(request)
+    found = NoticeDesk(web.deps.pool).open_objections()
+    with web.deps.pool.connection() as conn:
+        names = names_of(conn, [one.decided_by for one in found if one.decided_by])
+    return render(
+        request, "objections.html", problem.status if problem else 200,
+        objections=found, names=names, problem=sentence(request, problem) if problem else "",
+    )  # fmt: skip
+
+
+def notices_of(web: Web, alert_id: str) -> tuple[tuple[Notice, Any], ...]:
+    """The alert's notices with their objections."""
+    return NoticeDesk(web.deps.pool).of_alert(alert_id)
