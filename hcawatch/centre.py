@@ -99,7 +99,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
         surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path), rule_book=thresholds,
         cookie_secure=(runtime.public_url or "").startswith("https://"),
-        push=push,
+        push=push, reply_secrets=_reply_secrets(loaded),
         checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),
                 "audit": sequencing.healthy, "configs": configs.healthy},
     )  # fmt: skip
@@ -143,6 +143,12 @@ def _channels(
             log.error("centre.channel_unready", channel=channel, what=what)
     kinds = deliveries(loaded.city, secrets, runtime.public_url, _publisher(ingest), browsers)
     return kinds, push_of(loaded.city, kinds, browsers)
+
+
+def _reply_secrets(loaded: LoadedConfig) -> dict[str, str]:
+    """By channel: the secret by which its gateway signs officers' answers."""
+    secrets = channel_secrets(loaded.document, loaded.path.absolute().parent, os.environ)
+    return {channel: secret.replies for channel, secret in secrets.items() if secret.replies}
 
 
 def _courier(

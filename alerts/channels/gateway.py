@@ -14,6 +14,7 @@ from alerts.channels.failures import Final
 from alerts.channels.parcel import Parcel
 from alerts.channels.posting import Answer, Poster, judge
 from alerts.channels.wording import Wording
+from alerts.visiting.replies import hint
 from monitor.domain.assets import Channel, GatewayRequest
 
 _TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
@@ -58,13 +59,16 @@ class Gateway:
     ) -> None:
         assert channel.request is not None
         self._request, self._url, self._secret = channel.request, url, secret
-        self._words, self._poster = words, poster
+        self._words, self._poster, self._replies = words, poster, channel.replies
         self._host = urlsplit(url).hostname or ""
 
     def __call__(self, parcel: Parcel) -> None:
         if not parcel.address:
             raise Final("a text message or a call needs a number")
-        headers, body = request_of(self._request, facts_of(parcel, self._words(parcel).short(), self._secret))
+        text = self._words(parcel).short()
+        if self._replies and parcel.body.get("what") == "dispatch" and parcel.body.get("number"):
+            text = f"{text} {hint(int(parcel.body['number']), parcel.language)}"
+        headers, body = request_of(self._request, facts_of(parcel, text, self._secret))
         answer = self._poster.post(self._url, headers, body)
         judge(answer, self._host, parcel.now)
         took_it(self._request, answer, self._host)

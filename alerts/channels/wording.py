@@ -18,6 +18,7 @@ WHAT: dict[str, Text] = {
     "closed": {"en": "Alert closed", "zh": "告警已关闭"},
     "escalation": {"en": "Nobody has answered yet", "zh": "尚无人响应"},
     "permit_reminder": {"en": "Your permit ends soon", "zh": "许可即将到期"},
+    "reply": {"en": "Your text message", "zh": "短信回复"},
     "test": {"en": "Test of this channel, nothing to do", "zh": "渠道测试，无需处理"},
 }
 _LABELS: dict[str, Text] = {

@@ -198,6 +198,7 @@ def _channel(channel: ChannelSection) -> Channel:
         fallback=channel.fallback, failures_until_open=channel.failures_until_open, open_s=channel.open_s,
         url=channel.url, networks=tuple(channel.networks), host=channel.host, port=channel.port,
         security=channel.security, user=channel.user, sender=channel.sender,
+        replies=channel.replies_env is not None or channel.replies_file is not None,
         request=None if request is None else GatewayRequest(**request.model_dump()),
         sends=tuple(channel.sends), levels=tuple(Level(level) for level in channel.levels), to=tuple(channel.to),
     )  # fmt: skip

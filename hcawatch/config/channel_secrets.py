@@ -19,6 +19,8 @@ class ChannelSecret:
     url: str | None = field(default=None, repr=False)
     #: the signing secret or the password
     secret: str | None = field(default=None, repr=False)
+    #: by which its gateway signs officers' answers
+    replies: str | None = field(default=None, repr=False)
     #: what could not be had, in words
     missing: tuple[str, ...] = ()
 
@@ -32,7 +34,8 @@ def channel_secrets(
         missing: list[str] = []
         url = _value(channel.get("url_env"), channel.get("url_file"), folder, env, missing)
         secret = _value(channel.get("secret_env"), channel.get("secret_file"), folder, env, missing)
-        found[channel["id"]] = ChannelSecret(url=url, secret=secret, missing=tuple(missing))
+        replies = _value(channel.get("replies_env"), channel.get("replies_file"), folder, env, missing)
+        found[channel["id"]] = ChannelSecret(url=url, secret=secret, replies=replies, missing=tuple(missing))
     return found
 
 

@@ -425,6 +425,11 @@ class ChannelSection(Section):
         default=None, description="environment variable that holds the signing secret or the password"
     )
     secret_file: FilePath | None = Field(default=None, description="file that holds it, mode 600")
+    replies_env: EnvName | None = Field(
+        default=None,
+        description="environment variable with the secret by which the gateway signs officers' answers (docs/field.md)",
+    )
+    replies_file: FilePath | None = Field(default=None, description="file that holds it, mode 600")
     networks: list[Words] = Field(
         default=[], max_length=100, description="networks (CIDR) that it may reach beside public addresses"
     )

@@ -260,6 +260,8 @@ class Channel(Asset, frozen=True, kw_only=True):
     #: an e-mail's From, or the sender that CAP messages name
     sender: str | None = None
     request: GatewayRequest | None = None
+    #: officers answer by text message (docs/field.md); its secret is not in here
+    replies: bool = False
     #: what goes out on it without being asked for
     sends: tuple[Literal["dispatches", "alerts"], ...] = ()
     #: of `alerts`: only of these levels …

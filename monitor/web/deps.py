@@ -52,6 +52,8 @@ class WebDeps:
     max_evidence_bytes: int = 200 * MEGABYTE
     #: an upload that brings nothing for so long is cut off; the edge resumes it
     upload_stall_s: float = 30.0
+    #: by channel: the secret by which its gateway signs officers' answers
+    reply_secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     #: `/readyz` asks these beside the database: name -> is it well (broker, sequencer, …)
     checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
 

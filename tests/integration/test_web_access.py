@@ -38,6 +38,7 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("DELETE", "/api/v1/push/browsers"): ROOM | FIELD,
     ("GET", "/visits"): CONSOLE,
     ("POST", "/api/v1/alerts/{alert_id}/notices"): FIELD,
+    ("POST", "/api/v1/replies/{channel_id}"): set(),
     ("GET", "/notice"): EVERYBODY,
     ("POST", "/notice"): EVERYBODY,
     ("GET", "/notice/{code}"): EVERYBODY,
@@ -140,6 +141,7 @@ def test_every_route_with_every_role(client: TestClient) -> None:
             proposal_id=999_999,
             dispatch_id=NOBODYS_ID,
             code="ABCDEFGH2345",
+            channel_id="sms",
             objection_id=1,
             site_id="s1",
         )

@@ -21,12 +21,13 @@ _URL: Final = frozenset({"url", "url_env", "url_file"})
 _HIDDEN_URL: Final = frozenset({"url_env", "url_file"})
 _SECRET: Final = frozenset({"secret_env", "secret_file"})
 _NETWORKS: Final = frozenset({"networks"})
+_REPLIES: Final = frozenset({"replies_env", "replies_file"})
 #: what each kind needs (one of each group), and what it may have beside that and the common keys
 KINDS: Final[dict[str, tuple[tuple[frozenset[str], ...], frozenset[str]]]] = {
     "mqtt": ((), frozenset()),
     "webhook": ((_SECRET,), _URL | _NETWORKS | {"to"}),
     "email": ((frozenset({"host"}), frozenset({"sender"})), _SECRET | {"port", "security", "user", "to"}),
-    "sms": ((_URL, frozenset({"request"})), _SECRET | _NETWORKS | {"to"}),
+    "sms": ((_URL, frozenset({"request"})), _SECRET | _NETWORKS | _REPLIES | {"to"}),
     "voice": ((_URL, frozenset({"request"})), _SECRET | _NETWORKS | {"to"}),
     "webpush": ((frozenset({"sender"}),), _SECRET | _NETWORKS | {"to"}),
     "wecom": ((_HIDDEN_URL,), _NETWORKS),
@@ -87,6 +88,7 @@ def _channel(look: Look, index: int, channel: ChannelSection) -> Iterator[Fault]
         )  # fmt: skip
     yield from secret_of(look, path, channel.url_env, channel.url_file, "url_env", "url_file")
     yield from secret_of(look, path, channel.secret_env, channel.secret_file, "secret_env", "secret_file")
+    yield from secret_of(look, path, channel.replies_env, channel.replies_file, "replies_env", "replies_file")
     yield from _where_to(look, path, channel)
     if (
         channel.kind == "webpush"

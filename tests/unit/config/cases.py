@@ -251,6 +251,8 @@ CASES: tuple[Case, ...] = (
     channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'http://10.1.2.3/cap'} #!"),
     channel("channel_url", ".url", "  - {id: c, kind: cap, sender: s, url: 'https://me:hunter2@a.example/cap'} #!"),
     channel("network_everything", ".networks[0]", "  - {id: c, kind: cap, sender: s, url: 'https://a.example', networks: [0.0.0.0/0]} #!"),
+    channel("env_not_set", ".replies_env", SMS.replace("kind: sms", "kind: sms, replies_env: NOT_SET_ANYWHERE") + " #!"),
+    channel("channel_key_foreign", ".replies_env", "  - {id: e, kind: email, host: h, sender: a@b, replies_env: TEST_NO_URL} #!"),
     channel("env_not_set", ".secret_env", "  - {id: e, kind: email, host: h, sender: a@b, secret_env: NOT_SET_ANYWHERE} #!"),
     channel("request_unknown_fact", ".request.body.m", SMS.replace("{text}", "{words}") + " #!"),
     channel("contact_bad", ".to[0]", SMS.replace("kind: sms", "kind: sms, to: [somebody]") + " #!"),
