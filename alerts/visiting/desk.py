@@ -18,7 +18,7 @@ from alerts.news import copies
 from alerts.postgres_book import value
 from alerts.texts import title
 from alerts.values import Actor, Alert, Dispatch, Permit
-from alerts.visiting.bundling import ENDS_SOON, Check, along
+from alerts.visiting.bundling import ENDS_SOON, NOBODY_AFTER, Check, along
 from alerts.visiting.checks import CheckRefused, Line, Tick, TickAsk, items_of, lines_of, on_tick
 from alerts.visiting.texts import ALSO, LOOKED, WHY_ALONG
 from monitor.audit.entries import Entry
@@ -33,6 +33,9 @@ QUERIES = Queries("alerts.visiting")
 LOOK_EVERY: Final = timedelta(seconds=3)
 #: a permit that was looked at is not looked at again for as long
 LOOKED_SINCE: Final = timedelta(days=7)
+#: running visits that one look goes through, and open alerts of each of their sites: more than a city ever has
+MOST_VISITS: Final = 500
+MOST_OF_A_SITE: Final = 30
 _OUTGOING, _CHANGE = "hcawatch_outgoing", "hcawatch_change"
 
 
@@ -154,23 +157,26 @@ class VisitDesk:
 
     def _plan(self, now: datetime) -> None:
         with self._pool.connection() as conn:
-            visits = conn.execute(QUERIES["running_visits"]).fetchall()
+            visits = conn.execute(QUERIES["running_visits"], {"limit": MOST_VISITS}).fetchall()
             if not visits:
                 return
             sites = sorted({visit["site_id"] for visit in visits})
-            alerts = [value(row, Alert) for row in conn.execute(QUERIES["open_at_sites"], {"sites": sites})]
+            given = {"sites": sites, "nobody_since": now - NOBODY_AFTER, "limit": MOST_OF_A_SITE}
+            alerts = [value(row, Alert) for row in conn.execute(QUERIES["open_at_sites"], given)]
             ending = conn.execute(QUERIES["permits_ending"], {"now": now, "soon": now + ENDS_SOON})
             permits = [value({n: row[n] for n in Permit.__struct_fields__}, Permit) for row in ending]
             known = {
                 (row["kind"], row["ref"])
                 for row in conn.execute(QUERIES["known_checks"], {"looked_since": now - LOOKED_SINCE})
             }
-            by_id = {alert.alert_id: alert for alert in alerts}
+            by_id, of_site = {alert.alert_id: alert for alert in alerts}, _by_site(alerts)
             sent_to = {visit["alert_id"] for visit in visits}
             for row in visits:
                 site_id = row.pop("site_id")
                 visit = msgspec.convert(row, Dispatch)
-                here = [alert for alert in alerts if alert.site_id == site_id]
+                here = of_site.get(site_id, ())
+                if not here and not permits:
+                    continue
                 checks = along(visit, self._hcas.get(site_id), here, sent_to, permits, known, now)
                 known |= {(check.kind, check.ref) for check in checks}
                 self._add(conn, visit, checks, by_id, now)
@@ -221,6 +227,13 @@ class VisitDesk:
             with self._pool.connection() as conn:
                 given = {"dispatch_id": row["dispatch_id"], "ref": row["alert_id"], "now": now}
                 conn.execute(QUERIES["mark_taken"], {**given, "taken": taken.dispatch_id if taken else None})
+
+
+def _by_site(alerts: Sequence[Alert]) -> dict[str | None, list[Alert]]:
+    found: dict[str | None, list[Alert]] = {}
+    for alert in alerts:
+        found.setdefault(alert.site_id, []).append(alert)
+    return found
 
 
 def _named(check: Check, alerts: dict[str, Alert], language: str) -> str:

@@ -21,18 +21,24 @@ ON CONFLICT (alert_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOT
 SELECT * FROM alert WHERE alert_id = %(alert_id)s FOR SHARE
 
 -- running_visits --
--- Running dispatches of violations that are a visit of their own.
+-- Running dispatches of violations that are a visit of their own, the newest first and not without end: a look costs
+-- the same in a storm.
 SELECT dispatch_id::text, d.alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
        departed_at, d.arrived_at, shift_until, choice, chosen, a.site_id
 FROM dispatch AS d JOIN alert AS a USING (alert_id)
 WHERE d.ended_at IS NULL AND choice <> 'same_visit' AND a.kind = 'violation' AND a.site_id IS NOT NULL
-ORDER BY dispatched_at, dispatch_id
+ORDER BY dispatched_at DESC, dispatch_id DESC
+LIMIT %(limit)s
 
 -- open_at_sites --
--- Open violations of these sites.
-SELECT * FROM alert
-WHERE kind = 'violation' AND state = 'open' AND closed_at IS NULL AND site_id = ANY(%(sites)s)
-ORDER BY number
+-- Open violations of these sites that a visit could take along, the worst and oldest of each site.
+SELECT found.* FROM unnest(%(sites)s::text[]) AS site CROSS JOIN LATERAL (
+    SELECT * FROM alert
+    WHERE site_id = site AND kind = 'violation' AND state = 'open' AND closed_at IS NULL AND confirmation <> 'refuted'
+      AND (level IN ('III', 'IV') OR opened_at <= %(nobody_since)s)
+    ORDER BY level, opened_at
+    LIMIT %(limit)s
+) AS found
 
 -- permits_ending --
 -- Approved permits that end soon.
