@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from alerts import clocks, health
+from alerts.calm import bundling
+from alerts.calm.flapping import FLAPS
+from alerts.calm.holding import Quiet
 from alerts.commands import (
     AcceptDispatch,
     Change,
@@ -24,6 +27,7 @@ from alerts.commands import (
     PutEscalation,
     Raise,
     SeekOfficer,
+    Send,
     SetTimer,
     StartDispatch,
     Tell,
@@ -87,10 +91,11 @@ class Performer:
                 tx.dispatch_moves(command.dispatch_id, command.departed_at, command.arrived_at)
             case PutEscalation(escalation=row):
                 tx.put_escalation(row)
-            case TellPerson(told=told, message=message):
-                if tx.add_told(told):
-                    tx.add_outgoing(message)
-                    tx.notify(OUTGOING_CHANNEL, told.person)
+            case TellPerson():
+                self._tell_person(command)
+            case Send(message=message):
+                tx.add_outgoing(message)
+                tx.notify(OUTGOING_CHANNEL, message.idempotency_key)
             case _:
                 self._follow_up(command)
 
@@ -112,15 +117,44 @@ class Performer:
                 running = tx.running_dispatch(alert.alert_id)
                 if running is not None:
                     self._tell(running, what, alert.alert_id, key=f"{what}:{alert.version}")
-            case Raise(problem=problem):
-                tx.lock(f"health:{problem.health}:{problem.subject}")
-                running_alert = tx.running_health(problem.health, problem.subject)
-                self.perform(
-                    health.on_problem(running_alert, problem, self._policy, self._now, self._new_id())
-                )
+            case Raise():
+                self._raise(command)
             case Clear():
                 tx.lock(f"health:{command.health}:{command.subject}")
-                self.perform(health.on_over(tx.running_health(command.health, command.subject), self._now))
+                over = tx.running_health(command.health, command.subject)
+                self.perform(health.on_over(over, self._now, self._policy))
+
+    def _raise(self, command: Raise) -> None:
+        tx, problem = self._tx, command.problem
+        tx.lock(f"health:{problem.health}:{problem.subject}")
+        running = tx.running_health(problem.health, problem.subject)
+        if running is not None and command.only_if_none:
+            return
+        facts = health.HealthFacts()
+        if running is None and problem.health in FLAPS:
+            since = self._now - timedelta(seconds=self._policy.calm.flap_within_s)
+            facts = health.HealthFacts(
+                quiet=Quiet(shelves=tx.shelves_of(problem.camera_id, ())),
+                lost_before=tx.lost_before(problem.health, problem.subject, since),
+            )
+        self.perform(health.on_problem(running, problem, self._policy, self._now, self._new_id(), facts))
+
+    def _tell_person(self, command: TellPerson) -> None:
+        """At once and by itself, or with others of the same minute (alerts/calm/bundling.py)."""
+        tx, told, message, calm, now = self._tx, command.told, command.message, self._policy.calm, self._now
+        since = now - timedelta(seconds=calm.bundle_s)
+        if command.in_room and bundling.bundles(tx.told_lately(told.person, told.channel, since), calm):
+            waiting = tx.waiting_bundle(message.channel, message.address, told.person, now)
+            bundle = (
+                bundling.with_another(waiting, message)
+                if waiting
+                else bundling.first_of(message, told.person, now)
+            )
+            if tx.add_told(msgspec.structs.replace(told, sent_as=bundle.idempotency_key)):
+                tx.put_bundle(bundle, None if waiting else bundling.goes_at(calm, now))
+        elif tx.add_told(told):
+            tx.add_outgoing(message)
+            tx.notify(OUTGOING_CHANNEL, told.person)
 
     def _open(self, command: Open) -> None:
         number = self._tx.insert_alert(command.alert)

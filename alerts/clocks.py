@@ -69,7 +69,7 @@ def clocks(
     dispatches = tuple(d for d in dispatches if d.choice != SAME_VISIT or d.accepted_at is not None)
     run = this_run(dispatches)
     over = alert.closed_at is not None
-    idle = over or alert.confirmation is Confirmation.REFUTED
+    idle = over or alert.confirmation is Confirmation.REFUTED or alert.held_by is not None
     # called back by the room, and nobody is meant to go now
     recalled = bool(run) and run[-1].end_reason == EndOfDispatch.RECALLED
     found: list[Clock] = []
@@ -96,7 +96,7 @@ def clocks(
         if party == _OPERATOR:
             # whoever accepted, somebody saw it; that it is opened again later does not take that back
             someone = any(d.accepted_at for d in dispatches)
-            add(party, Milestone.ACKNOWLEDGE, alert.opened_at, alert.acknowledged_at, idle or someone)
+            add(party, Milestone.ACKNOWLEDGE, alert.rings_from, alert.acknowledged_at, idle or someone)
         sent_at = mine[0].dispatched_at if mine else None
         if party == _OPERATOR and not run:
             sent_at = _to_be_sent_since(alert)
@@ -142,8 +142,8 @@ def _to_be_sent_since(alert: Alert) -> datetime | None:
     if alert.state is not State.OPEN or is_kept(alert):
         return None
     if alert.confirmation is Confirmation.CONFIRMED:
-        return alert.acknowledged_at or alert.opened_at
-    return alert.opened_at if alert.level in (Level.I, Level.II) else None
+        return max(alert.rings_from, alert.acknowledged_at or alert.opened_at)
+    return alert.rings_from if alert.level in (Level.I, Level.II) else None
 
 
 def first_look(
@@ -164,6 +164,8 @@ def first_look(
             limit_s = response.limit(_OPERATOR, alert.level).verify_s
         case "rise":
             limit_s = 0.0
+        case "ring":
+            limit_s = min(limits.acknowledge_s or limits.accept_s, limits.accept_s)
     if change.before.confirmation is Confirmation.REFUTED and alert.confirmation is not Confirmation.REFUTED:
         limit_s = 0.0
     return None if limit_s is None else now + timedelta(seconds=max(0.0, limit_s))

@@ -109,6 +109,14 @@ class TellPerson(msgspec.Struct, frozen=True, kw_only=True):
 
     told: Told
     message: Outgoing
+    #: in the room: in a flood it may come in a bundle
+    in_room: bool = False
+
+
+class Send(msgspec.Struct, frozen=True, kw_only=True):
+    """A message leaves; its key makes it once."""
+
+    message: Outgoing
 
 
 class EndDispatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +158,8 @@ class Raise(msgspec.Struct, frozen=True, kw_only=True):
     """Open the health alert of this problem, or keep the running one up to date."""
 
     problem: Problem
+    #: a running one is left alone
+    only_if_none: bool = False
 
 
 class Clear(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,7 +171,7 @@ class Clear(msgspec.Struct, frozen=True, kw_only=True):
 
 Command = (
     Open | Change | Touch | HoldEpisode | SeekOfficer | StartDispatch | AcceptDispatch | EndDispatch
-    | SetTimer | Tell | Raise | Clear | OfficerMoves | HandOver | PutEscalation | TellPerson
+    | SetTimer | Tell | Raise | Clear | OfficerMoves | HandOver | PutEscalation | TellPerson | Send
 )  # fmt: skip
 Commands = tuple[Command, ...]
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import msgspec
 
+from alerts.calm.holding import RING, Held, Hold, Quiet, hold_of, ring, ring_sends
 from alerts.commands import (
     Change,
     Command,
     Commands,
     HoldEpisode,
+    Raise,
     SeekOfficer,
     SetTimer,
     Tell,
@@ -27,6 +29,7 @@ from alerts.commands import (
     opened,
 )
 from alerts.grading import Graded, grade_event
+from alerts.health import not_watching
 from alerts.joining import belongs
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import DISPATCH_POLICY, Policy, Sending
@@ -34,6 +37,7 @@ from alerts.reasons import Why
 from alerts.values import Alert, Confirmation, Episode, Looks, MachineSeen, Permit, Timer, TimerKind
 from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
+from monitor.domain.levels import Level
 
 
 class Nearby(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,8 @@ class Nearby(msgspec.Struct, frozen=True, kw_only=True):
     machines: tuple[MachineSeen, ...] = ()
     #: confirmed or verified alerts of this site and violation in the last 30 days
     repeats: tuple[str, ...] = ()
+    #: shelves of the event's camera and of these alerts, and the camera's state
+    quiet: Quiet = Quiet()
 
     def holder(self, episode_id: str) -> Alert | None:
         """The alert that already holds this episode."""
@@ -76,7 +82,7 @@ def on_event(
             return _follow(holder, event, graded(holder), nearby, policy, now)
         if again is None:
             closed = seen(holder, event)
-            changes = _changes(closed, event, graded(holder), nearby, now)
+            changes = _changes(closed, event, graded(holder), nearby, nearby.quiet, now)
             return (*_episode(event, nearby), *changes, Touch(alert=closed))
         why_new = again
     fresh = graded(None)
@@ -84,11 +90,11 @@ def on_event(
         # lawful work joins its supervised record only, so that a permit never mutes a neighbour's violation
         joinable = alert.state is State.SUPERVISED if fresh.lawful_by else not _case_is_over(alert, event)
         if joinable and (why := belongs(event, alert, policy)):
-            return _join(alert, event, graded(alert), why, policy, now)
+            return _join(alert, event, graded(alert), why, nearby.quiet, policy, now)
     old = holder or _over_here(event, nearby, policy)
     if old is not None and why_new is Why.NEW_PLACE:
         why_new = Why.AFTER_CLOSING
-    return _open(event, fresh, why_new, old, policy, now, new_id)
+    return _open(event, fresh, why_new, old, nearby.quiet, policy, now, new_id)
 
 
 def _case_is_over(alert: Alert, event: RiskEvent) -> bool:
@@ -119,32 +125,39 @@ def _newest(alert: Alert) -> tuple[datetime, str]:
 
 # ---------------------------------------------------------------- open, join, follow
 def _open(
-    event: RiskEvent, graded: Graded, why: Why, old: Alert | None, policy: Policy, now: datetime, new_id: str
-) -> Commands:
+    event: RiskEvent, graded: Graded, why: Why, old: Alert | None, quiet: Quiet, policy: Policy, now: datetime,
+    new_id: str,
+) -> Commands:  # fmt: skip
     ended = event.captured_at if event.phase == "end" else None
+    hold = None if graded.lawful_by else _hold_of(event, None, graded.level, quiet, now)
+    reasons = graded.reasons if hold is None else (*graded.reasons, hold.reason)
     alert = Alert(
         alert_id=new_id, kind=AlertKind.VIOLATION, state=State.OPEN, violation=event.violation,
         subject=event.site_id, site_id=event.site_id, camera_id=event.camera_id, level=graded.level,
-        reasons=graded.reasons, weights_version=graded.weights_version, object_class=event.object_class,
+        reasons=reasons, weights_version=graded.weights_version, object_class=event.object_class,
         activity=event.activity, zone_id=event.zone_id, footage=event.footage, opened_at=now,
         onset_at=event.captured_at, last_seen_at=event.captured_at, condition_ended_at=ended,
-        occurrence_of=old.alert_id if old else None, **_place(event),
+        occurrence_of=old.alert_id if old else None, **_place(event), **(hold.fields if hold else {}),
     )  # fmt: skip
-    first = (opened(alert, why, now), _hold(alert, event, now))
+    first: Commands = (opened(alert, why, now), _hold(alert, event, now))
     if graded.lawful_by:
         return (*first, _supervised(alert, now))
+    if hold is not None and hold.by is Held.INHIBITED:
+        # somebody may have cleared it by hand: what the camera sees is not silent without it
+        problem = not_watching(event.camera_id, event.site_id, event.footage, hold.detail, now)
+        first = (*first, Raise(problem=problem, only_if_none=True))
     return (*first, *_evidence_timer(alert, event, policy, now), *send_if_due(alert, policy, now))
 
 
 def _join(
-    alert: Alert, event: RiskEvent, graded: Graded, why: Why, policy: Policy, now: datetime
+    alert: Alert, event: RiskEvent, graded: Graded, why: Why, quiet: Quiet, policy: Policy, now: datetime
 ) -> Commands:
     facts = {"episode_id": event.episode_id, "camera_id": event.camera_id}
     # who refuted the first machine has not seen this one
     doubt = alert.confirmation is Confirmation.REFUTED and alert.closed_at is None and _is_a_look(event)
     confirmation = Confirmation.PENDING if doubt else alert.confirmation
     joined = changed(seen(alert, event), "join", why, now, facts=facts, confirmation=confirmation)
-    more = _changes(joined.after, event, graded, None, now)
+    more = _changes(joined.after, event, graded, None, quiet, now)
     after = _afterwards(joined.after, more, event, policy, now, send=doubt)
     return (joined, _hold(alert, event, now), *more, *after)
 
@@ -153,14 +166,14 @@ def _follow(
     alert: Alert, event: RiskEvent, graded: Graded, nearby: Nearby, policy: Policy, now: datetime
 ) -> Commands:
     alert = seen(alert, event)
-    more = _changes(alert, event, graded, nearby, now)
+    more = _changes(alert, event, graded, nearby, nearby.quiet, now)
     return (*_episode(event, nearby), *more, *_afterwards(alert, more, event, policy, now))
 
 
 def _changes(
-    alert: Alert, event: RiskEvent, graded: Graded, nearby: Nearby | None, now: datetime
+    alert: Alert, event: RiskEvent, graded: Graded, nearby: Nearby | None, quiet: Quiet, now: datetime
 ) -> tuple[Change, ...]:
-    """Level and condition after the event. The case's state changes only by lawful work."""
+    """Level, condition and ringing after the event. The case's state changes only by lawful work."""
     changes: list[Change] = []
 
     def add(change: Change | None) -> None:
@@ -176,6 +189,7 @@ def _changes(
         add(_condition_change(alert, event, nearby, now))
         if lawful and alert.state is State.OPEN:
             add(_supervised(alert, now))
+        add(_rings(alert, event, quiet, now))
     else:
         add(_condition_change(alert, event, nearby, now))
     return tuple(changes)
@@ -196,6 +210,8 @@ def _afterwards(
     if any(change.move.step == "rise" for change in changes):
         commands.append(Tell(alert=after, what="update"))
         send = True
+    if any(change.move.step == RING for change in changes):
+        return (*commands, *ring_sends(after, policy, now))
     if send:
         commands += send_if_due(after, policy, now)
     return tuple(commands)
@@ -236,8 +252,24 @@ def _condition_change(alert: Alert, event: RiskEvent, nearby: Nearby | None, now
     known = {e.episode_id: e for e in nearby.episodes} if nearby else {}
     over = event.episode_id in known and known[event.episode_id].ended_at is not None
     if ended_at is not None and _is_a_look(event) and event.captured_at > ended_at and not over:
-        return changed(alert, "note", Why.CONDITION_RESUMED, now, condition_ended_at=None)
+        return changed(alert, "note", Why.CONDITION_RESUMED, now, condition_ended_at=None,
+                       came_back=(alert.came_back or 0) + 1)  # fmt: skip
     return None
+
+
+def _rings(alert: Alert, event: RiskEvent, quiet: Quiet, now: datetime) -> Change | None:
+    """What was held rings with the first look that nothing holds: worse, or by a camera that is trusted."""
+    if alert.held_by is None or alert.closed_at is not None or not _is_a_look(event):
+        return None
+    held = _hold_of(event, alert.alert_id, alert.level, quiet, now)
+    return ring(alert, Why.NOTHING_HOLDS, now) if held is None else None
+
+
+def _hold_of(
+    event: RiskEvent, alert_id: str | None, level: Level, quiet: Quiet, now: datetime
+) -> Hold | None:  # fmt: skip
+    return hold_of(level=level, camera_id=event.camera_id, violation=event.violation, alert_id=alert_id, quiet=quiet,
+                   seen_at=event.captured_at, now=now)  # fmt: skip
 
 
 def _is_a_look(event: RiskEvent) -> bool:
@@ -266,7 +298,11 @@ def seen(alert: Alert, event: RiskEvent) -> Alert:
 
 def send_if_due(alert: Alert, policy: Policy, now: datetime) -> Commands:
     """What the dispatch policy says about an open alert of this level and confirmation."""
-    if alert.state is not State.OPEN or alert.confirmation is Confirmation.REFUTED:
+    if (
+        alert.state is not State.OPEN
+        or alert.confirmation is Confirmation.REFUTED
+        or alert.held_by is not None
+    ):
         return ()
     if alert.confirmation is Confirmation.CONFIRMED:
         return (SeekOfficer(alert=alert, why=Why.CONFIRMED),)

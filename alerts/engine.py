@@ -32,6 +32,7 @@ from alerts.ports import AlertBook, AlertTx
 from alerts.reasons import EndOfDispatch, Health, Why
 from alerts.steps import PICTURES, StepFacts, on_step
 from alerts.timers import TimerFacts, on_timer
+from alerts.transactions import in_transaction
 from alerts.values import Actor, Alert, Confirmation, Dispatch, LastWord, Timer, TimerKind, Work
 from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
 from monitor.audit.errors import AuditError
@@ -44,8 +45,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: times that one transaction is decided again when others were first
-MOST_TRIES = 8
 #: work or timers taken in one call, so that the caller's clock moves on
 MOST_AT_ONCE = 100
 
@@ -304,6 +303,7 @@ class AlertEngine:
                 recalled=bool(sent) and sent[-1].end_reason == EndOfDispatch.RECALLED,
                 waiting=tx.waiting_evidence(alert.alert_id) if timer.what == TimerKind.EVIDENCE_OVERDUE else (),
                 record=tx.site_record(alert) if timer.what == TimerKind.SEND_SOONER else SiteRecord(),
+                last=_last_word_about(tx, alert) if timer.what == TimerKind.FLAPS else None,
             )  # fmt: skip
             self._performer(tx, now).perform(on_timer(timer, alert, facts, self._policy, now))
             return True
@@ -341,14 +341,7 @@ class AlertEngine:
         return Performer(tx, self._city, self._policy, now, self._new_id)
 
     def _in_transaction(self, do: Callable[[AlertTx], T]) -> T:
-        for attempt in range(1, MOST_TRIES + 1):
-            try:
-                with self._book.begin() as tx:
-                    return do(tx)
-            except Conflict:
-                if attempt == MOST_TRIES:
-                    raise
-        raise AssertionError("unreachable")
+        return in_transaction(self._book, do)
 
 
 def _found(tx: AlertTx, alert_id: str, *, for_update: bool = False) -> Alert:
@@ -368,6 +361,12 @@ def _stored_pictures(tx: AlertTx, alert: Alert) -> tuple[str, ...]:
     return tuple(
         item.sha256 for item in sorted(pictures, key=lambda i: (i.announced_at, i.sha256), reverse=True)
     )
+
+
+def _last_word_about(tx: AlertTx, alert: Alert) -> LastWord | None:
+    if alert.health == Health.EDGE_OFFLINE:
+        return tx.last_word_of_edge(alert.subject)
+    return tx.last_word_of_camera(alert.subject)
 
 
 def _last_word(tx: AlertTx, body: health.Body) -> LastWord | None:

@@ -58,8 +58,10 @@ STOPS: Final[dict[str, frozenset[Milestone]]] = {
     Step.VERIFY: _ALL,
     Step.DISMISS: _ALL,
     Step.SUPERVISE: _ALL,
+    # who shelves it has seen it
+    "hold": _ALL,
 }
-_SEEN = frozenset({Step.ACKNOWLEDGE, Step.CONFIRM, Step.REFUTE})
+_SEEN = frozenset({Step.ACKNOWLEDGE, Step.CONFIRM, Step.REFUTE, "hold"})
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,6 +238,7 @@ def _tell(
                           person=person.person, channel=channel),
                 message=escalation_message(alert, clock, person.person, channel, address, key, now,
                                            in_room=person.in_room),
+                in_room=person.in_room,
             )
         )  # fmt: skip
     if not telling:

@@ -9,6 +9,8 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.calm.flapping import flaps, on_back
+from alerts.calm.holding import Quiet, hold_of
 from alerts.commands import Clear, Commands, Problem, Raise, Touch, changed, opened
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.policy import HEALTH_LEVEL, Policy
@@ -99,12 +101,19 @@ def _camera_state(work: CameraStateWork, context: Context) -> Commands:
     if state in WATCHING:
         return (Clear(health=Health.CAMERA_NOT_WATCHING, subject=work.camera_id),)
     camera = next((c for c in context.city.cameras if c.camera_id == work.camera_id), None)
-    problem = Problem(
-        health=Health.CAMERA_NOT_WATCHING, subject=work.camera_id, at=since, camera_id=work.camera_id,
-        site_id=camera.site_id if camera else None, footage=camera.footage if camera else "real",
-        reasons=(Reason(key=f"camera_{state}", points=0, detail=work.reason if state == work.state else ""),),
+    site_id, footage = (camera.site_id, camera.footage) if camera else (None, "real")
+    detail = work.reason if state == work.state else ""
+    return (Raise(problem=not_watching(work.camera_id, site_id, footage, state, since, detail)),)
+
+
+def not_watching(
+    camera_id: str, site_id: str | None, footage: str, state: str, at: datetime, detail: str = ""
+) -> Problem:
+    """A camera in a state that does not watch."""
+    return Problem(
+        health=Health.CAMERA_NOT_WATCHING, subject=camera_id, at=at, camera_id=camera_id, site_id=site_id,
+        footage=footage, reasons=(Reason(key=f"camera_{state}", points=0, detail=detail),),
     )  # fmt: skip
-    return (Raise(problem=problem),)
 
 
 def _edge_online(work: EdgeOnlineWork, context: Context) -> Commands:
@@ -169,18 +178,38 @@ def on_report(kind: str, body: Body, context: Context) -> Commands:
 
 
 # ---------------------------------------------------------------- the health alert itself
+class HealthFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database knows beside the running alert."""
+
+    #: shelves of the problem's camera
+    quiet: Quiet = Quiet()
+    #: alerts of the same subject that were opened within the window of flapping
+    lost_before: int = 0
+
+
+_NO_FACTS = HealthFacts()
+
+
 def on_problem(
-    running: Alert | None, problem: Problem, policy: Policy, now: datetime, new_id: str
-) -> Commands:
+    running: Alert | None, problem: Problem, policy: Policy, now: datetime, new_id: str,
+    facts: HealthFacts = _NO_FACTS,
+) -> Commands:  # fmt: skip
     """Opens the health alert, or keeps the running one up to date."""
     if running is None:
+        level = HEALTH_LEVEL[problem.health]
+        flapping = flaps(problem.health, facts.lost_before, policy.calm)
+        hold = None
+        if problem.health is Health.CAMERA_NOT_WATCHING:
+            hold = hold_of(level=level, camera_id=problem.camera_id, violation=None, alert_id=None, quiet=facts.quiet,
+                           seen_at=problem.at, now=now)  # fmt: skip
         alert = Alert(
             alert_id=new_id, kind=AlertKind.HEALTH, state=State.OPEN, health=problem.health, subject=problem.subject,
-            site_id=problem.site_id, camera_id=problem.camera_id, level=HEALTH_LEVEL[problem.health],
+            site_id=problem.site_id, camera_id=problem.camera_id, level=level,
             reasons=problem.reasons, weights_version=policy.weights.version, footage=problem.footage,
-            opened_at=now, onset_at=problem.at, last_seen_at=problem.at,
+            opened_at=now, onset_at=problem.at, last_seen_at=problem.at, flapping_since=now if flapping else None,
+            **(hold.fields if hold else {}),
         )  # fmt: skip
-        return (opened(alert, Why.PROBLEM_BEGAN, now),)
+        return (opened(alert, Why.FLAPPING if flapping else Why.PROBLEM_BEGAN, now),)
     newer = msgspec.structs.replace(running, last_seen_at=max(running.last_seen_at, problem.at))
     if running.reasons == problem.reasons or problem.health in ACCUMULATING:
         return (Touch(alert=newer),)
@@ -188,9 +217,11 @@ def on_problem(
     return (change, Touch(alert=change.after))
 
 
-def on_over(running: Alert | None, now: datetime) -> Commands:
-    """Clears the running health alert, if there is one."""
+def on_over(running: Alert | None, now: datetime, policy: Policy | None = None) -> Commands:
+    """Clears the running health alert, if there is one; one that flaps stays until it stayed well."""
     if running is None:
         return ()
+    if running.flapping_since is not None:
+        return on_back(running, (policy or Policy()).calm, now)
     return (changed(running, Step.CLEAR, Why.PROBLEM_OVER, now, to=State.CLEARED, closed_at=now,
                     condition_ended_at=now, closing_reason=Why.PROBLEM_OVER.value),)  # fmt: skip

@@ -15,6 +15,7 @@ from monitor.audit.entries import Entry
 #: written by Touch without a transition
 SEEN_FIELDS = (
     "onset_at", "last_seen_at", "lon", "lat", "accuracy_m", "pipeline_id", "chainage_m", "offset_m", "activity",
+    "came_back",
 )  # fmt: skip
 #: given by the database
 _NOT_LOGGED = frozenset({"alert_id", "number", "version", *SEEN_FIELDS})

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from alerts.reasons import Health
+from monitor.domain.calm import Calm
 from monitor.domain.levels import Level
 from monitor.domain.response import Response
 from monitor.domain.risk import Weights
@@ -61,3 +62,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     response: Response = Response()
     #: where fewer physical checks suffice, and where more are needed
     supervision: Supervision = Supervision()
+    #: shelves, coming and going, floods
+    calm: Calm = Calm()

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from alerts.calm.ports import CalmTx
 from alerts.decide import Nearby
 from alerts.lifecycle import AlertKind, State
 from alerts.policy import Policy
@@ -32,7 +33,7 @@ from monitor.domain.events import RiskEvent
 from monitor.domain.supervision import SiteRecord
 
 
-class AlertTx(Protocol):
+class AlertTx(CalmTx, Protocol):
     """One transaction. Writes that another transaction made impossible raise Conflict: decide again."""
 
     def lock(self, name: str) -> None:

@@ -3,14 +3,13 @@
 import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
-from uuid import UUID
 
 import msgspec
 import psycopg
 from psycopg import errors
-from psycopg.types.json import Jsonb
 
+from alerts.calm.holding import Quiet
+from alerts.calm.postgres import CalmRows
 from alerts.decide import Nearby
 from alerts.errors import Conflict, Unusable
 from alerts.joining import place_box
@@ -18,6 +17,7 @@ from alerts.lifecycle import AlertKind, State
 from alerts.permits import MOST_LOOKS, STILL_THERE
 from alerts.policy import NO_OFFENCE, Policy
 from alerts.ports import AlertTx
+from alerts.postgres_rows import parameters
 from alerts.values import (
     Alert,
     Dispatch,
@@ -38,13 +38,7 @@ from monitor.audit.entries import Entry
 from monitor.audit.log import append
 from monitor.domain.events import RiskEvent
 from monitor.domain.supervision import SiteRecord
-from monitor.store.pool import Conn, Pool
-from monitor.store.queries import Queries
-
-QUERIES = Queries("alerts")
-
-T = TypeVar("T")
-Row = dict[str, Any]
+from monitor.store.pool import Pool
 
 #: others were first; deciding again sees what they did
 _RETRYABLE = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
@@ -87,21 +81,8 @@ class PostgresAlertBook:
             many.flush()
 
 
-class PostgresAlertTx:
+class PostgresAlertTx(CalmRows):
     """An AlertTx (ports.py) on one connection."""
-
-    def __init__(self, conn: Conn) -> None:
-        self._conn = self.conn = conn
-
-    def _run(self, query: str, **parameters: Any) -> psycopg.Cursor[Row]:
-        return self._conn.execute(QUERIES[query], parameters)
-
-    def _one(self, query: str, type_: type[T], **parameters: Any) -> T | None:
-        row = self._run(query, **parameters).fetchone()
-        return None if row is None else value(row, type_)
-
-    def _all(self, query: str, type_: type[T], **parameters: Any) -> tuple[T, ...]:
-        return tuple(value(row, type_) for row in self._run(query, **parameters))
 
     def lock(self, name: str) -> None:
         self._run("lock", name=name)
@@ -133,7 +114,7 @@ class PostgresAlertTx:
         self._run("finish_timer", timer_id=timer_id, now=now)
 
     def add_timer(self, timer: Timer, *, once: bool) -> None:
-        self._run("add_timer", **_parameters(timer), once=once)
+        self._run("add_timer", **parameters(timer), once=once)
 
     # ------------------------------------------------------------ facts
     def nearby(self, event: RiskEvent, policy: Policy, now: datetime) -> Nearby:
@@ -155,8 +136,12 @@ class PostgresAlertTx:
         repeats = self._run(
             "repeats", **place, since=now - policy.repeats_within, no_offence=list(NO_OFFENCE)
         )
+        quiet = Quiet(
+            shelves=self.shelves_of(event.camera_id, [alert.alert_id for alert in alerts]),
+            camera=self.last_word_of_camera(event.camera_id),
+        )
         return Nearby(
-            alerts=alerts, episodes=episodes, permits=permits, looks=looks, machines=machines,
+            quiet=quiet, alerts=alerts, episodes=episodes, permits=permits, looks=looks, machines=machines,
             repeats=tuple(r["alert_id"] for r in repeats),
         )  # fmt: skip
 
@@ -195,27 +180,27 @@ class PostgresAlertTx:
         return frozenset(row["subject"] for row in self._run("running_subjects", health=health))
 
     def insert_alert(self, alert: Alert) -> int:
-        row = self._run("insert_alert", **_parameters(alert)).fetchone()
+        row = self._run("insert_alert", **parameters(alert)).fetchone()
         assert row is not None
         return int(row["number"])
 
     def update_alert(self, alert: Alert, from_version: int) -> None:
-        done = self._run("update_alert", **_parameters(alert), from_version=from_version)
+        done = self._run("update_alert", **parameters(alert), from_version=from_version)
         if done.rowcount != 1:
             raise Conflict(f"alert {alert.alert_id} is no longer at version {from_version}")
 
     def touch_alert(self, alert: Alert) -> None:
-        self._run("touch_alert", **_parameters(alert))
+        self._run("touch_alert", **parameters(alert))
 
     def add_move(self, move: Move) -> None:
-        self._run("add_move", **_parameters(move))
+        self._run("add_move", **parameters(move))
 
     def has_move(self, alert_id: str, idempotency_key: str) -> bool:
         found = self._run("has_move", alert_id=alert_id, idempotency_key=idempotency_key)
         return found.fetchone() is not None
 
     def hold_episode(self, episode: Episode) -> None:
-        self._run("hold_episode", **_parameters(episode))
+        self._run("hold_episode", **parameters(episode))
 
     # ------------------------------------------------------------ dispatches and messages
     def running_dispatch(self, alert_id: str) -> Dispatch | None:
@@ -232,7 +217,7 @@ class PostgresAlertTx:
         return {row["officer"]: row["running"] for row in found}
 
     def add_dispatch(self, dispatch: Dispatch) -> None:
-        self._run("add_dispatch", **_parameters(dispatch))
+        self._run("add_dispatch", **parameters(dispatch))
 
     def accept_dispatch(self, dispatch_id: str, at: datetime) -> None:
         self._run("accept_dispatch", dispatch_id=dispatch_id, at=at)
@@ -246,7 +231,7 @@ class PostgresAlertTx:
         self._run("end_dispatch", dispatch_id=dispatch_id, at=at, why=why)
 
     def add_outgoing(self, outgoing: Outgoing) -> None:
-        self._run("add_outgoing", **_parameters(outgoing))
+        self._run("add_outgoing", **parameters(outgoing))
 
     def take_outgoing(self, now: datetime, limit: int, held: Collection[str] = ()) -> tuple[Outgoing, ...]:
         return self._all("take_outgoing", Outgoing, now=now, limit=limit, held=sorted(held))
@@ -268,10 +253,10 @@ class PostgresAlertTx:
         return self._all("escalations", Escalation, alert_id=alert_id)
 
     def put_escalation(self, escalation: Escalation) -> None:
-        self._run("put_escalation", **_parameters(escalation))
+        self._run("put_escalation", **parameters(escalation))
 
     def add_told(self, told: Told) -> bool:
-        return self._run("add_told", **_parameters(told)).rowcount == 1
+        return self._run("add_told", **parameters(told)).rowcount == 1
 
     def told(self, alert_id: str) -> tuple[Told, ...]:
         return self._all("told", Told, alert_id=alert_id)
@@ -302,21 +287,3 @@ class PostgresAlertTx:
 def _runs(alert_id: str, alerts: tuple[Alert, ...]) -> bool:
     """Whether the case is open: only then it matters how it was seen before."""
     return any(alert.alert_id == alert_id and alert.closed_at is None for alert in alerts)
-
-
-def value(row: Row, type_: type[T]) -> T:
-    """A row as a value; UUIDs as text."""
-    plain = {name: str(field) if isinstance(field, UUID) else field for name, field in row.items()}
-    return msgspec.convert(plain, type_)
-
-
-def _parameters(struct: msgspec.Struct) -> Row:
-    """A value's fields as query parameters; lists and mappings as JSON."""
-    return {name: _parameter(getattr(struct, name)) for name in struct.__struct_fields__}
-
-
-def _parameter(field: Any) -> Any:
-    if isinstance(field, tuple | list | dict):
-        return Jsonb(msgspec.to_builtins(field))
-    # enums are StrEnum: the database's enums take their text
-    return str(field) if isinstance(field, str) else field

@@ -14,11 +14,13 @@ import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
+from alerts.calm.holding import INHIBITING
 from alerts.decide import Nearby
 from alerts.errors import Conflict
 from alerts.joining import place_box
 from alerts.policy import Policy
-from alerts.postgres_book import QUERIES, PostgresAlertTx, Row
+from alerts.postgres_book import PostgresAlertTx
+from alerts.postgres_rows import QUERIES, Row
 from alerts.reasons import Health
 from alerts.values import Alert, Dispatch, Episode, Escalation, Move, Outgoing, Timer
 from monitor.audit.entries import Entry
@@ -30,7 +32,7 @@ from monitor.store.pool import Conn
 DISPATCHING = "dispatching"
 
 #: what a touch writes, beside the times
-_SEEN = ("lon", "lat", "accuracy_m", "pipeline_id", "chainage_m", "offset_m", "activity")
+_SEEN = ("lon", "lat", "accuracy_m", "pipeline_id", "chainage_m", "offset_m", "activity", "came_back")
 
 
 class PostgresTogetherTx(PostgresAlertTx):
@@ -77,7 +79,7 @@ class PostgresTogetherTx(PostgresAlertTx):
             violations=[event.violation for event in events], camera_ids=[event.camera_id for event in events],
             pipeline_ids=[event.pipeline_id for event in events],
             seen_since=[event.captured_at - policy.join_within for event in events],
-            repeated_since=now - policy.repeats_within,
+            repeated_since=now - policy.repeats_within, inhibiting=[state.value for state in INHIBITING],
             **{f"{side}s": [box[side] for box in boxes] for side in ("west", "south", "east", "north")},
         ).fetchall()  # fmt: skip
         found = tuple(

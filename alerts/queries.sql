@@ -77,7 +77,8 @@ SELECT * FROM alert WHERE alert_id IN (
 )
 
 -- surroundings --
--- For each of many events: whether `alerts_near` would find anything (met), and whether permits or repeats (more).
+-- For each of many events: whether `alerts_near` would find anything (met), and whether there are permits, repeats,
+-- shelves, or a camera that cannot be trusted (more).
 SELECT
     EXISTS (SELECT FROM alert_episode WHERE alert_episode.episode_id = event.episode_id)
     OR EXISTS (
@@ -95,6 +96,10 @@ SELECT
         SELECT FROM alert
         WHERE alert.site_id = event.site_id AND alert.violation = event.violation AND last_seen_at >= %(repeated_since)s
           AND (confirmation = 'confirmed' OR state = 'verified')
+    )
+    OR EXISTS (SELECT FROM shelf WHERE shelf.camera_id = event.camera_id AND ended_at IS NULL)
+    OR EXISTS (
+        SELECT FROM camera_state WHERE camera_state.camera_id = event.camera_id AND state = ANY(%(inhibiting)s)
     ) AS more
 FROM unnest(
     %(episode_ids)b::uuid[], %(site_ids)b::text[], %(violations)b::text[], %(camera_ids)b::text[],
@@ -234,13 +239,14 @@ INSERT INTO alert (
     alert_id, kind, source, state, violation, health, subject, site_id, camera_id, level, reasons, weights_version,
     confirmation, lon, lat, accuracy_m, pipeline_id, chainage_m, offset_m, object_class, activity, zone_id, footage,
     opened_at, onset_at, last_seen_at, condition_ended_at, acknowledged_at, arrived_at, resolved_at, resolved_by,
-    closed_at, closing_reason, occurrence_of, version
+    closed_at, closing_reason, occurrence_of, version, held_by, held_until, shelf_id, rung_at, flapping_since, came_back
 ) VALUES (
     %(alert_id)s, %(kind)s, %(source)s, %(state)s, %(violation)s, %(health)s, %(subject)s, %(site_id)s, %(camera_id)s,
     %(level)s, %(reasons)s, %(weights_version)s, %(confirmation)s, %(lon)s, %(lat)s, %(accuracy_m)s, %(pipeline_id)s,
     %(chainage_m)s, %(offset_m)s, %(object_class)s, %(activity)s, %(zone_id)s, %(footage)s, %(opened_at)s,
     %(onset_at)s, %(last_seen_at)s, %(condition_ended_at)s, %(acknowledged_at)s, %(arrived_at)s, %(resolved_at)s,
-    %(resolved_by)s, %(closed_at)s, %(closing_reason)s, %(occurrence_of)s, %(version)s
+    %(resolved_by)s, %(closed_at)s, %(closing_reason)s, %(occurrence_of)s, %(version)s, %(held_by)s, %(held_until)s,
+    %(shelf_id)s, %(rung_at)s, %(flapping_since)s, %(came_back)s
 )
 RETURNING number
 
@@ -282,6 +288,8 @@ ON CONFLICT (idempotency_key) DO NOTHING
 UPDATE alert SET
     state = %(state)s, violation = %(violation)s, level = %(level)s, reasons = %(reasons)s,
     weights_version = %(weights_version)s, confirmation = %(confirmation)s,
+    held_by = %(held_by)s, held_until = %(held_until)s, shelf_id = %(shelf_id)s, rung_at = %(rung_at)s,
+    flapping_since = %(flapping_since)s,
     condition_ended_at = %(condition_ended_at)s, acknowledged_at = %(acknowledged_at)s, arrived_at = %(arrived_at)s,
     resolved_at = %(resolved_at)s, resolved_by = %(resolved_by)s, closed_at = %(closed_at)s,
     closing_reason = %(closing_reason)s, outcome = %(outcome)s, cause = %(cause)s, version = %(version)s
@@ -292,7 +300,8 @@ WHERE alert_id = %(alert_id)s AND version = %(from_version)s
 UPDATE alert SET
     onset_at = least(onset_at, %(onset_at)s), last_seen_at = greatest(last_seen_at, %(last_seen_at)s),
     lon = %(lon)s, lat = %(lat)s, accuracy_m = %(accuracy_m)s, pipeline_id = %(pipeline_id)s,
-    chainage_m = %(chainage_m)s, offset_m = %(offset_m)s, activity = %(activity)s
+    chainage_m = %(chainage_m)s, offset_m = %(offset_m)s, activity = %(activity)s,
+    came_back = greatest(came_back, %(came_back)s)
 WHERE alert_id = %(alert_id)s
 
 -- add_move --
@@ -389,14 +398,14 @@ SELECT alert_id::text, min(next_at) AS next_at FROM escalation WHERE ended_at IS
 
 -- add_told --
 -- Somebody is told; the key of the message holds it once.
-INSERT INTO told (idempotency_key, alert_id, clock, at, who, person, channel)
-VALUES (%(idempotency_key)s, %(alert_id)s, %(clock)s, %(at)s, %(who)s, %(person)s, %(channel)s)
+INSERT INTO told (idempotency_key, alert_id, clock, at, who, person, channel, sent_as)
+VALUES (%(idempotency_key)s, %(alert_id)s, %(clock)s, %(at)s, %(who)s, %(person)s, %(channel)s, %(sent_as)s)
 ON CONFLICT (idempotency_key) DO NOTHING
 
 -- told --
 -- Whom an alert's escalations told, and when the channel took it.
-SELECT told.idempotency_key, told.alert_id::text, clock, at, who, person, told.channel, sent_at
-FROM told LEFT JOIN outgoing USING (idempotency_key)
+SELECT told.idempotency_key, told.alert_id::text, clock, at, who, person, told.channel, sent_at, sent_as
+FROM told LEFT JOIN outgoing ON outgoing.idempotency_key = coalesce(sent_as, told.idempotency_key)
 WHERE told.alert_id = %(alert_id)s ORDER BY at, told.idempotency_key
 
 -- add_outgoing --

@@ -52,6 +52,14 @@ class Why(StrEnum):
     PROBLEM_BEGAN = "problem_began"
     PROBLEM_CHANGED = "problem_changed"
     PROBLEM_OVER = "problem_over"
+    # calm: kept from ringing, and what ends that
+    SHELVED = "shelved"
+    INHIBITED = "inhibited"  # its camera is covered, moved, dark …
+    SHELF_ENDED = "shelf_ended"
+    GONE_WHILE_SHELVED = "gone_while_shelved"
+    NOTHING_HOLDS = "nothing_holds"  # seen again, or by another camera, or worse: it rings
+    FLAPPING = "flapping"  # lost too often: held as one alert
+    STAYED_BACK = "stayed_back"
     # steps
     BY_HAND = "by_hand"
     ARRIVED = "arrived"

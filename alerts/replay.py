@@ -13,12 +13,12 @@ from psycopg.rows import dict_row
 
 from alerts.lifecycle import TRANSITIONS, AlertKind, State, Step
 from alerts.log import CASE_FIELDS, case_fields
-from alerts.postgres_book import QUERIES, value
+from alerts.postgres_rows import QUERIES, value
 from alerts.values import Alert
 from monitor.audit.entries import Entry, read
 
 #: transitions beside the table's steps; they keep the state
-_OTHERS = frozenset({"open", "join", "rise", "fall", "note", "escalate"})
+_OTHERS = frozenset({"open", "join", "rise", "fall", "note", "escalate", "hold", "ring"})
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):

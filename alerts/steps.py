@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from alerts.calm.holding import ring
 from alerts.commands import (
     AcceptDispatch,
     Command,
@@ -74,15 +75,20 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
     why = _why(alert, request, facts)
     if step is Step.DISMISS and alert.kind is AlertKind.VIOLATION:
         request = _judged_by(alert, request, facts)
+    commands: list[Command] = []
+    if alert.held_by is not None and step in (Step.CONFIRM, Step.DISPATCH):
+        # whoever confirms or sends somebody wants it to ring
+        rung = ring(alert, Why.BY_HAND, request.at, actor)
+        alert, commands = rung.after, [rung]
     if step in (Step.DISPATCH, Step.REOPEN):
-        return (SeekOfficer(alert=alert, why=why, step=step, request=request),)
+        return (*commands, SeekOfficer(alert=alert, why=why, step=step, request=request))
     if step is Step.HAND_OVER:
         if facts.running is None:
             raise IllegalStep(alert.kind, alert.state, step)
         return (HandOver(alert=alert, dispatch=facts.running, why=why, request=request),)
     change = changed(alert, step, why, request.at, to=to, actor=actor, request=request, facts=_facts(facts),
                      **_fields(alert, request, why))  # fmt: skip
-    commands: list[Command] = [change]
+    commands.append(change)
     if facts.running is not None:
         if step is Step.ACCEPT:
             commands.append(AcceptDispatch(dispatch_id=facts.running.dispatch_id, at=request.at))

@@ -66,6 +66,8 @@ STEPS: dict[str, Text] = {
     "fall": _t("level fell", "等级降低"),
     "note": _t("note", "记录"),
     "escalate": _t("escalated", "逐级上报"),
+    "hold": _t("kept from ringing", "暂不告警"),
+    "ring": _t("rings", "开始告警"),
 }
 
 REASONS: dict[str, Text] = {
@@ -118,6 +120,13 @@ REASONS: dict[str, Text] = {
     "problem_began": _t("the problem began", "问题出现"),
     "problem_changed": _t("the problem changed", "问题变化"),
     "problem_over": _t("the problem is over", "问题解除"),
+    "shelved": _t("shelved", "已搁置"),
+    "inhibited": _t("inhibited: its camera cannot be trusted just now", "已抑制：摄像机画面当前不可信"),
+    "shelf_ended": _t("the shelf ended and it is still there", "搁置到期，现象仍在"),
+    "gone_while_shelved": _t("came and went while shelved: please look", "搁置期间出现并消失，请查看"),
+    "nothing_holds": _t("seen again, and nothing keeps it from ringing", "再次出现，且无搁置或抑制"),
+    "flapping": _t("lost and back too often: held as one alert", "反复中断与恢复，合并为一条告警"),
+    "stayed_back": _t("stayed well for a while", "已持续恢复一段时间"),
     "by_hand": _t("by hand", "人工"),
     "arrived": _t("at the place", "已到现场"),
     "arrived_far": _t("further than 300 m from the place", "距现场超过300米"),

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.calm.flapping import on_flap_timer
 from alerts.commands import (
     Clear,
     Commands,
@@ -25,7 +26,7 @@ from alerts.lifecycle import State, Step
 from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Health, Why
 from alerts.supervising import kept_long_enough, sooner
-from alerts.values import Alert, Confirmation, Dispatch, EvidenceItem, Timer, TimerKind
+from alerts.values import Alert, Confirmation, Dispatch, EvidenceItem, LastWord, Timer, TimerKind
 from alerts.visiting.bundling import goes_on_without
 from monitor.domain.levels import Level
 from monitor.domain.risk import Reason
@@ -44,6 +45,8 @@ class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[EvidenceItem, ...] = ()
     #: of the alert's site, where a supervision rule may send sooner
     record: SiteRecord = SiteRecord()
+    #: newest state of the camera or edge that a health alert is about
+    last: LastWord | None = None
 
 
 def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now: datetime) -> Commands:
@@ -65,13 +68,17 @@ def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now:
             return sooner(alert, facts.record, policy.supervision, sent_before=facts.sent_before, now=now)
         case TimerKind.KEPT_LONG_ENOUGH:
             return kept_long_enough(alert, running=facts.running is not None, now=now)
+        case TimerKind.FLAPS:
+            return on_flap_timer(alert, facts.last, policy.calm, now)
         case TimerKind.EVIDENCE_OVERDUE:
             return _evidence_overdue(alert, facts, policy, now)
     raise ValueError(f"unknown timer {timer.what!r}: was it written by another release?")
 
 
 def _may_be_sent(alert: Alert) -> bool:
-    return alert.state is State.OPEN and alert.confirmation is not Confirmation.REFUTED
+    return (
+        alert.state is State.OPEN and alert.confirmation is not Confirmation.REFUTED and alert.held_by is None
+    )
 
 
 def _level_ii(alert: Alert, facts: TimerFacts) -> Commands:

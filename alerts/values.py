@@ -81,6 +81,22 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     occurrence_of: str | None = None
     #: number of its newest transition; an update names the one that it starts from
     version: int = 1
+    #: a calm.holding.Held: it asks nobody for anything; None: it rings
+    held_by: str | None = None
+    held_until: datetime | None = None
+    #: the shelf that holds it, or held it last
+    shelf_id: str | None = None
+    #: when it began to ring, if not with its opening
+    rung_at: datetime | None = None
+    #: lost too often: clears only once it stayed well
+    flapping_since: datetime | None = None
+    #: how often the condition came back; None: never
+    came_back: int | None = None
+
+    @property
+    def rings_from(self) -> datetime:
+        """Since when people should answer."""
+        return self.rung_at or self.opened_at
 
     @property
     def place(self) -> tuple[float, float] | None:
@@ -152,6 +168,8 @@ class TimerKind(StrEnum):
     #: a supervision rule may send without a confirmation; what a rule kept has been kept long enough
     SEND_SOONER = "send_sooner"
     KEPT_LONG_ENOUGH = "kept_long_enough"
+    #: whether what came and went has stayed well
+    FLAPS = "flaps"
     #: a clock may have run out, or a step of its chain is due
     CLOCKS = "clocks"
 
@@ -199,6 +217,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     #: when the channel took it; only when read
     sent_at: datetime | None = None
+    #: key of the bundle that it went with; None: it went by itself
+    sent_as: str | None = None
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

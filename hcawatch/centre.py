@@ -79,10 +79,12 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
 
 def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -> None:
     book = PostgresAlertBook(pool)
+    settings = loaded.settings
     policy = Policy(
-        weights=loaded.settings.weights,
-        response=loaded.settings.response,
-        supervision=loaded.settings.supervision,
+        weights=settings.weights,
+        response=settings.response,
+        supervision=settings.supervision,
+        calm=settings.calm,
     )
     engine = AlertEngine(book, loaded.city, policy)
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))

@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 
 import structlog
 
+from alerts.calm.desk import ShelfDesk
 from alerts.engine import AlertEngine
 from alerts.permitting.desk import PermitDesk
 from alerts.policy import Policy
@@ -135,7 +136,9 @@ def decide(pipe: Connection, dsn: str, city: City, policy: Policy) -> None:
         engine = AlertEngine(PostgresAlertBook(pool), city, policy)
         leave_out_what_is_there()
         visits = VisitDesk(pool, city, engine)
-        worker = AlertWorker(engine, None, dsn, also_due=(permits.run_due, visits.run_due))
+        shelves = ShelfDesk(PostgresAlertBook(pool), city, policy)
+        due = (permits.run_due, visits.run_due, shelves.run_due)
+        worker = AlertWorker(engine, None, dsn, also_due=due)
         with worker, contextlib.suppress(EOFError, OSError):  # the centre ended
             while not pipe.poll(BEAT_S):
                 pipe.send(worker.healthy())

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from alerts.channels.limits import ChannelState, Mode, mode
-from alerts.postgres_book import QUERIES, value
+from alerts.postgres_rows import QUERIES, value
 from monitor.domain.assets import City, Text
 
 MODES: dict[Mode, Text] = {

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from alerts.channels.limits import ChannelState
-from alerts.postgres_book import QUERIES, value
+from alerts.postgres_rows import QUERIES, value
 from monitor.store.pool import Pool
 
 T = TypeVar("T")

@@ -17,6 +17,8 @@ WHAT: dict[str, Text] = {
     "changed": {"en": "Alert changed", "zh": "告警变更"},
     "closed": {"en": "Alert closed", "zh": "告警已关闭"},
     "escalation": {"en": "Nobody has answered yet", "zh": "尚无人响应"},
+    "escalations": {"en": "Nobody has answered yet", "zh": "尚无人响应"},
+    "shelf_ended": {"en": "A shelf has ended", "zh": "搁置已结束"},
     "permit_reminder": {"en": "Your permit ends soon", "zh": "许可即将到期"},
     "reply": {"en": "Your text message", "zh": "短信回复"},
     "test": {"en": "Test of this channel, nothing to do", "zh": "渠道测试，无需处理"},

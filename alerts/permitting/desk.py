@@ -28,7 +28,7 @@ from alerts.permitting.steps import (
     on_ask,
     unchanged,
 )
-from alerts.postgres_book import value
+from alerts.postgres_rows import value
 from alerts.values import Actor, Permit, PermitState
 from monitor.audit.entries import Entry
 from monitor.audit.log import append

@@ -3,6 +3,7 @@
 import typer
 
 from hcawatch.commands import (
+    alerts,
     audit,
     centre,
     channels,
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("centre")(centre.centre)
     app.command("edge")(edge.edge)
     app.command("people")(people.people)
+    app.add_typer(alerts.app, name="alerts")
     app.add_typer(permits.app, name="permits")
     app.add_typer(feedback.app, name="feedback")
     app.add_typer(teams.app, name="teams")

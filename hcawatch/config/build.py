@@ -7,6 +7,7 @@ import hashlib
 import json
 from typing import Any
 
+from hcawatch.config.calm import calm_of
 from hcawatch.config.checks.cameras import LOCAL_SCHEMES, file_of, scheme_of
 from hcawatch.config.checks.law import aware
 from hcawatch.config.checks.look import Surroundings
@@ -114,6 +115,7 @@ def settings_of(document: Document, around: Surroundings) -> Settings:
         weights=weights_of(document.risk),
         response=response_of(document.response),
         supervision=supervision_of(document.supervision),
+        calm=calm_of(document.calm),
         detectors={
             e.id: DetectorSettings(backend=e.detector, providers=tuple(e.detector_providers)) for e in document.edges
         },

@@ -685,6 +685,30 @@ class SupervisionSection(Section):
     )
 
 
+class CalmSection(Section):
+    """What keeps the control room calm: shelves, coming and going, floods (docs/calm.md)."""
+
+    positions: int = Field(
+        default=1, ge=1, le=1000, description="operator positions staffed at the same time"
+    )
+    shelf_most_h: dict[Literal["II", "III", "IV"], float] = Field(
+        default={"II": 4, "III": 12, "IV": 24}, max_length=3,
+        description="hours that a level may be shelved at most (0: never); what is left out keeps the shipped number",
+    )  # fmt: skip
+    flap_times: int = Field(default=3, ge=2, le=100, description="a camera or an edge lost so often …")
+    flap_within_min: float = Field(
+        default=15, ge=1, le=1440, description="… in so many minutes is held as one alert"
+    )
+    flood_above: int = Field(
+        default=10, ge=1, le=1000, description="more alerts in ten minutes, per position, are a flood"
+    )
+    flood_below: int = Field(default=5, ge=1, le=1000, description="fewer end it")
+    single_messages: int = Field(
+        default=3, ge=1, le=100,
+        description="messages about overdue clocks that a person gets one by one in a minute; the rest come in one",
+    )  # fmt: skip
+
+
 SUPPORTED_VERSION = 1
 
 
@@ -725,6 +749,9 @@ class Document(Section):
     )
     response: ResponseSection = Field(
         default=ResponseSection(), description="deadlines, and who hears when one is missed"
+    )
+    calm: CalmSection = Field(
+        default=CalmSection(), description="shelves, coming and going, floods of alerts"
     )
     risk: RiskSection | None = Field(default=None, description="overrides of the shipped points")
     supervision: SupervisionSection = Field(

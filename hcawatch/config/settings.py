@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from monitor.domain.calm import Calm
 from monitor.domain.response import Response
 from monitor.domain.risk import Weights
 from monitor.domain.supervision import Supervision
@@ -68,5 +69,7 @@ class Settings:
     response: Response = field(default_factory=Response)
     #: where fewer physical checks suffice, and where more are needed
     supervision: Supervision = field(default_factory=Supervision)
+    #: shelves, coming and going, floods
+    calm: Calm = field(default_factory=Calm)
     #: share of an edge's disk that waiting evidence may use, by edge id
     disk_shares: Mapping[str, float]

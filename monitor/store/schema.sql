@@ -229,10 +229,20 @@ CREATE TABLE alert (
     closing_reason  text,
     occurrence_of   uuid REFERENCES alert (alert_id),
     version         bigint NOT NULL DEFAULT 1,  -- counts transitions; updates name the one they start from
+    held_by         text,                       -- shelf | inhibited | shelf_over; NULL: it rings
+    held_until      timestamptz,
+    shelf_id        uuid,                       -- the shelf that holds it, or held it last
+    rung_at         timestamptz,                -- when it began to ring, if not with its opening; clocks count from here
+    flapping_since  timestamptz,                -- clears only once it stayed well for a while
+    came_back       integer,                    -- how often the condition came back
     outcome         closing_outcome,            -- once somebody judged it
     cause           false_cause,                -- of a false alarm
     CONSTRAINT alert_cause_of_false CHECK (cause IS NULL OR outcome = 'false_alarm')
 );
+CREATE INDEX alert_opened ON alert (opened_at);                                     -- figures, floods
+CREATE INDEX alert_rung ON alert (rung_at) WHERE rung_at IS NOT NULL;                -- floods
+CREATE INDEX alert_shelf ON alert (shelf_id) WHERE shelf_id IS NOT NULL;            -- what came while shelved
+CREATE INDEX alert_health ON alert (health, subject, opened_at) WHERE kind = 'health';   -- lost_before
 CREATE INDEX alert_judged ON alert (onset_at) WHERE kind = 'violation' AND source = 'edge';   -- feedback: judged
 CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- pages
 CREATE INDEX alert_place ON alert USING gist (point(lon, lat)) WHERE kind = 'violation';    -- joining, new occurrences
@@ -240,6 +250,31 @@ CREATE INDEX alert_camera ON alert (camera_id, last_seen_at) WHERE kind = 'viola
 CREATE INDEX alert_repeats ON alert (site_id, violation, last_seen_at)                      -- repeats
     WHERE confirmation = 'confirmed' OR state = 'verified';
 CREATE UNIQUE INDEX alert_one_health ON alert (health, subject) WHERE kind = 'health' AND closed_at IS NULL;
+
+-- a source that is kept from ringing (alerts/calm/shelves.py); level I goes through each
+CREATE TABLE shelf (
+    shelf_id   uuid PRIMARY KEY,
+    scope      text NOT NULL CHECK (scope IN ('camera', 'rule', 'alert')),
+    camera_id  text,
+    violation  text,                            -- of scope rule
+    alert_id   uuid REFERENCES alert (alert_id),
+    site_id    text,
+    worst      risk_level NOT NULL CHECK (worst <> 'I'),
+    reason     text NOT NULL,
+    note       text NOT NULL,
+    shelved_by text NOT NULL,
+    role       text NOT NULL,
+    from_at    timestamptz NOT NULL,
+    until_at   timestamptz NOT NULL,
+    ended_at   timestamptz,
+    ended_by   text,
+    end_reason text,                            -- due | by_hand
+    end_note   text NOT NULL DEFAULT ''
+);
+CREATE INDEX shelf_camera ON shelf (camera_id) WHERE ended_at IS NULL;          -- quiet
+CREATE INDEX shelf_alert ON shelf (alert_id) WHERE ended_at IS NULL;
+CREATE INDEX shelf_due ON shelf (until_at) WHERE ended_at IS NULL;              -- next_shelf
+CREATE INDEX shelf_from ON shelf (from_at);                                     -- the list, the monthly report
 
 -- which episodes an alert holds; an episode belongs to one alert only
 CREATE TABLE alert_episode (
@@ -323,8 +358,10 @@ CREATE TABLE told (
     at         timestamptz NOT NULL,
     who        text NOT NULL,                    -- the chain's word: team_lead, supervisor, …
     person     text NOT NULL,                    -- user name, or the role where the room has no names
-    channel    text NOT NULL
+    channel    text NOT NULL,
+    sent_as    text                              -- key of the bundle that it went with
 );
+CREATE INDEX told_person ON told (person, at);                                 -- told_lately
 CREATE INDEX escalation_running ON escalation (alert_id, next_at) WHERE ended_at IS NULL;   -- next_escalations
 CREATE INDEX told_alert ON told (alert_id, at);                                -- the alert's page
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
+from alerts.calm.flood import flood_now, grouped
+from alerts.calm.shelves import may_shelve
 from alerts.channels.overview import MODES, overview
 from alerts.feedback.causes import FalseCause, Outcome
 from alerts.lifecycle import AlertKind, State
@@ -24,6 +26,7 @@ from monitor.web.deps import web_of
 from monitor.web.people import Principal
 from monitor.web.rendering import reader_texts, render
 from monitor.web.sql import QUERIES
+from monitor.web.texts import Texts
 
 router = APIRouter()
 Room = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE))]
@@ -35,6 +38,21 @@ def by_urgency(rows: Iterable[AlertRow]) -> list[AlertRow]:
     return sorted(rows, key=lambda item: (item.alert.level.rank, -item.alert.opened_at.timestamp()))
 
 
+def group_rows(rows: Iterable[AlertRow], city: City, t: Texts) -> list[dict[str, Any]]:
+    """The running alerts by place and kind, in words; each group holds all of its rows."""
+    by_id = {item.alert.alert_id: item for item in rows}
+    places = {hca.site_id: t.of(hca.name) for hca in city.hcas}
+    return [
+        {
+            "group": group, "id": f"group-{group.site_id or 'none'}-{group.what}",
+            "title": t.of(by_id[group.alerts[0].alert_id].title),
+            "place": places.get(group.site_id or "", group.site_id or t("calm.group_elsewhere")),
+            "rows": [showing.row(by_id[alert.alert_id], city, t) for alert in group.alerts],
+        }
+        for group in grouped([item.alert for item in by_id.values()])
+    ]  # fmt: skip
+
+
 def names_of(conn: Conn, users: Iterable[str]) -> dict[str, str]:
     """How these users are called."""
     rows = conn.execute(QUERIES["names_of_users"], {"users": sorted(set(users))}).fetchall()
@@ -42,16 +60,21 @@ def names_of(conn: Conn, users: Iterable[str]) -> dict[str, str]:
 
 
 @router.get("/")
-def console(request: Request, me: Room) -> Response:
-    """Map, live alerts, cameras."""
+def console(
+    request: Request, me: Room, view: Annotated[str, Query(pattern="^(|groups|single)$")] = ""
+) -> Response:
+    """Map, live alerts, cameras. In a flood the list is grouped; `view` has it either way."""
     deps = web_of(request).deps
     t = reader_texts(request)
-    running = by_urgency(deps.engine.list_alerts(running=True, limit=MOST_RUNNING))
+    listed = by_urgency(deps.engine.list_alerts(running=True, limit=MOST_RUNNING))
+    running = [item for item in listed if item.alert.held_by is None]
     closed = deps.engine.list_alerts(running=False, limit=CLOSED_SHOWN)
     with deps.pool.connection() as conn:
         known = cameras(conn, deps.city, deps.clock())
         loads = overloaded(conn)
         channels = overview(conn, deps.city, deps.clock())
+        flood = flood_now(conn, deps.engine.policy.calm, deps.clock())
+    in_groups = flood.on if not view else view == "groups"
     watching = sum(1 for camera in known if camera["watching"])
     awaiting = sum(
         1 for item in running if item.alert.state is State.OPEN and item.alert.kind is AlertKind.VIOLATION
@@ -59,6 +82,8 @@ def console(request: Request, me: Room) -> Response:
     return render(
         request, "console.html",
         running=[showing.row(item, deps.city, t) for item in running],
+        held=[showing.row(item, deps.city, t) for item in listed if item.alert.held_by is not None],
+        flood=flood, in_groups=in_groups, groups=group_rows(running, deps.city, t) if in_groups else [],
         closed=[showing.row(item, deps.city, t) for item in closed],
         # who does not watch comes first: the row scrolls
         cameras=[
@@ -141,4 +166,5 @@ def alert_page(request: Request, alert_id: str, me: Room) -> Response:
         lines=checks.line_rows(visits.lines(alert), t), along=checks.along_rows(visits, alert.alert_id, t),
         notices=NoticeDesk(web.deps.pool).of_alert(alert.alert_id),
         may_audit=may(me.role, Right.SEE_AUDIT),
+        may_shelve=alert.state in (State.OPEN, State.ACKNOWLEDGED) and may_shelve(me.role, alert.level),
     )  # fmt: skip

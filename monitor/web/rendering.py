@@ -49,6 +49,7 @@ def navigation(role: Role | None) -> list[tuple[str, str]]:
         ("/feedback", "nav.feedback", Right.SEE_CONSOLE),
         ("/visits", "nav.visits", Right.SEE_CONSOLE),
         ("/objections", "nav.objections", Right.DECIDE_OBJECTION),
+        ("/figures", "figures.nav", Right.SEE_CONSOLE),
         ("/audit", "nav.audit", Right.SEE_AUDIT),
     )
     return [(path, key) for path, key, right in pages if role is not None and may(role, right)]

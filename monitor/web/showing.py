@@ -138,6 +138,8 @@ def reason_detail(reason: Reason, t: Texts, title: str) -> str:
             return reason.detail
     if reason.key == "loss" and (loss := _LOSS.fullmatch(reason.detail)):
         return t(f"loss.{loss['what']}", count=loss["count"], why=t(f"why.{loss['reason']}"))
+    if reason.key == "inhibited":
+        return t(f"camera.{reason.detail}")
     if reason.key.startswith("camera_"):
         return camera_reason(reason.detail, t)
     keyed = f"{reason.key}.{reason.detail}"
@@ -212,7 +214,8 @@ def row(item: AlertRow, city: City, t: Texts) -> dict[str, Any]:
         "alert_id": alert.alert_id, "number": alert.number, "kind": alert.kind.value, "level": alert.level.value,
         "state": alert.state.value, "confirmation": alert.confirmation.value, "footage": alert.footage,
         "title": t.of(item.title), "where": where(alert, city, t), "opened_at": alert.opened_at,
-        "escalates_at": item.escalates_at,
+        "escalates_at": item.escalates_at, "held_by": alert.held_by, "held_until": alert.held_until,
+        "came_back": alert.came_back or 0, "flapping": alert.flapping_since is not None,
     }  # fmt: skip
 
 

@@ -12,7 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts import texts as alert_texts
+from alerts.calm import texts as calm_texts
 from alerts.feedback import texts as feedback_texts
+from alerts.figures import texts as figure_texts
 from alerts.permitting import texts as permit_texts
 from alerts.visiting import texts as visit_texts
 from monitor.domain.assets import Text
@@ -33,13 +35,21 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
     "permit_state": permit_texts.STATES,
     "permit_step": permit_texts.STEPS,
     "permit_field": permit_texts.FIELDS,
-    "error": {**permit_texts.PROBLEMS, **feedback_texts.PROBLEMS, **visit_texts.PROBLEMS},
+    "error": {
+        **permit_texts.PROBLEMS,
+        **feedback_texts.PROBLEMS,
+        **visit_texts.PROBLEMS,
+        **figure_texts.PROBLEMS,
+        **calm_texts.PROBLEMS,
+    },
     "feedback_why": feedback_texts.WHY,
     "feedback_number": feedback_texts.NUMBERS,
     "feedback_state": feedback_texts.STATES,
     "check_answer": visit_texts.ANSWERS,
     "along": visit_texts.WHY_ALONG,
     "looked": visit_texts.LOOKED,
+    "calm": calm_texts.WORDS,
+    "figures": figure_texts.WORDS,
 }
 
 

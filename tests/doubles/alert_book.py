@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from alerts.calm.holding import Quiet
+from alerts.calm.shelves import Shelf
 from alerts.decide import Nearby
 from alerts.errors import Conflict
 from alerts.joining import place_box
@@ -44,6 +46,7 @@ from alerts.values import (
 from monitor.audit.entries import Entry
 from monitor.domain.events import RiskEvent
 from monitor.domain.supervision import SiteRecord
+from tests.doubles.alert_calm import MemoryCalmTx
 
 replace = msgspec.structs.replace
 
@@ -59,6 +62,7 @@ class _Tables:
         self.escalations: dict[tuple[str, str, datetime], Escalation] = {}
         self.told: dict[str, Told] = {}
         self.timers: dict[int, tuple[Timer, datetime | None]] = {}
+        self.shelves: dict[str, Shelf] = {}
         self.work: dict[int, tuple[Work, datetime | None]] = {}
         self.outgoing: dict[int, Outgoing] = {}
         self.next_try_at: dict[int, datetime] = {}
@@ -145,7 +149,7 @@ class MemoryAlertBook:
             self.tables.edges[edge_id] = word
 
 
-class MemoryAlertTx:
+class MemoryAlertTx(MemoryCalmTx):
     """See AlertTx in alerts/ports.py."""
 
     def __init__(self, tables: _Tables, ids: Iterator[int]) -> None:
@@ -244,7 +248,11 @@ class MemoryAlertTx:
         looks = self._looks(held.alert_id) if held is not None and permits and runs else ()
         limited = any(event.object_class in p.machine_limits for p in permits)
         machines = self._machines(event) if limited else ()
-        return Nearby(alerts=alerts, episodes=episodes, permits=permits, looks=looks, machines=machines,
+        quiet = Quiet(
+            shelves=self.shelves_of(event.camera_id, [alert.alert_id for alert in alerts]),
+            camera=self.last_word_of_camera(event.camera_id),
+        )
+        return Nearby(quiet=quiet, alerts=alerts, episodes=episodes, permits=permits, looks=looks, machines=machines,
                       repeats=repeats)  # fmt: skip
 
     def alone(self, events: Sequence[RiskEvent], policy: Policy, now: datetime) -> tuple[Nearby | None, ...]:
@@ -358,6 +366,7 @@ class MemoryAlertTx:
         seen = {name: getattr(alert, name) for name in SEEN_FIELDS}
         seen["onset_at"] = min(known.onset_at, alert.onset_at)
         seen["last_seen_at"] = max(known.last_seen_at, alert.last_seen_at)
+        seen["came_back"] = max(known.came_back or 0, alert.came_back or 0) or None
         self._t.alerts[alert.alert_id] = replace(known, **seen)
 
     def add_move(self, move: Move) -> None:
@@ -434,7 +443,7 @@ class MemoryAlertTx:
             if outgoing_id in self._t.sent_at
         }
         mine = [
-            replace(t, sent_at=sent.get(t.idempotency_key))
+            replace(t, sent_at=sent.get(t.sent_as or t.idempotency_key))
             for t in self._t.told.values()
             if t.alert_id == alert_id
         ]

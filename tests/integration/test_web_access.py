@@ -92,6 +92,16 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/feedback/precision"): CONSOLE,
     ("GET", "/api/v1/feedback/proposals"): CONSOLE,
     ("POST", "/api/v1/feedback/proposals/{proposal_id}/steps"): {"supervisor"},
+    ("GET", "/shelves"): CONSOLE,
+    ("POST", "/shelves"): ROOM,
+    ("POST", "/shelves/{shelf_id}/end"): ROOM,
+    ("GET", "/api/v1/shelves"): CONSOLE,
+    ("POST", "/api/v1/shelves"): ROOM,
+    ("POST", "/api/v1/shelves/{shelf_id}/end"): ROOM,
+    ("GET", "/figures"): CONSOLE,
+    ("GET", "/figures/month"): CONSOLE,
+    ("GET", "/api/v1/figures"): CONSOLE,
+    ("GET", "/api/v1/figures/month"): CONSOLE,
     ("GET", "/login"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/api/v1/login"): EVERYBODY,
@@ -144,6 +154,7 @@ def test_every_route_with_every_role(client: TestClient) -> None:
             channel_id="sms",
             objection_id=1,
             site_id="s1",
+            shelf_id=NOBODYS_ID,
         )
         for who in sorted(EVERYBODY):
             if path == "/api/v1/stream" and who in allowed:

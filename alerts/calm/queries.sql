@@ -1,0 +1,104 @@
+-- Queries of shelves, of coming and going, and of bundles.
+
+-- shelves_of --
+-- Shelves that did not end, of a camera or of alerts.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE ended_at IS NULL AND (camera_id = %(camera_id)s OR alert_id = ANY(%(alert_ids)s::uuid[]))
+ORDER BY shelf_id
+
+-- shelf --
+-- One shelf.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE shelf_id = %(shelf_id)s
+
+-- shelf_for_update --
+-- One shelf, its row locked.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE shelf_id = %(shelf_id)s
+FOR UPDATE
+
+-- next_shelf --
+-- The shelf that is due longest and that no other transaction ends.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE ended_at IS NULL AND until_at <= %(now)s
+ORDER BY until_at, shelf_id
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- put_shelf --
+-- A new shelf, or its end.
+INSERT INTO shelf (shelf_id, scope, camera_id, violation, alert_id, site_id, worst, reason, note, shelved_by, role,
+                   from_at, until_at, ended_at, ended_by, end_reason, end_note)
+VALUES (%(shelf_id)s, %(scope)s, %(camera_id)s, %(violation)s, %(alert_id)s, %(site_id)s, %(worst)s, %(reason)s,
+        %(note)s, %(shelved_by)s, %(role)s, %(from_at)s, %(until_at)s, %(ended_at)s, %(ended_by)s, %(end_reason)s,
+        %(end_note)s)
+ON CONFLICT (shelf_id) DO UPDATE SET ended_at = excluded.ended_at, ended_by = excluded.ended_by,
+    end_reason = excluded.end_reason, end_note = excluded.end_note
+
+-- running_shelves --
+-- Shelves that run, the next to end first.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE ended_at IS NULL ORDER BY until_at, shelf_id LIMIT %(limit)s
+
+-- ended_shelves --
+-- Shelves that ended, the last first.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, shelf_id LIMIT %(limit)s
+
+-- standing_of --
+-- Running alerts of a camera (violations, and that it does not watch) or one alert, their rows locked in one order.
+SELECT * FROM alert
+WHERE closed_at IS NULL AND (
+    alert_id = %(alert_id)s::uuid
+    OR (camera_id = %(camera_id)s AND (kind = 'violation' OR health = 'camera_not_watching'))
+)
+ORDER BY alert_id
+FOR UPDATE
+
+-- alerts_of_shelf --
+-- What a shelf holds, or held last.
+SELECT * FROM alert WHERE shelf_id = %(shelf_id)s ORDER BY alert_id
+
+-- alerts_of_shelf_for_update --
+-- The same, rows locked.
+SELECT * FROM alert WHERE shelf_id = %(shelf_id)s ORDER BY alert_id FOR UPDATE
+
+-- lost_before --
+-- How many health alerts of this kind and subject were opened since.
+SELECT count(*) AS n FROM alert
+WHERE kind = 'health' AND health = %(health)s AND subject = %(subject)s AND opened_at > %(since)s
+
+-- told_lately --
+-- How often a person was told through a channel since.
+SELECT count(*) AS n FROM told WHERE person = %(person)s AND channel = %(channel)s AND at > %(since)s
+
+-- waiting_bundle --
+-- A person's bundle that is not due yet, its row locked: no courier takes it before.
+SELECT outgoing_id, channel, address, idempotency_key, body, created_at, attempts FROM outgoing
+WHERE sent_at IS NULL AND handed_at IS NULL AND next_try_at > %(now)s AND attempts = 0
+  AND channel = %(channel)s AND address = %(address)s
+  AND body->>'what' = 'escalations' AND body->>'officer' = %(person)s
+ORDER BY outgoing_id LIMIT 1
+FOR UPDATE
+
+-- add_bundle --
+-- A bundle that goes later.
+INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at)
+VALUES (%(channel)s, %(address)s, %(idempotency_key)s, %(body)s, %(created_at)s, %(goes_at)s)
+ON CONFLICT (idempotency_key) DO NOTHING
+
+-- change_bundle --
+-- How a waiting bundle reads now.
+UPDATE outgoing SET body = %(body)s WHERE idempotency_key = %(idempotency_key)s
+
+-- rang_lately --
+-- When alerts began to ring since; lawful work that is only recorded, and what is held, rings for nobody.
+SELECT greatest(opened_at, rung_at) AS at FROM alert
+WHERE (opened_at > %(since)s OR rung_at > %(since)s) AND held_by IS NULL AND state <> 'supervised'
+ORDER BY 1
