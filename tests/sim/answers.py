@@ -139,7 +139,7 @@ def escalated(world: World) -> Iterator[str]:
             yield f"endless: the chain of {row.clock} of {row.alert_id} still runs at the end"
     sent = {o.idempotency_key for o in tables.outgoing.values() if o.outgoing_id in tables.sent_at}
     for told in tables.told.values():
-        if told.idempotency_key not in sent:
+        if (told.sent_as or told.idempotency_key) not in sent:
             yield f"untold: {told.person} was to hear of {told.clock} of {told.alert_id}"
         *_, begun, step, again, _ = told.idempotency_key.split(":")
         row = next(

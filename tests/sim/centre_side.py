@@ -14,6 +14,7 @@ from datetime import datetime
 
 import psycopg
 
+from alerts.calm.desk import ShelfDesk
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.errors import Conflict
@@ -51,12 +52,16 @@ class SimCentre:
         self.duplicates = 0
         database.on_work = self._wake_loop
         self.engine = self._new_engine()
+        self.shelves = self._new_desk()
         for outage in plan.centre_restarts:
             agenda.at(outage.from_s, self._die)
             agenda.at(outage.until_s, self._start_again)
 
     def _new_engine(self) -> AlertEngine:
         return AlertEngine(self._db, self._city, new_id=self._ids)
+
+    def _new_desk(self) -> ShelfDesk:
+        return ShelfDesk(self._db, self._city, new_id=self._ids)
 
     # ------------------------------------------------------------------ life and death
     def start(self) -> None:
@@ -72,6 +77,7 @@ class SimCentre:
         self._next_look_s = float("inf")
         self._db.forget_caches()
         self.engine = self._new_engine()
+        self.shelves = self._new_desk()
         self._courier = Courier(self._db, {MQTT: self._send_message}, self.engine, jitter=self._rng.random)
         self._log("centre", "starts")
         self._every(
@@ -189,7 +195,7 @@ class SimCentre:
         try:
             while self.engine.take_work(now, limit=1):
                 pass
-            while self.engine.run_due(now):
+            while self.engine.run_due(now) or self.shelves.run_due(now):
                 pass
             while self._courier.deliver(now, limit=10):
                 pass
@@ -203,6 +209,7 @@ class SimCentre:
         """Wakes when the next timer or message is due; the real worker looks every second instead."""
         tables, now = self._db.book.tables, self._agenda.utc
         due = [timer.due_at for timer, done_at in tables.timers.values() if done_at is None]
+        due += [shelf.until_at for shelf in tables.shelves.values() if shelf.ended_at is None]
         due += [at for key, at in tables.next_try_at.items() if key not in tables.sent_at]
         if not due:
             return

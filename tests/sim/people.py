@@ -77,6 +77,13 @@ class People:
 
     def _rung(self, body: dict[str, Any]) -> None:
         """The room's telephone: who hears it looks at the alert, once a clock; a supervisor always hears."""
+        if body["what"] == "shelf_ended":
+            return
+        if body["what"] == "escalations":
+            common = {name: body[name] for name in ("officer", "idempotency_key")}
+            for one in body["items"]:
+                self._rung({**one, **common, "what": "escalation"})
+            return
         who = OPERATOR if body["officer"] == "operator" else SUPERVISOR
         ring = f"{self._plan.seed} rung {body['idempotency_key']}"
         heard = who is SUPERVISOR or random.Random(ring).random() >= self._plan.habits.deaf
