@@ -17,7 +17,9 @@ from alerts.lifecycle import AlertKind, State
 from alerts.permits import MOST_LOOKS, STILL_THERE
 from alerts.policy import NO_OFFENCE, Policy
 from alerts.ports import AlertTx
+from alerts.postgres_rows import QUERIES as QUERIES
 from alerts.postgres_rows import parameters
+from alerts.postgres_rows import value as value
 from alerts.values import (
     Alert,
     Dispatch,

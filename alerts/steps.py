@@ -75,11 +75,7 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
     why = _why(alert, request, facts)
     if step is Step.DISMISS and alert.kind is AlertKind.VIOLATION:
         request = _judged_by(alert, request, facts)
-    commands: list[Command] = []
-    if alert.held_by is not None and step in (Step.CONFIRM, Step.DISPATCH):
-        # whoever confirms or sends somebody wants it to ring
-        rung = ring(alert, Why.BY_HAND, request.at, actor)
-        alert, commands = rung.after, [rung]
+    alert, commands = _rung(alert, request)
     if step in (Step.DISPATCH, Step.REOPEN):
         return (*commands, SeekOfficer(alert=alert, why=why, step=step, request=request))
     if step is Step.HAND_OVER:
@@ -107,6 +103,14 @@ def on_step(alert: Alert, request: StepRequest, facts: StepFacts) -> Commands:
     if step is Step.CONFIRM and facts.running is None and alert.state == "open":
         commands += keep_or_send(change.after, facts.rule, request.at)
     return tuple(commands)
+
+
+def _rung(alert: Alert, request: StepRequest) -> tuple[Alert, list[Command]]:
+    """Whoever confirms what is held, or sends somebody, wants it to ring."""
+    if alert.held_by is None or request.step not in (Step.CONFIRM, Step.DISPATCH):
+        return alert, []
+    rung = ring(alert, Why.BY_HAND, request.at, request.actor)
+    return rung.after, [rung]
 
 
 def _facts(facts: StepFacts) -> dict[str, str]:

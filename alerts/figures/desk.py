@@ -52,11 +52,13 @@ def monthly(
     conn: psycopg.Connection[Any], name: str, period: Period, city: City, now: datetime
 ) -> Month:  # fmt: skip
     """The list of points of one month."""
-    given = {"since": period.since, "until": period.until, "most": MOST_OFF_SCAN}
+    given = {"since": period.since, "until": period.until, "most": MOST_OFF_SCAN, "now": now}
     with conn.cursor(row_factory=dict_row) as cursor:
         watched = [value(row, Watched) for row in cursor.execute(QUERIES["watched"], given)]
         findings = [_finding("off_scan", row) for row in cursor.execute(QUERIES["off_scan"], given)]
         findings += [_finding("false_alarm", row) for row in cursor.execute(QUERIES["false_alarms"], given)]
+        findings += [_finding("shelved", row) for row in cursor.execute(QUERIES["shelved"], given)]
+        findings += [_finding("inhibited", row) for row in cursor.execute(QUERIES["inhibited"], given)]
         judged = {row["point"]: row["judged"] for row in cursor.execute(QUERIES["judged"], given)}
     return month(name, period.since, period.until, findings, watched, judged, city, now)
 

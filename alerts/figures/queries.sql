@@ -1,17 +1,19 @@
 -- Queries of the loop's figures: a fact per alert, dispatch and finding; what they mean is decided in Python.
 
 -- alert_facts --
--- Alerts that were opened in the period, or that stand at its end. Lawful work that was only recorded rang for nobody.
+-- Alerts that were opened in the period, or that stand at its end. Lawful work that was only recorded, and what is held,
+-- rang for nobody; what was held at first is opened, for these figures, when it rang.
 SELECT alert.alert_id::text, number, kind::text AS kind, level::text AS level, coalesce(violation, health, '') AS what,
-       coalesce(alert.camera_id, subject) AS source, opened_at, acknowledged_at, first.dispatched_at, arrived_at,
-       resolved_at, closed_at, (state <> 'supervised' OR first.dispatched_at IS NOT NULL) AS rang
+       coalesce(alert.camera_id, subject) AS source, greatest(opened_at, rung_at) AS opened_at, acknowledged_at, first.dispatched_at, arrived_at,
+       resolved_at, closed_at, held_by IS NULL AND (state <> 'supervised' OR first.dispatched_at IS NOT NULL) AS rang
 FROM alert
 LEFT JOIN LATERAL (SELECT min(dispatched_at) AS dispatched_at FROM dispatch
                    WHERE dispatch.alert_id = alert.alert_id) AS first ON true
 WHERE (opened_at >= %(since)s AND opened_at < %(until)s)
+   OR (rung_at >= %(since)s AND rung_at < %(until)s)
    OR (opened_at < %(until)s AND closed_at IS NULL)
    OR (opened_at < %(until)s AND closed_at >= %(until)s)
-ORDER BY opened_at, number
+ORDER BY 7, number
 
 -- dispatch_facts --
 -- Dispatches of the period with the level of their alert.
@@ -50,7 +52,7 @@ ORDER BY camera_id, from_at
 -- Violations of the period that a person refuted or closed as a false alarm, and who said so first.
 SELECT alert.alert_id::text, number, alert.camera_id, site_id, violation, alert.level::text AS level,
        opened_at AS from_at, judged.at AS to_at, coalesce(judged.actor, '') AS who, coalesce(display_name, '') AS name,
-       coalesce(judged.reason, '') AS why, coalesce(judged.note, '') AS note
+       coalesce(alert.cause::text, judged.reason, '') AS why, coalesce(judged.note, '') AS note
 FROM alert
 LEFT JOIN LATERAL (
     SELECT at, actor, reason, note FROM alert_transition
@@ -69,3 +71,24 @@ SELECT coalesce(camera_id, site_id, '') AS point, count(*) AS judged FROM alert
 WHERE kind = 'violation' AND opened_at >= %(since)s AND opened_at < %(until)s
   AND (confirmation <> 'pending' OR state IN ('verified', 'dismissed'))
 GROUP BY 1 ORDER BY 1
+
+-- shelved --
+-- Shelves that stood in the period; minutes within it.
+SELECT camera_id, site_id, violation, worst::text AS level, from_at, ended_at AS to_at, shelved_by AS who,
+       coalesce(display_name, '') AS name, reason AS why, note, shelf.alert_id::text,
+       (SELECT number FROM alert WHERE alert.alert_id = shelf.alert_id) AS number,
+       extract(epoch FROM least(coalesce(ended_at, %(now)s), until_at, %(until)s) - greatest(from_at, %(since)s))::float8 / 60
+           AS minutes
+FROM shelf LEFT JOIN app_user ON user_name = shelved_by
+WHERE from_at < %(until)s AND coalesce(ended_at, %(now)s) >= %(since)s
+ORDER BY from_at, shelf_id
+
+-- inhibited --
+-- Alerts of the period that were opened inhibited: their camera could not be trusted.
+SELECT alert.alert_id::text, number, camera_id, site_id, violation, level::text AS level, opened_at AS from_at,
+       coalesce(rung_at, closed_at) AS to_at, coalesce(held.reason->>'detail', '') AS why
+FROM alert CROSS JOIN LATERAL (
+    SELECT reason FROM jsonb_array_elements(reasons) AS reason WHERE reason->>'key' = 'inhibited' LIMIT 1
+) AS held
+WHERE kind = 'violation' AND opened_at >= %(since)s AND opened_at < %(until)s
+ORDER BY opened_at, number

@@ -143,7 +143,9 @@ def month_page(request: Request, me: Room, month: MonthText = "") -> Response:
 def _why(what: str, why: str, t: Texts) -> str:
     if what == "off_scan":
         return t(f"camera.{why}") if t.has(f"camera.{why}") else t(f"figures.why_{why}")
-    return t(f"why.{why}") if t.has(f"why.{why}") else why
+    keys = {"shelved": "calm.reason_", "inhibited": "camera.", "false_alarm": "cause."}
+    key = keys[what] + why if what in keys else ""
+    return t(key) if t.has(key) else t(f"why.{why}") if t.has(f"why.{why}") else why
 
 
 def _benchmark_row(benchmark: Benchmark, t: Texts) -> dict[str, Any]:

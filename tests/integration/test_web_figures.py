@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from alerts.lifecycle import Step
 from hcawatch.cli import run
+from monitor.domain.events import CameraState
 from tests.doubles.web_town import NOON, PASSWORD, Town, town
 
 
@@ -44,7 +45,14 @@ def week(here: Town) -> Town:
     here.step(red.alert_id, Step.DEPART, "li.wei")
     here.now += timedelta(minutes=20)
     here.step(red.alert_id, Step.ARRIVE, "li.wei")
-    here.step(false.alert_id, Step.DISMISS, "supervisor", reason="false_alarm", note="a shadow")
+    here.step(
+        false.alert_id,
+        Step.DISMISS,
+        "supervisor",
+        reason="false_alarm",
+        cause="shadow_light",
+        note="a shadow",
+    )
     begin = NOON - timedelta(minutes=60)
     for n in range(30):
         here.watches("old-town", begin + timedelta(minutes=n), 0.0 if 10 <= n < 20 else 60.0)
@@ -120,3 +128,28 @@ def test_the_commands_print_the_same(
     assert "a shadow" in capsys.readouterr().out
     assert run(["alerts", "report", "--month", "11/2026", *given]) == 1
     assert "2026-11" in capsys.readouterr().err
+
+
+def test_what_was_kept_from_ringing_is_named_and_not_counted(here: Town, client: TestClient) -> None:
+    """A shelf with who and why, and an alert of a covered camera; neither is an alarm of the room's load."""
+    works = {"violation": "works_50m", "rule_id": "works-50m", "offset_m": 20.0, "object_class": "crane"}
+    body = {"scope": "camera", "camera_id": "village", "worst": "III", "reason": "nuisance", "note": "a flag",
+            "until": (NOON + timedelta(hours=3)).isoformat()}  # fmt: skip
+    assert client.post("/api/v1/shelves", json=body).status_code == 201
+    here.cameras_are("e2", school=CameraState.OBSCURED)
+    here.now += timedelta(seconds=10)
+    here.sees("school", captured_at=here.now, **works)
+    inhibited = here.newest().alert
+    assert inhibited.held_by == "inhibited"
+    here.now += timedelta(minutes=30)
+    found = client.get("/api/v1/figures/month?month=2026-11").json()
+    points = {point["point"]: point for point in found["points"]}
+    (shelf,) = points["village"]["findings"]
+    assert (shelf["what"], shelf["name"], shelf["why"], round(shelf["minutes"])) == (
+        "shelved", "Olga Operator", "nuisance", 30,
+    )  # fmt: skip
+    (held,) = points["school"]["findings"]
+    assert (held["what"], held["number"], held["why"]) == ("inhibited", inhibited.number, "obscured")
+    assert "a flag" in client.get("/figures/month?month=2026-11").text
+    # only the health alert of the covered camera rang
+    assert client.get("/api/v1/figures?period=24h").json()["load"]["alarms"] == 1
