@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.figures import texts
@@ -49,6 +49,7 @@ def value_of(alerts: list[AlertFact], key: str, positions: int = 1) -> float:
 
 
 # ---------------------------------------------------------------- times
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=50))
 def test_percentiles_are_those_of_postgresql(values: list[float]) -> None:
     """The page and Grafana, which asks PostgreSQL's percentile_cont, must not say two things."""
@@ -106,6 +107,7 @@ def test_a_team_is_measured_by_its_dispatches() -> None:
 
 
 # ---------------------------------------------------------------- benchmarks
+@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 24 * 60 - 0.01), max_size=80), st.integers(0, 9))
 def test_every_alarm_is_in_one_ten_minutes(minutes: list[float], shift: int) -> None:
     """However the period is cut: none is counted twice, none is lost."""
@@ -115,6 +117,7 @@ def test_every_alarm_is_in_one_ten_minutes(minutes: list[float], shift: int) -> 
     assert len(counted) in (144 + 2 * shift // 10, 145 + 2 * shift // 10, 146 + 2 * shift // 10)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 600)), max_size=25))
 def test_chattering_is_three_within_a_minute_of_one_source(rung: list[tuple[str, int]]) -> None:
     """By the slow way: some three of the source lie within 60 s."""
