@@ -43,6 +43,8 @@ def sooner(
     """Sends to a suspicion that would wait for its confirmation, if a rule says so."""
     if alert.state is not State.OPEN or alert.confirmation is not Confirmation.PENDING or sent_before:
         return ()
+    if alert.held_by is not None:
+        return ()
     rule = ruled(alert.level, record, supervision, now)
     if rule is None or rule.then is not Then.SOONER:
         return ()
@@ -56,7 +58,9 @@ def kept_long_enough(alert: Alert, *, running: bool, now: datetime) -> Commands:
         return ()
     reasons = tuple(reason for reason in alert.reasons if reason.key != KEPT)
     over = changed(alert, "note", Why.KEPT_LONG_ENOUGH, now, reasons=reasons)
-    if alert.confirmation is Confirmation.REFUTED:
+    if (
+        alert.confirmation is Confirmation.REFUTED or alert.held_by is not None
+    ):  # what is held is sent when it rings
         return (over,)
     return (over, SeekOfficer(alert=over.after, why=Why.KEPT_LONG_ENOUGH))
 

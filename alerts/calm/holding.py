@@ -16,6 +16,7 @@ from alerts.commands import Change, Commands, SeekOfficer, SetTimer, changed
 from alerts.lifecycle import AlertKind, State
 from alerts.policy import Policy
 from alerts.reasons import Why
+from alerts.supervising import is_kept
 from alerts.values import SYSTEM, Actor, Alert, Confirmation, LastWord, Timer, TimerKind
 from monitor.domain.events import CameraState
 from monitor.domain.levels import Level
@@ -129,14 +130,18 @@ def ring_sends(alert: Alert, policy: Policy, now: datetime) -> Commands:
         return ()
     if alert.level is Level.I:
         return (SeekOfficer(alert=alert, why=Why.LEVEL_I_AT_ONCE),)
+    # this timer also knows whom the room called back before
+    what, wait = TimerKind.RETRY_DISPATCH, timedelta(0)
     if alert.confirmation is Confirmation.CONFIRMED:
-        wait = timedelta(0)
+        if is_kept(alert):
+            return ()
     elif alert.level is Level.II:
         wait = policy.level_ii_wait
+    elif policy.supervision.may_send_sooner(alert.level):
+        what = TimerKind.SEND_SOONER
     else:
         return ()
-    # this timer also knows whom the room called back before
-    timer = Timer(alert_id=alert.alert_id, what=TimerKind.RETRY_DISPATCH, due_at=now + wait)
+    timer = Timer(alert_id=alert.alert_id, what=what, due_at=now + wait)
     return (SetTimer(timer=timer, once=True),)
 
 
