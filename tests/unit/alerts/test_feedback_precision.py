@@ -1,6 +1,6 @@
 """How often cameras are right, week by week, with honest intervals."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -65,7 +65,7 @@ def test_lawful_and_unjudged_alerts_neither_help_nor_hurt() -> None:
 
 def test_weeks_are_the_citys_and_none_is_left_out() -> None:
     """Sunday 23:30 in Shanghai is still last week, although UTC's is the same day; an empty week has its place."""
-    sunday = datetime(2026, 11, 29, 23, 30, tzinfo=SHANGHAI)
+    sunday = datetime(2026, 11, 29, 23, 30, tzinfo=SHANGHAI).astimezone(UTC)
     late = judged(Verdict.FALSE, at=sunday)
     monday = judged(Verdict.RIGHT, at=sunday + timedelta(hours=1))
     (one,) = precision([late, monday], sunday - timedelta(weeks=2), sunday + timedelta(days=1), SHANGHAI)
