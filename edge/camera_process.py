@@ -51,6 +51,7 @@ from edge.witness import Witness
 from models.detector import Detector
 from models.errors import NotLooked
 from monitor.domain.events import CameraState, ModelRef
+from monitor.domain.violations import rules_for
 
 BEAT_S: Final = 0.5
 SAVE_MINUTE_S: Final = 1.0
@@ -265,15 +266,26 @@ class CameraProcess:
                 self._end_episodes("camera_removed")
                 self._taken_away = True
                 return
-            self._job, self._camera = job, job.camera
+            before, self._job, self._camera = self._job, job, job.camera
             if isinstance(self._detector, SharedDetector):
                 self._detector.grade = job.hca.grade
+                if job.weights_dir != before.weights_dir:
+                    self._adopt(self._detector, job)
             self._setup = msgspec.structs.replace(
                 self._setup, camera=job.camera, place=place_of(job), timezone=ZoneInfo(job.timezone),
                 settings=job.settings, schedules={s.schedule_id: s for s in job.schedules},
             )  # fmt: skip
             self._teller.reconfigure(self._setup, job.config_version)
             log.info("configuration_in_force", camera=job.camera.camera_id, version=job.config_version)
+
+    def _adopt(self, detector: SharedDetector, job: CameraJob) -> None:
+        """The shared detector is another one: its rules and its name count from now on."""
+        detector.adopt(job.weights_dir, job.backend)
+        info = detector.info
+        rules = rules_for(None if info.shipped is None else frozenset(info.shipped))
+        self._setup = msgspec.structs.replace(self._setup, rules=rules)
+        self._teller.looks_by(ModelRef(name=info.name, version=info.version, sha256=info.sha256))
+        log.info("detector_adopted", camera=job.camera.camera_id, model=info.name, version=info.version)
 
     def _detect(self, frame: Frame, luma: Luma, moving: Sequence[Box]) -> None:
         bgr = functools.cache(frame.picture.bgr)

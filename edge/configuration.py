@@ -32,6 +32,7 @@ from monitor.domain.events import ConfigAnswer, ConfigReason
 from monitor.domain.geometry import Centreline
 from monitor.domain.ground.errors import CalibrationVoid
 from monitor.domain.hours import Schedule
+from monitor.domain.model_release import is_name
 from monitor.domain.rulebook import RuleSetting, setting_faults, zone_faults
 from monitor.domain.violations import RULES
 
@@ -158,6 +159,8 @@ def _faults(heard: EdgeConfiguration, own: Own, force: EdgeConfiguration) -> Ite
     for hca in heard.hcas:
         if hca.pipeline_id not in pipelines:
             yield _reason("unknown_pipeline", f"hcas[{hca.site_id}].pipeline", name=hca.pipeline_id)
+    if heard.model is not None and not is_name(heard.model):
+        yield _reason("model_unnamed", f"edges[{own.edge_id}].model", name=heard.model)
     schedules = {s.schedule_id: s for s in heard.schedules}
     yield from _settings(heard.rules, schedules, f"edges[{own.edge_id}]")
     sites, before = {h.site_id for h in heard.hcas}, {c.camera_id: c for c in force.cameras}

@@ -124,6 +124,11 @@ class DetectorKeeper:
         return self._serving is not None
 
     @property
+    def serves_as_wanted(self) -> bool:
+        """Whether the one that looks is the one that is wanted now, and none has to take its place."""
+        return self._serving is not None and self._fits(self._serving)
+
+    @property
     def pid(self) -> int | None:
         """Of the detector's process, also while it still loads; None if none runs."""
         run = self._serving or self._coming

@@ -30,6 +30,8 @@ class CameraJob(msgspec.Struct, frozen=True, kw_only=True):
     schedules: tuple[Schedule, ...] = ()
     data_dir: Path
     weights_dir: Path | None
+    #: longer side of its network's input; None: the card's own is not looked at
+    side_px: int | None = None
     #: what runs the detector (`models.backends`), chosen before the first camera starts
     backend: str = "onnxruntime"
     #: ONNX Runtime's execution providers beside the CPU's

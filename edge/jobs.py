@@ -20,9 +20,12 @@ def change(before: CameraJob, after: CameraJob) -> Change:
     """What it takes to get from one job of a camera to another. Who stays keeps the seat at the detector."""
     if (before.seat is None) is not (after.seat is None):
         return "restart"
+    seated = before.seat is not None
     before, after = (msgspec.structs.replace(job, seat=None) for job in (before, after))
     if before == after:
         return "none"
+    if seated and before.side_px == after.side_px:  # the shared detector changes under it; its seat stays
+        before = msgspec.structs.replace(before, weights_dir=after.weights_dir)
     return "take_over" if _lasting(before) == _lasting(after) else "restart"
 
 

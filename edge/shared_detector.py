@@ -31,6 +31,8 @@ RUN_S: Final = 3.0
 #: An answer is waited for in pieces, so that a detector that died is noticed.
 PIECE_S: Final = 0.1
 #: At the start the shared network is still being loaded; it is waited for, so that nothing is seen too late.
+#: The worker's word that the detector is another one, and that detector itself, come so far apart at most.
+BETWEEN_S: Final = 3.0
 PATIENCE_S: Final = 20.0
 
 log = structlog.get_logger()
@@ -89,7 +91,16 @@ class SharedDetector:
         #: of the camera's HCA; it may change while the camera runs
         self.grade = grade
         self._long_side_px, self._folder = max(info.input_hw), folder
+        #: since when looks may meet the detector before or after the one that they name
+        self._other_s: float | None = None
         seat.open()
+
+    def adopt(self, weights_dir: Path | None, backend: str) -> None:
+        """From now on ask for the looks of another set of weights, whose network takes pictures of the same size."""
+        folder = weights_dir or find(None)
+        info = describe(read_card(folder), backend, self._long_side_px)
+        with self._seat.turn:
+            self._info, self._folder, self._other_s = info, folder, None
 
     @property
     def info(self) -> ModelInfo:
@@ -127,6 +138,8 @@ class SharedDetector:
             answer = self._answered(look, until_s + RUN_S) if asked else None
         if answer is None:
             raise NotLooked(Refusal.NO_ANSWER if self._seat.serving == serving else Refusal.ABSENT)
+        if answer.refused is Refusal.OTHER_MODEL and self._between():
+            raise NotLooked(Refusal.ABSENT)
         if answer.refused is Refusal.OTHER_MODEL:
             raise ModelRefused(
                 "its weights were exchanged while they were in use", where=self._folder,
@@ -134,6 +147,7 @@ class SharedDetector:
             )  # fmt: skip
         if answer.refused is not None:
             raise NotLooked(answer.refused)
+        self._other_s = None
         if not answer.boxes:
             return ()
         xyxy = to_frame_xyxy(np.array([box.xyxy for box in answer.boxes], dtype=np.float32), letterbox)
@@ -143,6 +157,13 @@ class SharedDetector:
             )
             for box, corner in zip(answer.boxes, xyxy.tolist(), strict=True)
         )
+
+    def _between(self) -> bool:
+        """Whether the detector just changes: the worker's word of it and the detector itself come moments apart."""
+        now_s = time.monotonic()
+        if self._other_s is None:
+            self._other_s = now_s
+        return now_s - self._other_s < BETWEEN_S
 
     def _answered(self, look: int, until_s: float) -> Answer | None:
         """The answer; None once it is too late, or the one that was asked is gone and none took its place.

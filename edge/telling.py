@@ -92,6 +92,10 @@ class Teller:
         """From now on events are told of this setup, by this version."""
         self._setup, self._config_version = setup, config_version
 
+    def looks_by(self, model: ModelRef) -> None:
+        """From now on events name this detector."""
+        self._model = model
+
     def tell(self, emission: Emission, shot: Shot) -> bool:
         """One event with its evidence; False if the outbox refused it (the caller undoes the state)."""
         episode = emission.episode

@@ -32,6 +32,7 @@ from edge.evidence import EvidenceStore
 from edge.job import CameraJob, config_version, evidence_dir, outbox_path
 from edge.keeper import Keeper
 from edge.logs import configure
+from edge.model_care import ModelCare
 from edge.outbox import SqliteOutbox
 from edge.parts import Part
 from edge.publisher import MqttAccess, Publisher
@@ -70,6 +71,8 @@ class EdgeSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: cameras' credentials by name: "user:password"
     credentials: dict[str, str] = msgspec.field(default_factory=dict)
     weights_dir: Path | None = None
+    #: longer side of its network's input, by its card
+    side_px: int | None = None
     #: what runs the detector: a name of `models.backends`, or "auto" for the fastest
     backend: str = AUTO
     #: ONNX Runtime's execution providers beside the CPU's, best first
@@ -175,7 +178,7 @@ def jobs_of(
                 networks=networks, timezone=configuration.timezone, config_version=configuration.config_version,
                 settings=merged(configuration.rules, camera.rules), schedules=configuration.schedules,
                 backend=settings.backend,
-                data_dir=settings.data_dir, weights_dir=settings.weights_dir, credentials=own,
+                data_dir=settings.data_dir, weights_dir=settings.weights_dir, side_px=settings.side_px, credentials=own,
                 providers=settings.providers,
                 files_live_since_s=settings.files_live_since_s, parent_pid=os.getpid(),
             )
@@ -197,6 +200,14 @@ class Worker:
         store = EvidenceStore(evidence_dir(settings.data_dir))
         store.sweep(self._outbox.evidence.names())
         self._detector, self._load = DetectorKeeper(), load.Load()
+
+        def client() -> httpx.Client:
+            return httpx.Client(base_url=settings.centre_url, timeout=TIMEOUT_S, trust_env=False,
+                                headers={"Authorization": f"Bearer {settings.edge_token}"})  # fmt: skip
+
+        self._model = ModelCare(
+            settings.data_dir, settings.weights_dir, settings.backend, lambda: configuring.force.model, client
+        )
         self._supervisor = Supervisor(
             self._jobs(), heard=lambda: self._publisher.current.nudge(),
             detector_serves=lambda: self._detector.serves,
@@ -209,10 +220,6 @@ class Worker:
         def opened() -> SqliteOutbox:
             return SqliteOutbox(path)
 
-        def client() -> httpx.Client:
-            return httpx.Client(base_url=settings.centre_url, timeout=TIMEOUT_S, trust_env=False,
-                                headers={"Authorization": f"Bearer {settings.edge_token}"})  # fmt: skip
-
         self._publisher = Part("publisher", lambda: Publisher(
             edge_id, access, opened, hear_configuration=configuring.hear), vital=True)  # fmt: skip
         self._uploader = Part("uploader", lambda: Uploader(
@@ -220,7 +227,7 @@ class Worker:
         self._keeper = Part("keeper", lambda: Keeper(
             edge_id, store, path, opened, cameras=len(configuring.force.cameras), share=settings.disk_share,
             sending=lambda: self._uploader.current.sending))  # fmt: skip
-        self._parts = (self._publisher, self._uploader, self._keeper)
+        self._parts = (self._publisher, self._uploader, self._keeper, self._model.fetcher)
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop: care for the cameras, tell the status."""
@@ -241,6 +248,7 @@ class Worker:
                     changed = True
                     if news:
                         self._supervisor.apply(self._jobs())
+                changed = self._care_for_model() or changed
                 if changed or time.monotonic() >= next_status_s:
                     next_status_s = time.monotonic() + STATUS_S
                     self._end_of_removed()
@@ -251,6 +259,7 @@ class Worker:
             self._drain()
             self._uploader.current.stop()
             self._keeper.current.stop()
+            self._model.fetcher.current.stop()
             self._tell_status()
             self._publisher.current.stop()
             self._outbox.close()
@@ -281,8 +290,34 @@ class Worker:
 
     def _jobs(self) -> tuple[CameraJob, ...]:
         """What the cameras' processes are told now, each with its seat at the detector."""
-        jobs = jobs_of(self._configuring.force, self._networks, self._settings)
-        return self._detector.seated(jobs)
+        force, cameras, detector = self._configuring.force, *self._model_settings()
+        seated = self._detector.seated(jobs_of(force, self._networks, detector))
+        if cameras == detector:
+            return seated
+        # another detector loads: cameras name the one that looks
+        jobs = jobs_of(force, self._networks, cameras)
+        return tuple(
+            msgspec.structs.replace(job, seat=seat.seat) for job, seat in zip(jobs, seated, strict=True)
+        )
+
+    def _model_settings(self) -> tuple[EdgeSettings, EdgeSettings]:
+        """With the weights that cameras use, and with those that the shared detector is to have."""
+        (used, used_px), (coming, coming_px) = self._model.weights, self._model.for_detector
+        return (
+            msgspec.structs.replace(self._settings, weights_dir=used, side_px=used_px),
+            msgspec.structs.replace(self._settings, weights_dir=coming, side_px=coming_px),
+        )
+
+    def _care_for_model(self) -> bool:
+        """Go on with the way from one detector to another; whether there is news. The old one looks while the new one
+        loads; cameras hear of it when it serves, and one without a shared detector starts again with it."""
+        serves = not self._detector.shares or self._detector.serves_as_wanted
+        step = self._model.care(serves_as_wanted=serves, deaths=self._detector.restarts)
+        if step == "finish":
+            self._supervisor.apply(self._jobs())
+        elif step != "nothing":
+            self._jobs()  # the detector hears what it is to have; cameras stay as they are
+        return step != "nothing"
 
     def _drain(self) -> None:
         """Let the last words and their evidence arrive if the centre is there; what doesn't waits on disk."""
@@ -311,9 +346,10 @@ class Worker:
             last_seq=summary.last_seq, evidence_pending=summary.evidence_pending,
             detector=self._supervisor.detector(), cameras=self._supervisor.statuses(),
             load=load.told(self._load, shared=self._detector.shares),
-            troubles=(*(part.trouble for part in self._parts if part.trouble), *load.troubles(self._load)),
+            troubles=(*(part.trouble for part in self._parts if part.trouble), *load.troubles(self._load), *self._model.troubles),
             disk={} if (disk := self._keeper.current.disk) is None else msgspec.structs.asdict(disk),
             config_number=self._configuring.number, answer=self._configuring.answer,
+            model=self._model.status(),
         )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def proposals(
 def approve(number: Number, note: Note = "", database: DatabaseUrl = None, data_dir: DataDir = None, by: By = None) -> None:  # fmt: skip
     """Approve a proposal: writes a configuration version, which the edge hears at once."""
     with _desk(database, data_dir) as (desk, _):
-        done = desk.approve(number, _actor(by), note, datetime.now(UTC))
+        done = desk.approve(number, actor_of(by), note, datetime.now(UTC))
     typer.echo(f"{done.proposal_id}: {done.state}, configuration version {done.written_version}")
 
 
@@ -122,7 +122,7 @@ def approve(number: Number, note: Note = "", database: DatabaseUrl = None, data_
 def refuse(number: Number, note: Note, database: DatabaseUrl = None, data_dir: DataDir = None, by: By = None) -> None:  # fmt: skip
     """Refuse a proposal: nothing changes, and it comes again only after new false alarms."""
     with _desk(database, data_dir) as (desk, _):
-        done = desk.refuse(number, _actor(by), note, datetime.now(UTC))
+        done = desk.refuse(number, actor_of(by), note, datetime.now(UTC))
     typer.echo(f"{done.proposal_id}: {done.state}")
 
 
@@ -131,7 +131,7 @@ def refuse(number: Number, note: Note, database: DatabaseUrl = None, data_dir: D
 def revert(number: Number, note: Note, database: DatabaseUrl = None, data_dir: DataDir = None, by: By = None) -> None:  # fmt: skip
     """Take an approved step back: writes a version with the number as it was before."""
     with _desk(database, data_dir) as (desk, _):
-        done = desk.revert(number, _actor(by), note, datetime.now(UTC))
+        done = desk.revert(number, actor_of(by), note, datetime.now(UTC))
     typer.echo(f"{done.proposal_id}: {done.state}, configuration version {done.reverted_version}")
 
 
@@ -166,7 +166,7 @@ def export(
     if data_dir is None:
         raise CommandError("the pictures lie in the data folder: give --data-dir")
     wanted = Wanted(
-        folder=folder, actor=_actor(by), since=_day(since), sites=tuple(site or ()), originals=originals, reason=reason,
+        folder=folder, actor=actor_of(by), since=_day(since), sites=tuple(site or ()), originals=originals, reason=reason,
         simulated=simulated, basis=basis or BASIS,
     )  # fmt: skip
     with make_pool(database_url(database, data_dir), "feedback", max_size=1) as pool:
@@ -259,7 +259,7 @@ def _desk(database: str | None, data_dir: Path | None) -> Any:
     return opened()
 
 
-def _actor(by: str | None) -> "Actor":
+def actor_of(by: str | None) -> "Actor":
     """Whoever may run commands on the database decides as a supervisor does; the audit log names the login."""
     from alerts.values import Actor
     from monitor.domain.roles import Role

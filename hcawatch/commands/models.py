@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from hcawatch.commands import model_sets
+from hcawatch.commands import model_promote, model_sets
 from hcawatch.commands.common import AsJson, CommandError, group, with_examples
 from hcawatch.commands.model_backend import DEFAULT, BackendOption, loaded, speed
 from hcawatch.commands.model_compare import compare
 
 app = group("Detectors: which there are, what one sees, how well, and training another.")
 model_sets.add_to(app)
+model_promote.add_to(app)
 
 LongSide = Annotated[
     int | None,

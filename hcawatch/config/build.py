@@ -67,7 +67,7 @@ def city_of(document: Document, around: Surroundings) -> City:
             for h in document.hcas
         ),
         edges=tuple(
-            Edge(edge_id=e.id, name=text_of(e.name), networks=tuple(e.networks), rules=rules_of(e.rules))
+            Edge(edge_id=e.id, name=text_of(e.name), networks=tuple(e.networks), rules=rules_of(e.rules), model=e.model)
             for e in document.edges
         ),
         cameras=tuple(_camera(camera, around) for camera in document.cameras),

@@ -62,3 +62,7 @@ ON CONFLICT (permit_number) DO UPDATE SET
 -- delete_permits --
 -- Permits that the version before had and this one has no more; those entered elsewhere stay.
 DELETE FROM permit WHERE permit_number = ANY(%(numbers)s);
+
+-- edge_models --
+-- Which detector each edge says that it uses.
+SELECT edge_id, online, status->'model' AS model, status->'detector' AS detector FROM edge_state ORDER BY edge_id;

@@ -187,6 +187,9 @@ class EdgeSection(Section):
     rules: list[RuleSection] = Field(
         default=[], max_length=100, description="for all its cameras; a camera's own setting of a rule replaces it"
     )  # fmt: skip
+    model: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="SHA-256 that names a promoted set of weights (`hcawatch models promote` writes it); the shipped one if left out",
+    )  # fmt: skip
 
 
 class GroundPointSection(Section):

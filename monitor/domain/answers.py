@@ -58,6 +58,8 @@ REASONS: Final[dict[str, tuple[str, str, str, str]]] = {
     "credential_unknown": (
         "the credential '{name}' is not in this edge's secrets file", "Add it there, and restart the edge.",
         "该边缘节点的机密文件中没有凭证“{name}”", "请添加后重启边缘节点。"),
+    "model_unnamed": (
+        "'{name}' names no set of weights", "Promote it again: `hcawatch models promote`.", "“{name}”不是模型的名称", "请重新执行 `hcawatch models promote`。"),
     "not_kept": (
         "it is in force, but could not be written to disk: {reason}", "Make room on the edge's disk; until then a restart goes back to the version before.",
         "已生效，但无法写入磁盘：{reason}", "请清理边缘节点的磁盘；在此之前重启会回到上一版本。"),

@@ -162,6 +162,8 @@ class Edge(Asset, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ("127.0.0.0/8",)
     #: settings of rules for all its cameras that have none of their own for that row
     rules: tuple[RuleSetting, ...] = ()
+    #: name of the promoted set of weights that it is to use (monitor.domain.model_release); None: its own
+    model: str | None = None
 
 
 class Member(Asset, frozen=True, kw_only=True):

@@ -40,6 +40,8 @@ class EdgeConfiguration(
     #: settings of rules for all its cameras
     rules: tuple[RuleSetting, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    #: set of weights to fetch and use; None: the edge's own
+    model: str | None = None
 
     @property
     def age(self) -> tuple[datetime, int]:
@@ -59,5 +61,5 @@ def configuration_of(
     return EdgeConfiguration(
         edge_id=edge_id, number=number, since=since, config_version=config_version, timezone=city.timezone,
         pipelines=tuple(pipeline for pipeline in city.pipelines if pipeline.pipeline_id in lines),
-        hcas=hcas, cameras=cameras, rules=edge.rules, schedules=city.schedules,
+        hcas=hcas, cameras=cameras, rules=edge.rules, schedules=city.schedules, model=edge.model,
     )  # fmt: skip

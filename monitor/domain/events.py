@@ -228,6 +228,15 @@ class ConfigAnswer(_Message, frozen=True, kw_only=True):
     reasons: tuple[ConfigReason, ...] = ()
 
 
+class ModelStatus(_Message, frozen=True, kw_only=True):
+    """Which promoted set of weights an edge is to use, and which it uses; None: its own."""
+
+    wanted: str | None = None
+    in_use: str | None = None
+    #: why the one that is wanted is not in use; empty while it is, or is on its way
+    trouble: str = ""
+
+
 class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.status/1"):
     """An edge's retained status."""
 
@@ -252,6 +261,7 @@ class EdgeStatus(_Message, frozen=True, kw_only=True, tag_field="schema", tag="h
     config_number: int | None = None
     #: the answer to the configuration that came last; None: none came yet
     answer: ConfigAnswer | None = None
+    model: ModelStatus | None = None
 
 
 def topic(

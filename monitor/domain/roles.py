@@ -27,6 +27,7 @@ class Right(StrEnum):
     UPLOAD_PHOTO = "upload_photo"
     FILL_CHECKLIST = "fill_checklist"  # on site, by who was sent
     UPLOAD_EVIDENCE = "upload_evidence"  # edges only
+    FETCH_MODEL = "fetch_model"  # edges only
     SEE_EVIDENCE = "see_evidence"
     REGISTER_CAMERA = "register_camera"  # survey a camera's ground: changes where its events are put
     SHELVE = "shelve"  # keep a source from ringing for a while; up to which level, alerts.calm decides
@@ -50,6 +51,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.UPLOAD_PHOTO: _FIELD,
     Right.FILL_CHECKLIST: _FIELD,
     Right.UPLOAD_EVIDENCE: frozenset({Role.EDGE}),
+    Right.FETCH_MODEL: frozenset({Role.EDGE}),
     Right.SEE_EVIDENCE: _PEOPLE_IN_THE_ROOM | _FIELD | {Role.AUDITOR},
     Right.REGISTER_CAMERA: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Right.SHELVE: _PEOPLE_IN_THE_ROOM,

@@ -32,6 +32,7 @@ from monitor.domain.levels import HcaGrade
 from monitor.domain.privacy import NOTED_SCORE
 from tests.doubles.edge_things import make_clip
 from tests.doubles.shared_cameras import KeptDetector, jobs_for, until
+from tests.integration.test_model_promotion import other_set
 from tests.unit.models.parity import pictures
 
 TWO = {"north": HcaGrade.III, "south": HcaGrade.I}
@@ -144,8 +145,8 @@ def test_a_camera_that_names_another_model_than_the_one_that_looks_is_told_so(tm
         card = (folder / "card.yaml").read_text()
         (folder / "card.yaml").write_text(card.replace(north.info.sha256, "ab" * 32))
         south = kept.cameras()["south"]
-        with pytest.raises(ModelRefused):
-            south.detect(PICTURES["small"])
+        with pytest.raises(ModelRefused):  # not at once: a promoted detector may just take over
+            surely(south, PICTURES["small"])
         surely(north, PICTURES["small"])
 
 
@@ -194,6 +195,44 @@ def test_cameras_come_and_go_and_the_others_are_looked_at_all_the_while(tmp_path
     late = sum(one is Refusal.LATE for one in told)  # a machine that is busy with other things
     assert [one for one in told if one not in (expected, Refusal.LATE)] == []
     assert late < len(told) / 2
+
+
+def test_a_promoted_detector_takes_over_and_no_camera_begins_anew(tmp_path: Path) -> None:
+    """The old one looks while the new one loads; cameras change over while they look, and each names who looked."""
+    new = other_set(tmp_path / "weights")
+    with KeptDetector(jobs_for(tmp_path, TWO)) as kept:
+        cameras = kept.cameras()
+        north = cameras["north"]
+        assert isinstance(north, SharedDetector)
+        expected, first = surely(north, PICTURES["small"]), kept.keeper.pid
+        told: list[object] = []
+        stop = threading.Event()
+
+        def watch() -> None:
+            while not stop.is_set():
+                try:
+                    told.append(north.detect(PICTURES["small"]))
+                except Exception as exc:
+                    told.append(exc)
+                time.sleep(0.01)
+
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
+        try:
+            kept.change(tuple(msgspec.structs.replace(job, weights_dir=new) for job in kept.jobs))
+            assert not kept.keeper.serves_as_wanted
+            before = len(told)
+            until(lambda: kept.keeper.serves_as_wanted)
+            assert any(one == expected for one in told[before:])  # the old one looked meanwhile
+            north.adopt(new, "onnxruntime")
+            before = len(told)
+            until(lambda: any(one == expected for one in told[before:]))
+            assert kept.keeper.pid != first
+            assert north.info.version == "2-test"
+        finally:
+            stop.set()
+            watching.join()
+    assert [one for one in told if not (one == expected or isinstance(one, NotLooked))] == []
 
 
 def test_a_detector_that_cannot_come_up_leaves_the_old_one_in_its_place(tmp_path: Path) -> None:

@@ -104,6 +104,7 @@ def test_an_older_version_undoes_nothing_but_another_database_counts_anew() -> N
         (published(cameras=(CAMERA, CAMERA)), "id_twice cameras"),
         (camera(camera_id="a/b"), "id_unsafe cameras"),
         (camera(edge_id="edge-2"), "another_edge cameras[cam-1].edge"),
+        (published(model="../../etc/passwd"), "model_unnamed edges[edge-1].model"),
         (published(hcas=()), "unknown_site cameras[cam-1].site"),
         (published(pipelines=()), "unknown_pipeline hcas[hca-1].pipeline"),
         (published(pipelines=(msgspec.structs.replace(TOWN.pipelines[0], centreline=((0, 0),)),)),
