@@ -29,7 +29,7 @@ test: setup-tests ## all tests that need nothing but this clone
 test-data: setup-tests ## the tests on images and clips that are not in this clone
 	@exec $(BIN)/python -m pytest tests -m data $(ARGS)
 
-sim: setup-tests ## the whole loop under many seeds in simulated time; ARGS="--hours 8 --from 1"
+sim: setup-tests ## the whole loop under many seeds in simulated time; ARGS="--night 8 --from 1"
 	@exec $(BIN)/python -m tests.sim $(or $(ARGS),--count 20 --from 1)
 
 check: setup-tests ## style, types and who may import whom

@@ -1,10 +1,12 @@
-"""Replays one seed with a readable log, or runs seeds for a night.
+"""The whole loop in simulated time: one seed told, seeds for a night, or the loop of a city for thousands of hours.
 
-    python -m tests.sim --seed 17              what happened, line by line, and what is wrong
-    python -m tests.sim --hours 8 --from 1     seeds 1, 2, 3, … for eight hours of real time
-    python -m tests.sim --count 200 --from 1   or so many of them
+    python -m tests.sim --seed 17                      what happened, line by line, and what is wrong
+    python -m tests.sim --count 200 --from 1           seeds 1, 2, 3, … of edge, broker, centre and people
+    python -m tests.sim --night 8                      or as many as eight hours of real time allow
+    python -m tests.sim --hours 10000 --seed 1 --json  the loop of twelve sites for so many simulated hours
+    python -m tests.sim --town 17                      one of its days told
 
-The last line of a night is one JSON object. Exit status 1 if any seed failed.
+The last line of a night and of hours is one JSON object. Exit status 1 if any seed failed.
 """
 
 from __future__ import annotations
@@ -12,28 +14,49 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 import time
-import traceback
 from pprint import pformat
+from typing import Any
 
 import structlog
 
+from tests.sim import town
+from tests.sim.days import days, faults_of
 from tests.sim.plan import Plan, drawn, plain
+from tests.sim.town_world import TownWorld
 from tests.sim.world import World, digest
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("--seed", type=int, help="replay this one; 0 is the demo's story without a fault")
-    parser.add_argument("--hours", type=float, default=8.0, help="of real time")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        help="replay this one, 0 is the demo's story without a fault; with --hours the first of its days",
+    )
+    parser.add_argument("--hours", type=float, help="simulated hours of the city's loop")
+    parser.add_argument("--town", type=int, metavar="SEED", help="replay this day of the city")
+    parser.add_argument("--night", type=float, default=8.0, metavar="HOURS", help="of real time (8)")
     parser.add_argument("--count", type=int, help="at most so many seeds")
-    parser.add_argument("--from", dest="first", type=int, default=1, help="first seed")
+    parser.add_argument("--from", dest="first", type=int, default=1, help="first seed (1)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="processes, with --hours (one a core)"
+    )
+    parser.add_argument("--json", action="store_true", help="nothing but JSON lines")
     given = parser.parse_args(arguments)
     # warnings of the parts are faults that the plan ordered
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    return replay(given.seed) if given.seed is not None else night(given.first, given.hours, given.count)
+    if given.town is not None:
+        return replay(TownWorld, town.drawn(given.town))
+    if given.hours is not None:
+        first = given.first if given.seed is None else given.seed
+        return days(first, given.hours, given.jobs, quiet=given.json)
+    if given.seed is not None:
+        return replay(World, plan_of(given.seed))
+    return night(given.first, given.night, given.count)
 
 
 def plan_of(seed: int) -> Plan:
@@ -41,15 +64,14 @@ def plan_of(seed: int) -> Plan:
     return drawn(seed) if seed else plain()
 
 
-def replay(seed: int) -> int:
-    """One seed, told."""
-    plan = plan_of(seed)
+def replay(kind: Any, plan: Any) -> int:
+    """One seed of a kind of world, told."""
     print(pformat(plan, width=110))
 
     def say(at_s: float, who: str, text: str) -> None:
         print(f"{int(at_s) // 3600}:{int(at_s) // 60 % 60:02}:{at_s % 60:06.3f}  {who:7} {text}")
 
-    world = World(plan, say)
+    world = kind(plan, say)
     faults = faults_of(world)
     for alert in world.database.book.tables.alerts.values():
         print(f"alert {alert.number}: {alert.violation or alert.health} {alert.level} {alert.state} onset {alert.onset_at:%H:%M:%S}")  # fmt: skip
@@ -81,15 +103,6 @@ def night(first: int, hours: float, count: int | None) -> int:
     }  # fmt: skip
     print(json.dumps(said, ensure_ascii=False))
     return 1 if failures else 0
-
-
-def faults_of(world: World) -> list[str]:
-    """What is wrong after the run; a part that raised is wrong too."""
-    try:
-        return world.run().faults
-    except Exception as exc:  # a night goes on with the next seed
-        where = "".join(traceback.format_exception(exc)[-4:])
-        return [f"raised at {world.agenda.now_s:.2f} s: {exc!r}\n{where}"]
 
 
 if __name__ == "__main__":

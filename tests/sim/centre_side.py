@@ -41,13 +41,13 @@ class SimCentre:
 
     def __init__(
         self, city: City, plan: Plan, agenda: Agenda, broker: Broker, database: Database, rng: random.Random,
-        ids: Ids, log: Callable[[str, str], None],
+        ids: Ids, log: Callable[[str, str], None], timing: Timing | None = None,
     ) -> None:  # fmt: skip
         self._city, self._plan, self._agenda, self._broker, self._db = city, plan, agenda, broker, database
         self._rng, self._ids, self._log = rng, ids, log
         self.alive = False
         self._life = 0
-        self._timing = Timing()
+        self._timing = timing or Timing()
         self.refused: list[Outcome] = []
         self.duplicates = 0
         database.on_work = self._wake_loop

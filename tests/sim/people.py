@@ -28,8 +28,11 @@ from tests.sim.database import Database
 from tests.sim.plan import Plan
 
 AGAIN_S = 3.0
+_LIE = "resolve without evidence"
 _ON_THE_WAY = (State.DISPATCHED, State.ACCEPTED, State.EN_ROUTE)
 POLL_S = 60.0
+#: how far off who lies says that they arrived, in degrees, and when they go there after all
+LIE_DEG, REPENTS_S = 0.05, 3600.0
 OPERATOR = Actor(user="olga", role=Role.OPERATOR)
 SUPERVISOR = Actor(user="sun", role=Role.SUPERVISOR)
 #: alerts of the watching itself that clear only by hand
@@ -50,9 +53,11 @@ class People:
 
     def __init__(
         self, city: City, plan: Plan, agenda: Agenda, centre: Centre, database: Database, rng: random.Random,
-        log: Callable[[str, str], None],
+        log: Callable[[str, str], None], look_s: float = POLL_S,
     ) -> None:  # fmt: skip
+        """`look_s`: how often phones look at their page."""
         self._plan, self._agenda, self._centre, self._db = plan, agenda, centre, database
+        self.look_s = look_s
         self._rng, self._log = rng, log
         #: (user, how the engine answered) of those who tried to verify what they resolved
         self.refused_verifications = 0
@@ -167,11 +172,16 @@ class People:
                 self.step(alert.alert_id, Step.CONFIRM, OPERATOR)
 
     def _recall(self, alert_id: str) -> None:
-        """Back, and somebody is sent again two minutes later."""
+        """Back, and somebody is sent again two minutes later, or as soon as there is somebody."""
 
         def send_again(yes: bool) -> None:
             if yes:
-                self._agenda.after(120.0, lambda: self.step(alert_id, Step.DISPATCH, OPERATOR))
+                self._agenda.after(120.0, lambda: self.step(alert_id, Step.DISPATCH, OPERATOR, sent))
+
+        def sent(yes: bool) -> None:
+            view = None if yes else self.look(lambda engine: engine.view(alert_id))
+            if not yes and (view is None or view.alert.state is State.OPEN):  # everybody is under way
+                self._agenda.after(300.0, lambda: self.step(alert_id, Step.DISPATCH, OPERATOR, sent))
 
         self.step(alert_id, Step.RECALL, OPERATOR, send_again)
 
@@ -221,6 +231,10 @@ class People:
         self._declined.add(alert_id)
         return random.Random(f"{self._plan.seed} declines {alert_id}").random() < self._plan.habits.declines
 
+    def lies(self, dispatch_id: str) -> bool:
+        """Whether the officer says more than was done."""
+        return random.Random(f"{self._plan.seed} lies {dispatch_id}").random() < self._plan.habits.lies
+
     def later(self, wait_s: float, do: Callable[[], None]) -> None:
         spread = (
             1.0
@@ -251,7 +265,7 @@ class _Phone:
         self._people, self.actor, self._city = people, actor, city
         self._keys: set[str] = set()
         self._known: set[str] = set()
-        people.agenda.every(POLL_S, self._poll)
+        people.agenda.every(people.look_s, self._poll)
 
     def hear(self, body: dict[str, Any]) -> None:
         """A dispatch, an update or a recall; the same key is the same message."""
@@ -275,8 +289,16 @@ class _Phone:
         first = Step.DECLINE if self._people.declines(alert_id) else Step.ACCEPT
         habits = self._people.plan.habits
         lon, lat = place
-        way: list[tuple[float, Step, dict[str, Any]]] = [(habits.accepts_after_s, first, {})]
-        if first is Step.ACCEPT:
+        way: list[tuple[float, str, dict[str, Any]]] = [(habits.accepts_after_s, first, {})]
+        if first is Step.ACCEPT and lon is not None and self._people.lies(dispatch_id):
+            way += [
+                (5.0, Step.DEPART, {}),
+                (5.0, Step.ARRIVE, {"lon": lon + LIE_DEG, "lat": lat}),
+                (5.0, _LIE, {"reason": "rectified"}),
+                (REPENTS_S, Step.COLLECT, {}),
+                (habits.resolves_s, Step.RESOLVE, {"reason": "rectified"}),
+            ]
+        elif first is Step.ACCEPT:
             way += [
                 (5.0, Step.DEPART, {}),
                 (habits.drives_s, Step.ARRIVE, {"lon": lon, "lat": lat}),
@@ -285,13 +307,13 @@ class _Phone:
             ]
         self._go(alert_id, way)
 
-    def _go(self, alert_id: str, way: list[tuple[float, Step, dict[str, Any]]]) -> None:
+    def _go(self, alert_id: str, way: list[tuple[float, str, dict[str, Any]]]) -> None:
         if not way:
             return
         (wait_s, step, more), rest = way[0], way[1:]
 
         def take() -> None:
-            if step is Step.COLLECT:
+            if step == Step.COLLECT:
                 sha256 = self._people.photo(alert_id, self.actor)
                 upload = lambda _engine: self._people.keep_photo(alert_id, sha256, self.actor)  # noqa: E731
                 self._people.ask(upload, lambda _: ask({"attachments": (sha256,)}))
@@ -299,8 +321,14 @@ class _Phone:
                 ask(more)
 
         def ask(more: dict[str, Any]) -> None:
+            # what the loop should refuse does not end the way
+            taken = Step.RESOLVE if step == _LIE else Step(step)
             self._people.step(
-                alert_id, step, self.actor, lambda yes: self._go(alert_id, rest) if yes else None, **more
+                alert_id,
+                taken,
+                self.actor,
+                lambda yes: self._go(alert_id, rest) if yes or step == _LIE else None,
+                **more,
             )
 
         self._people.later(wait_s, take)

@@ -58,6 +58,8 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     #: chance that the operator does not look at an alert until rung, and that the ring is not heard either
     asleep: float = 0.0
     deaf: float = 0.0
+    #: chance that an officer says 'arrived' and 'resolved' from elsewhere, and does the work an hour later
+    lies: float = 0.0
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ def free_from(world: World, from_s: float, for_s: float) -> float:
     bad += [Outage(from_s=at_s, until_s=at_s + 10.0) for at_s, _ in plan.broker_deaths]
     bad += [Outage(from_s=a.until_s, until_s=b.from_s) for lives in world.edge.lives.values()
             for a, b in itertools.pairwise(lives)]  # fmt: skip
+    bad += world.nobody_could_be_sent()
     if plan.answer_lost and from_s < plan.calm_from_s:
         for_s += 60.0
     at_s = from_s

@@ -22,6 +22,7 @@ from tests.sim.database import Database
 from tests.sim.edge_side import SimEdge
 from tests.sim.people import People
 from tests.sim.plan import Plan
+from tests.sim.story import Outage
 
 CHECK_S = 120.0
 SETTLE_S = 60.0
@@ -82,6 +83,10 @@ class World:
         self.database.sign_head()
         self.faults += invariants.at_the_end(self)
         return self
+
+    def nobody_could_be_sent(self) -> list[Outage]:
+        """Never: two officers are enough for this place."""
+        return []
 
     def _check(self) -> None:
         for fault in invariants.on_the_way(self):
