@@ -76,6 +76,7 @@ def on_event(
 
     holder = nearby.holder(event.episode_id)
     why_new = Why.NEW_PLACE
+    left: Commands = ()
     if holder is not None:
         again = _why_after_case(holder, event, graded(holder))
         if again is None and holder.closed_at is None:
@@ -84,17 +85,17 @@ def on_event(
             closed = seen(holder, event)
             changes = _changes(closed, event, graded(holder), nearby, nearby.quiet, now)
             return (*_episode(event, nearby), *changes, Touch(alert=closed))
-        why_new = again
+        why_new, left = again, _left_behind(holder, event, nearby, now)
     fresh = graded(None)
     for alert in sorted(nearby.alerts, key=_newest, reverse=True):
         # lawful work joins its supervised record only, so that a permit never mutes a neighbour's violation
         joinable = alert.state is State.SUPERVISED if fresh.lawful_by else not _case_is_over(alert, event)
         if joinable and (why := belongs(event, alert, policy)):
-            return _join(alert, event, graded(alert), why, nearby.quiet, policy, now)
+            return (*_join(alert, event, graded(alert), why, nearby.quiet, policy, now), *left)
     old = holder or _over_here(event, nearby, policy)
     if old is not None and why_new is Why.NEW_PLACE:
         why_new = Why.AFTER_CLOSING
-    return _open(event, fresh, why_new, old, nearby.quiet, policy, now, new_id)
+    return (*_open(event, fresh, why_new, old, nearby.quiet, policy, now, new_id), *left)
 
 
 def _case_is_over(alert: Alert, event: RiskEvent) -> bool:
@@ -111,6 +112,14 @@ def _why_after_case(holder: Alert, event: RiskEvent, graded: Graded) -> Why | No
     if holder.state is State.SUPERVISED:
         return None if graded.lawful_by else Why.OUTSIDE_PERMIT
     return Why.WORSE_AFTER_CLOSING if graded.level.is_worse_than(holder.level) else None
+
+
+def _left_behind(holder: Alert, event: RiskEvent, nearby: Nearby, now: datetime) -> Commands:
+    """Its condition is over for a case whose last episode goes on as another."""
+    others_run = any(e.ended_at is None and e.episode_id != event.episode_id for e in nearby.episodes)
+    if others_run or holder.condition_ended_at is not None:
+        return ()
+    return (changed(holder, "note", Why.CONDITION_ENDED, now, condition_ended_at=event.captured_at),)
 
 
 def _over_here(event: RiskEvent, nearby: Nearby, policy: Policy) -> Alert | None:

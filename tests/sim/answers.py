@@ -75,6 +75,13 @@ def _first_seq(world: World, alert: Alert) -> int:
     return min(event.seq for event in tables.events if event.episode_id in mine)
 
 
+def _onset_s(world: World, alert: Alert) -> float:
+    """When its first event was numbered; when the edge saw it, where a later occurrence took all its episodes."""
+    if any(e.alert_id == alert.alert_id for e in world.database.book.tables.episodes.values()):
+        return world.edge.outbox.numbered_at_s[_first_seq(world, alert)]
+    return second(alert.onset_at)
+
+
 def _seen_for_s(world: World, act: Act) -> float:
     """The longest stretch of the offence that a living process with a streaming camera had before it."""
     if act.offends_from_s == float("inf"):
@@ -118,7 +125,7 @@ def answered(world: World) -> Iterator[str]:
         if alert.state is State.SUPERVISED:
             continue
         sent_s = next((second(m.at) for m in moves if m.step == Step.DISPATCH), None)
-        onset_s = world.edge.outbox.numbered_at_s[_first_seq(world, alert)]
+        onset_s = _onset_s(world, alert)
         free_s = free_from(world, onset_s, CHAIN_S)
         for level, wait_s in waits_s.items():
             level_at = next((m.at for m in moves if not level.is_worse_than(m.level)), None)
