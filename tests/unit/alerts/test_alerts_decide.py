@@ -334,7 +334,10 @@ def test_work_that_goes_on_after_its_permit_is_a_new_occurrence() -> None:
     assert steps(decide(event(**WORKS, phase="update", after_s=3600), nearby)) == []
     assert steps(decide(event(**WORKS, phase="update", after_s=3601), nearby)) == [
         ("open", Why.OUTSIDE_PERMIT),
-        ("note", Why.CONDITION_ENDED),  # of the record: what goes on is the new one's, else it would be there for ever
+        (
+            "note",
+            Why.CONDITION_ENDED,
+        ),  # of the record: what goes on is the new one's, else it would be there for ever
     ]
 
 
