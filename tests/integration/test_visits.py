@@ -18,6 +18,7 @@ from alerts.lifecycle import State, Step
 from alerts.reasons import Why
 from alerts.visiting.book import read_month
 from alerts.visiting.desk import LOOK_EVERY, VisitDesk
+from hcawatch.commands.visits import told
 from monitor.domain.risk import Weights
 from tests.doubles.web_town import CITY, NOON, PASSWORD, Town, picture, town
 
@@ -320,6 +321,10 @@ def test_lawful_work_that_was_left_in_peace_is_counted_with_its_company(
     (company,) = [one for one in month.companies if one.company]
     assert (company.company, company.spared, company.visits) == ("Example Roads Ltd", 1, 0)
     assert (month.dispatches, month.visits) == (1, 0)
+    for tongue, word in (("en", "by a permit"), ("zh", "因许可")):
+        lines = told(month, tongue)
+        assert word in lines
+        assert "Example Roads Ltd" in lines
     csv = client.get("/visits.csv?month=2026-11", headers=supervisor)
     assert csv.headers["content-disposition"].endswith('"visits-2026-11.csv"')
     assert [line.split(",")[0] for line in csv.text.splitlines()[1:]] == [
