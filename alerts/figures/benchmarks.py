@@ -51,7 +51,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             return "none"
         if self.value <= self.target:
             return "within"
-        return "above_target" if self.limit is not None and self.value <= self.limit else "above_limit"
+        return "above_target" if self.limit is None or self.value <= self.limit else "above_limit"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
