@@ -176,10 +176,10 @@ Command = (
 Commands = tuple[Command, ...]
 
 
-def opened(alert: Alert, why: Why, now: datetime) -> Open:
+def opened(alert: Alert, why: Why, now: datetime, actor: Actor = SYSTEM) -> Open:
     """The first transition of a new alert."""
     move = Move(alert_id=alert.alert_id, n=1, step="open", from_state=None, to_state=alert.state, level=alert.level,
-                actor=SYSTEM.user, role=SYSTEM.role, at=now, reason=why)  # fmt: skip
+                actor=actor.user, role=actor.role, at=now, reason=why)  # fmt: skip
     return Open(alert=alert, move=move)
 
 

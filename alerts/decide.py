@@ -32,6 +32,7 @@ from alerts.grading import Graded, grade_event
 from alerts.health import not_watching
 from alerts.joining import belongs
 from alerts.lifecycle import AlertKind, State, Step
+from alerts.origin import EDGE, Origin, opened_by, said_of_case, seen_by
 from alerts.policy import DISPATCH_POLICY, Policy, Sending
 from alerts.reasons import Why
 from alerts.values import Alert, Confirmation, Episode, Looks, MachineSeen, Permit, Timer, TimerKind
@@ -65,14 +66,17 @@ class Nearby(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def on_event(
-    event: RiskEvent, nearby: Nearby, city: City, policy: Policy, now: datetime, new_id: str
-) -> Commands:
+    event: RiskEvent, nearby: Nearby, city: City, policy: Policy, now: datetime, new_id: str,
+    origin: Origin = EDGE,
+) -> Commands:  # fmt: skip
     """What to do about one event. Doing it twice changes nothing more."""
 
     def graded(alert: Alert | None) -> Graded:
         # an alert is no repeat of itself
         repeats = sum(1 for repeat in nearby.repeats if alert is None or repeat != alert.alert_id)
-        return grade_event(event, nearby.permits, repeats, city, policy, nearby.machines, nearby.looks)
+        return grade_event(
+            event, nearby.permits, repeats, city, policy, nearby.machines, nearby.looks, origin
+        )
 
     holder = nearby.holder(event.episode_id)
     why_new = Why.NEW_PLACE
@@ -87,15 +91,17 @@ def on_event(
             return (*_episode(event, nearby), *changes, Touch(alert=closed))
         why_new, left = again, _left_behind(holder, event, nearby, now)
     fresh = graded(None)
+    # a shelf or a covered lens keeps a camera quiet, never a person
+    quiet = Quiet() if origin.source == "report" else nearby.quiet
     for alert in sorted(nearby.alerts, key=_newest, reverse=True):
         # lawful work joins its supervised record only, so that a permit never mutes a neighbour's violation
         joinable = alert.state is State.SUPERVISED if fresh.lawful_by else not _case_is_over(alert, event)
         if joinable and (why := belongs(event, alert, policy)):
-            return (*_join(alert, event, graded(alert), why, nearby.quiet, policy, now), *left)
+            return (*_join(alert, event, graded(alert), why, quiet, policy, now, origin), *left)
     old = holder or _over_here(event, nearby, policy)
     if old is not None and why_new is Why.NEW_PLACE:
         why_new = Why.AFTER_CLOSING
-    return (*_open(event, fresh, why_new, old, nearby.quiet, policy, now, new_id), *left)
+    return (*_open(event, fresh, why_new, old, quiet, policy, now, new_id, origin), *left)
 
 
 def _case_is_over(alert: Alert, event: RiskEvent) -> bool:
@@ -135,7 +141,7 @@ def _newest(alert: Alert) -> tuple[datetime, str]:
 # ---------------------------------------------------------------- open, join, follow
 def _open(
     event: RiskEvent, graded: Graded, why: Why, old: Alert | None, quiet: Quiet, policy: Policy, now: datetime,
-    new_id: str,
+    new_id: str, origin: Origin,
 ) -> Commands:  # fmt: skip
     ended = event.captured_at if event.phase == "end" else None
     hold = None if graded.lawful_by else _hold_of(event, None, graded.level, quiet, now)
@@ -148,27 +154,38 @@ def _open(
         onset_at=event.captured_at, last_seen_at=event.captured_at, condition_ended_at=ended,
         occurrence_of=old.alert_id if old else None, **_place(event), **(hold.fields if hold else {}),
     )  # fmt: skip
-    first: Commands = (opened(alert, why, now), _hold(alert, event, now))
+    alert = opened_by(origin, alert, now)
+    first: Commands = (opened(alert, why, now, origin.actor), _hold(alert, event, now, origin))
     if graded.lawful_by:
         return (*first, _supervised(alert, now))
     if hold is not None and hold.by is Held.INHIBITED:
         # somebody may have cleared it by hand: what the camera sees is not silent without it
         problem = not_watching(event.camera_id, event.site_id, event.footage, hold.detail, now)
         first = (*first, Raise(problem=problem, only_if_none=True))
-    return (*first, *_evidence_timer(alert, event, policy, now), *send_if_due(alert, policy, now))
+    sending = send_if_due(alert, policy, now, origin.confirmed_why)
+    return (*first, *_evidence_timer(alert, event, policy, now), *sending)
 
 
 def _join(
-    alert: Alert, event: RiskEvent, graded: Graded, why: Why, quiet: Quiet, policy: Policy, now: datetime
+    alert: Alert,
+    event: RiskEvent,
+    graded: Graded,
+    why: Why,
+    quiet: Quiet,
+    policy: Policy,
+    now: datetime,
+    origin: Origin,
 ) -> Commands:
     facts = {"episode_id": event.episode_id, "camera_id": event.camera_id}
     # who refuted the first machine has not seen this one
     doubt = alert.confirmation is Confirmation.REFUTED and alert.closed_at is None and _is_a_look(event)
     confirmation = Confirmation.PENDING if doubt else alert.confirmation
-    joined = changed(seen(alert, event), "join", why, now, facts=facts, confirmation=confirmation)
+    joined = changed(seen_by(origin, alert, event, seen(alert, event)), "join", why, now, facts=facts,
+                     actor=origin.actor, **said_of_case(origin, alert, confirmation, now))  # fmt: skip
     more = _changes(joined.after, event, graded, None, quiet, now)
-    after = _afterwards(joined.after, more, event, policy, now, send=doubt)
-    return (joined, _hold(alert, event, now), *more, *after)
+    send = doubt or (origin.confirmed and alert.closed_at is None)
+    after = _afterwards(joined.after, more, event, policy, now, send=send, confirmed=origin.confirmed_why)
+    return (joined, _hold(alert, event, now, origin), *more, *after)
 
 
 def _follow(
@@ -212,6 +229,7 @@ def _afterwards(
     now: datetime,
     *,
     send: bool = False,
+    confirmed: Why = Why.CONFIRMED,
 ) -> Commands:
     """What follows from the changes; sending an officer comes last, since it changes the alert again."""
     after = changes[-1].after if changes else alert
@@ -222,7 +240,7 @@ def _afterwards(
     if any(change.move.step == RING for change in changes):
         return (*commands, *ring_sends(after, policy, now))
     if send:
-        commands += send_if_due(after, policy, now)
+        commands += send_if_due(after, policy, now, confirmed)
     return tuple(commands)
 
 
@@ -305,7 +323,7 @@ def seen(alert: Alert, event: RiskEvent) -> Alert:
     )  # fmt: skip
 
 
-def send_if_due(alert: Alert, policy: Policy, now: datetime) -> Commands:
+def send_if_due(alert: Alert, policy: Policy, now: datetime, confirmed: Why = Why.CONFIRMED) -> Commands:
     """What the dispatch policy says about an open alert of this level and confirmation."""
     if (
         alert.state is not State.OPEN
@@ -314,7 +332,7 @@ def send_if_due(alert: Alert, policy: Policy, now: datetime) -> Commands:
     ):
         return ()
     if alert.confirmation is Confirmation.CONFIRMED:
-        return (SeekOfficer(alert=alert, why=Why.CONFIRMED),)
+        return (SeekOfficer(alert=alert, why=confirmed),)
     sending = DISPATCH_POLICY[alert.level]
     if sending is Sending.AT_ONCE:
         return (SeekOfficer(alert=alert, why=Why.LEVEL_I_AT_ONCE),)
@@ -338,8 +356,8 @@ def _place(event: RiskEvent) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _hold(alert: Alert, event: RiskEvent, now: datetime) -> HoldEpisode:
-    ended_at = event.captured_at if event.phase == "end" else None
+def _hold(alert: Alert, event: RiskEvent, now: datetime, origin: Origin) -> HoldEpisode:
+    ended_at = event.captured_at if event.phase == "end" or origin.momentary else None
     return HoldEpisode(episode=Episode(episode_id=event.episode_id, alert_id=alert.alert_id,
                                        camera_id=event.camera_id, joined_at=now, ended_at=ended_at))  # fmt: skip
 

@@ -18,9 +18,8 @@ import msgspec
 import structlog
 import uuid_utils
 
-from alerts import health
 from alerts.apply import Performer
-from alerts.commands import Clear, Commands, Problem, Raise, SeekOfficer, StepRequest
+from alerts.commands import Clear, Problem, Raise, SeekOfficer, StepRequest
 from alerts.decide import on_event
 from alerts.dispatching import same_visit, send, who_covers
 from alerts.errors import AlertsError, Conflict, NotFound
@@ -35,6 +34,7 @@ from alerts.timers import TimerFacts, on_timer
 from alerts.transactions import in_transaction
 from alerts.values import Actor, Alert, Confirmation, Dispatch, LastWord, Timer, TimerKind, Work
 from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
+from alerts.working import decide_work
 from monitor.audit.errors import AuditError
 from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
@@ -70,6 +70,11 @@ class AlertEngine:
         new_id: Callable[[], str] = new_uuid7,
     ) -> None:
         self._book, self._city, self._policy, self._new_id = book, city, policy or Policy(), new_id
+
+    @property
+    def city(self) -> City:
+        """What is watched."""
+        return self._city
 
     @property
     def policy(self) -> Policy:
@@ -149,7 +154,7 @@ class AlertEngine:
                     rule=self._rule_for(tx, alert, now) if step is Step.CONFIRM else None,
                 )  # fmt: skip
                 self._performer(tx, now).perform(on_step(alert, request, facts))
-            return self._view(tx, alert_id)
+            return self.view_in(tx, alert_id)
 
         return self._in_transaction(take)
 
@@ -174,11 +179,19 @@ class AlertEngine:
 
         return self._in_transaction(take)
 
+    def transact(self, do: Callable[[AlertTx, Performer], T], now: datetime) -> T:
+        """One transaction of another part of the loop (reporting), tried again when others were first."""
+        return self._in_transaction(lambda tx: do(tx, self._performer(tx, now)))
+
+    def new_id(self) -> str:
+        """An id for something new."""
+        return self._new_id()
+
     # ------------------------------------------------------------ what pages show
     def view(self, alert_id: str) -> AlertView:
         """All of one alert; NotFound."""
         with self._book.begin() as tx:
-            return self._view(tx, alert_id)
+            return self.view_in(tx, alert_id)
 
     def list_alerts(
         self,
@@ -208,7 +221,8 @@ class AlertEngine:
         rules = self._policy.supervision
         return ruled(alert.level, tx.site_record(alert), rules, now) if rules.rules else None
 
-    def _view(self, tx: AlertTx, alert_id: str) -> AlertView:
+    def view_in(self, tx: AlertTx, alert_id: str) -> AlertView:
+        """The same within a transaction."""
         return alert_view(tx, _found(tx, alert_id), self._city, self._policy.response)
 
     # ------------------------------------------------------------ many in one transaction
@@ -252,7 +266,8 @@ class AlertEngine:
             if work is None:
                 return False
             taken[:] = [work]
-            self._performer(tx, now).perform(self._decide(tx, work, now))
+            commands = decide_work(tx, work, self._city, self._policy, now, self._new_id)
+            self._performer(tx, now).perform(commands)
             tx.finish_work(work.work_id, now)
             return True
 
@@ -271,16 +286,6 @@ class AlertEngine:
                 lambda tx: tx.finish_work(work.work_id, now),
             )
             return True
-
-    def _decide(self, tx: AlertTx, work: Work, now: datetime) -> Commands:
-        if work.kind == "event":
-            event = msgspec.convert(work.body, RiskEvent)
-            tx.lock(f"site:{event.site_id}")
-            nearby = tx.nearby(event, self._policy, now)
-            return on_event(event, nearby, self._city, self._policy, now, self._new_id())
-        body = health.read_body(work.kind, work.body)
-        context = health.Context(city=self._city, at=work.created_at, last=_last_word(tx, body))
-        return health.on_report(work.kind, body, context)
 
     def _one_timer(self, now: datetime) -> bool:
         taken: list[Timer] = []
@@ -367,12 +372,3 @@ def _last_word_about(tx: AlertTx, alert: Alert) -> LastWord | None:
     if alert.health == Health.EDGE_OFFLINE:
         return tx.last_word_of_edge(alert.subject)
     return tx.last_word_of_camera(alert.subject)
-
-
-def _last_word(tx: AlertTx, body: health.Body) -> LastWord | None:
-    match body:
-        case health.CameraStateWork(camera_id=camera_id):
-            return tx.last_word_of_camera(camera_id)
-        case health.EdgeOnlineWork(edge_id=edge_id):
-            return tx.last_word_of_edge(edge_id)
-    return None

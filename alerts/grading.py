@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts.origin import EDGE, Origin
 from alerts.permits import always_within, breaches, covering, looks_of, lowers
 from alerts.policy import Policy
 from alerts.values import Looks, MachineSeen, Permit
@@ -40,6 +41,7 @@ def grade_event(
     policy: Policy,
     machines: tuple[MachineSeen, ...] = (),
     looks: tuple[Looks, ...] = (),
+    origin: Origin = EDGE,
 ) -> Graded:
     """The centre's grade. What is not in the catalogue keeps the edge's word: nothing is lost for a name.
 
@@ -50,7 +52,9 @@ def grade_event(
     counts_as = graded_as(event.violation, event.rule_id, may_lie_within=event.may_lie_within)
     if counts_as not in CATALOGUE:
         reason = Reason(key="not_in_catalogue", points=0, detail=event.violation)
-        return Graded(level=event.risk_edge, reasons=(reason,), weights_version=policy.weights.version)
+        return Graded(
+            level=event.risk_edge, reasons=(reason, *origin.remarks), weights_version=policy.weights.version
+        )
     zone = ZoneInfo(city.timezone)
     permit = covering(event, permits, machines, zone, looks)
     hca_grade, extra = _hca_grade(event.site_id, city)
@@ -60,9 +64,11 @@ def grade_event(
             within_band=event.within_band, may_lie_within=event.may_lie_within,
             night=is_night(event.captured_at, _place(event, city), ZoneInfo(city.timezone)), repeats=repeats,
             permit=permit.permit_number if permit else None,
+            said_by=None if origin.source == "edge" else origin.source, said_within=origin.within,
         ),
         policy.weights,
     )  # fmt: skip
+    extra = (*extra, *origin.remarks)
     if permit is None:
         extra = (*extra, *breaches(event, permits, machines, zone))
     lawful = permit is not None and lowers(looks_of(event))

@@ -64,6 +64,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "title": title(alert),
         **place_of(alert),
         "footage": alert.footage,
+        "source": alert.source,
     }
 
 

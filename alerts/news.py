@@ -120,6 +120,7 @@ def _message(
         **place_of(alert),
         "url": f"/alerts/{alert.alert_id}",
         "footage": alert.footage,
+        "source": alert.source,
     }
     return Outgoing(channel=channel.channel_id, address=to, idempotency_key=f"{key}@{channel.channel_id}:{to}",
                     body=body, created_at=now)  # fmt: skip

@@ -2,7 +2,7 @@
 passes the same contract tests.
 
 Locks are taken in this order and only in this order, so that no two transactions wait for each other:
-a work or timer row, the sites' locks (by name), an alert's row, the dispatching lock, a health subject's lock.
+a work or timer row, a report's key, the sites' locks (by name), an alert's row, the dispatching lock, a health subject's lock.
 A transaction of many onsets takes the dispatching lock and goes on: it has no row of an alert but its own new ones.
 """
 
@@ -15,6 +15,7 @@ from alerts.calm.ports import CalmTx
 from alerts.decide import Nearby
 from alerts.lifecycle import AlertKind, State
 from alerts.policy import Policy
+from alerts.reporting.ports import ReportTx
 from alerts.values import (
     Alert,
     Dispatch,
@@ -35,6 +36,11 @@ from monitor.domain.supervision import SiteRecord
 
 class AlertTx(CalmTx, Protocol):
     """One transaction. Writes that another transaction made impossible raise Conflict: decide again."""
+
+    @property
+    def reports(self) -> ReportTx:
+        """Reports of people and devices, in the same transaction."""
+        ...
 
     def lock(self, name: str) -> None:
         """Waits for the lock of that name and keeps it until the transaction ends."""

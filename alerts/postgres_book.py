@@ -20,6 +20,7 @@ from alerts.ports import AlertTx
 from alerts.postgres_rows import QUERIES as QUERIES
 from alerts.postgres_rows import parameters
 from alerts.postgres_rows import value as value
+from alerts.reporting.postgres import PostgresReportTx
 from alerts.values import (
     Alert,
     Dispatch,
@@ -40,7 +41,7 @@ from monitor.audit.entries import Entry
 from monitor.audit.log import append
 from monitor.domain.events import RiskEvent
 from monitor.domain.supervision import SiteRecord
-from monitor.store.pool import Pool
+from monitor.store.pool import Conn, Pool
 
 #: others were first; deciding again sees what they did
 _RETRYABLE = (errors.UniqueViolation, errors.DeadlockDetected, errors.SerializationFailure)
@@ -85,6 +86,10 @@ class PostgresAlertBook:
 
 class PostgresAlertTx(CalmRows):
     """An AlertTx (ports.py) on one connection."""
+
+    def __init__(self, conn: Conn) -> None:
+        super().__init__(conn)
+        self.reports = PostgresReportTx(conn)
 
     def lock(self, name: str) -> None:
         self._run("lock", name=name)

@@ -24,6 +24,7 @@ class Why(StrEnum):
     LEVEL_I_AT_ONCE = "level_i_at_once"
     LEVEL_II_UNREFUTED = "level_ii_unrefuted"
     CONFIRMED = "confirmed"
+    SEEN_ON_SITE = "seen_on_site"  # a patrol or an officer stood there
     SENT_BY_ROOM = "sent_by_room"
     REOPENED = "reopened"
     AFTER_DECLINE = "after_decline"

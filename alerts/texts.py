@@ -85,6 +85,7 @@ REASONS: dict[str, Text] = {
     "level_i_at_once": _t("level I is dispatched at once", "I级立即派遣"),
     "level_ii_unrefuted": _t("level II, not refuted within two minutes", "II级两分钟内未被否定"),
     "confirmed": _t("confirmed by the control room", "监控中心已确认"),
+    "seen_on_site": _t("seen on site by a patrol or an officer", "巡护或执法人员现场看到"),
     "sent_by_room": _t("sent by the control room", "监控中心派遣"),
     "reopened": _t("reopened by a supervisor", "主管重新打开"),
     "after_decline": _t("the officer before declined", "前一执法人员拒绝"),
@@ -191,6 +192,14 @@ REASONS: dict[str, Text] = {
     "permit_withdrawn": _t("its permit was withdrawn", "许可已被撤销"),
     "not_in_catalogue": _t("not in the catalogue: the edge's own level", "目录中无此类型，采用边缘等级"),
     "unknown_site": _t("unknown site: the worst grade is assumed", "未知区段，按最高等级处理"),
+    # reasons of a grade that a report or a device's alarm has
+    "by_report": _t("said by a person: no camera measured it", "人员报告，未经摄像机测量"),
+    "by_device": _t("said by the device: no measurement of ours", "设备报警，未经本系统测量"),
+    "said_within": _t("said to lie inside the article's distance", "据报在法定距离内"),
+    "said_outside": _t("the place that is named lies outside the article's distance", "所报位置在法定距离外"),
+    "outside_hca": _t(
+        "outside every high-consequence area: graded as the nearest", "不在高后果区内，按最近区段评级"
+    ),
     # what is wrong with a camera or an edge
     "camera_stalled": _t("no new pictures", "画面停滞"),
     "camera_frozen": _t("the picture is frozen", "画面冻结"),

@@ -9,6 +9,7 @@ from alerts.clocks import Clock, clocks, party_of
 from alerts.escalation import schedule
 from alerts.lifecycle import TRANSITIONS, Step
 from alerts.ports import AlertTx
+from alerts.reporting.values import Report
 from alerts.values import Alert, Dispatch, Escalation, EvidenceItem, Move, Told
 from monitor.domain.assets import City, Text
 from monitor.domain.events import RiskEvent
@@ -58,6 +59,8 @@ class AlertView(msgspec.Struct, frozen=True, kw_only=True):
     told: tuple[Told, ...] = ()
     #: what comes next, soonest first
     coming: tuple[Coming, ...] = ()
+    #: what people and devices said, oldest first; never who called
+    reports: tuple[Report, ...] = ()
 
     def steps_for(self, role: Role) -> tuple[Step, ...]:
         """Steps that the table offers this role now. Which of them this very person may take, step() says."""
@@ -114,7 +117,7 @@ def alert_view(tx: AlertTx, alert: Alert, city: City, response: Response) -> Ale
         events=tx.events(alert.alert_id, MOST_EVENTS), evidence=tx.evidence(alert.alert_id), dispatches=dispatches,
         running=next((d for d in dispatches if d.ended_at is None), None), durations=durations(alert, dispatches),
         clocks=clocks(alert, dispatches, city, response), told=tx.told(alert.alert_id),
-        coming=coming(tx.escalations(alert.alert_id), response),
+        coming=coming(tx.escalations(alert.alert_id), response), reports=tx.reports.of_alert(alert.alert_id),
     )  # fmt: skip
 
 

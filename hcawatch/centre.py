@@ -87,7 +87,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
         calm=settings.calm,
     )
     engine = AlertEngine(book, loaded.city, policy)
-    ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime))
+    ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime), devices=loaded.city.devices)
     browsers = Subscriptions(pool)
     kinds, push = _channels(loaded, runtime, browsers, ingest)
     courier = _courier(loaded, pool, book, engine, ingest, kinds)

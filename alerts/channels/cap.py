@@ -79,7 +79,7 @@ def cap_xml(body: dict[str, Any], city: City, sender: str, public_url: str | Non
         add(info, "description", "\n".join(f"{a}: {b}" if a else b for a, b in words.lines) or words.headline)
         if words.links and public_url:
             add(info, "web", words.links[0][1])
-        for name in ("level", "violation", "number", "state"):
+        for name in ("level", "violation", "number", "state", "source"):
             if body.get(name):
                 parameter = ET.SubElement(info, "parameter")
                 add(parameter, "valueName", f"hcawatch.{name}")

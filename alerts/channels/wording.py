@@ -33,6 +33,8 @@ _LABELS: dict[str, Text] = {
     "details": {"en": "Details", "zh": "详情"},
     "map": {"en": "Map", "zh": "地图"},
     "simulated": {"en": "SIMULATED", "zh": "模拟"},
+    "report": {"en": "Reported by a person, not seen by a camera", "zh": "人员举报，非摄像机发现"},
+    "device": {"en": "A device's own alarm", "zh": "设备自带报警"},
     "handed_over": {"en": "Sent here because it could not be delivered by", "zh": "因以下渠道无法送达而转发"},
 }
 
@@ -77,6 +79,7 @@ def wording(body: dict[str, Any], city: City, public_url: str | None, language: 
         (word("position"), _position(body)),
         (word("officer"), str(body.get("officer") or "")),
         (word("article"), _of(article_of(str(body.get("violation") or "")), language)),
+        ("", word(str(body["source"])) if body.get("source") in ("report", "device") else ""),
         (word("handed_over"), str(body.get("handed_over_by") or "")),
     ]
     return Wording(

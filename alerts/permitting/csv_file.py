@@ -10,7 +10,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from alerts.permitting.fields import FIELDS, REQUIRED, FieldFault, read_permit
+from alerts.permitting.fields import FIELDS, REQUIRED, read_permit
+from alerts.reading import FieldFault
 from alerts.values import Permit
 from monitor.domain.assets import City
 

@@ -15,7 +15,6 @@ from psycopg.types.json import Jsonb
 from alerts.permits import Limit
 from alerts.permitting.csv_file import CsvFault, CsvPermits
 from alerts.permitting.due import Due, DueRow, due_rows, on_due, reminder
-from alerts.permitting.fields import FieldFault
 from alerts.permitting.steps import (
     TABLE,
     Ask,
@@ -29,6 +28,7 @@ from alerts.permitting.steps import (
     unchanged,
 )
 from alerts.postgres_rows import value
+from alerts.reading import FieldFault
 from alerts.values import Actor, Permit, PermitState
 from monitor.audit.entries import Entry
 from monitor.audit.log import append

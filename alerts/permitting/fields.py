@@ -4,15 +4,23 @@ Nothing is guessed: what cannot be read is a fault that names the field, what is
 Times without a zone are the city's; chainages are metres or stake numbers (K12+345).
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
-import msgspec
-
+from alerts.reading import (
+    END_TOLERANCE_M,
+    LONGEST_TEXT,
+    FieldFault,
+    Unreadable,
+    chainage,
+    metres,
+    moment,
+    one_of,
+    words,
+)
 from alerts.values import Permit
 from monitor.domain.assets import City
 from monitor.domain.geometry import Centreline
@@ -27,32 +35,14 @@ FIELDS: Final = (
 REQUIRED: Final = frozenset(
     {"number", "company", "pipeline", "from", "to", "valid_from", "valid_to", "works"}
 )
-LONGEST_TEXT: Final = 200
 ACTIVITIES: Final[tuple[Activity, ...]] = get_args(Activity)
-#: a chainage may lie this far beyond a line's end, which nobody measures to the metre
-END_TOLERANCE_M: Final = 1.0
 #: nobody approves work for longer; a typing error in the year does
 LONGEST: Final = timedelta(days=20 * 366)
 
-_STAKE = re.compile(r"K?(\d{1,5})\+(\d{1,3}(?:\.\d+)?)", re.IGNORECASE)
 _NUMBER = re.compile(r"[^\s/\\?#%<>\"'`](?:[^/\\?#%<>\"'`\t\r\n]{0,58}[^\s/\\?#%<>\"'`])?")
 _CLASS = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _HOURS = re.compile(r"(?:([a-z]{3})(?:-([a-z]{3}))?\s+)?(\d{1,2}:\d{2})-(\d{1,2}:\d{2})")
 _SPLIT = re.compile(r"[;；,，、\s]+")
-
-
-class FieldFault(msgspec.Struct, frozen=True, kw_only=True):
-    """One field that cannot be used: a key of texts.PROBLEMS with its facts."""
-
-    field: str
-    key: str
-    facts: dict[str, str] = {}
-
-
-class _Bad(Exception):
-    def __init__(self, key: str, **facts: object) -> None:
-        super().__init__(key)
-        self.key, self.facts = key, {name: str(fact) for name, fact in facts.items()}
 
 
 def read_permit(fields: Mapping[str, Any], city: City) -> tuple[Permit | None, tuple[FieldFault, ...]]:
@@ -73,7 +63,7 @@ def read_permit(fields: Mapping[str, Any], city: City) -> tuple[Permit | None, t
             return default
         try:
             return how(given[name])
-        except _Bad as bad:
+        except Unreadable as bad:
             faults.append(FieldFault(field=name, key=bad.key, facts=bad.facts))
             return default
 
@@ -82,15 +72,15 @@ def read_permit(fields: Mapping[str, Any], city: City) -> tuple[Permit | None, t
     works = read("works", _works, ("",))
     at_once: dict[str, Any] = {
         "permit_number": read("number", _number, ""), "violation": works[0], "also": works[1:],
-        "pipeline_id": read("pipeline", lambda text: _one_of(text, list(pipelines)), ""),
-        "from_m": read("from", _chainage, 0.0), "to_m": read("to", _chainage, 0.0),
+        "pipeline_id": read("pipeline", lambda text: one_of(text, list(pipelines)), ""),
+        "from_m": read("from", chainage, 0.0), "to_m": read("to", chainage, 0.0),
         "valid_from": read("valid_from", lambda text: moment(text, zone, last=False), None),
         "valid_to": read("valid_to", lambda text: moment(text, zone, last=True), None),
-        "hours": read("hours", _hours, ()), "from_offset_m": read("from_offset_m", _metres, None),
-        "to_offset_m": read("to_offset_m", _metres, None), "activities": read("activities", _activities, ()),
-        "machine_limits": read("machines", _machines, {}), "machines": read("machines_note", _words, ""),
-        "company": read("company", _words, ""), "phone": read("phone", _words, ""), "email": read("email", _email, ""),
-        "holder": read("holder", _words, None), "file_sha256": read("file_sha256", _sha256, None),
+        "hours": read("hours", _hours, ()), "from_offset_m": read("from_offset_m", metres, None),
+        "to_offset_m": read("to_offset_m", metres, None), "activities": read("activities", _activities, ()),
+        "machine_limits": read("machines", _machines, {}), "machines": read("machines_note", words, ""),
+        "company": read("company", words, ""), "phone": read("phone", words, ""), "email": read("email", _email, ""),
+        "holder": read("holder", words, None), "file_sha256": read("file_sha256", _sha256, None),
     }  # fmt: skip
     bad = {fault.field for fault in faults}
     for name, key, facts, needs in _together(at_once, pipelines):
@@ -170,34 +160,13 @@ def read_end(text: str, zone: ZoneInfo) -> datetime | None:
     """The end of a prolongation as a form has it; None if it cannot be read."""
     try:
         return moment(text.strip(), zone, last=True)
-    except _Bad:
+    except Unreadable:
         return None
-
-
-def moment(text: str, zone: ZoneInfo, *, last: bool = False) -> datetime:
-    """A time; without a zone it is the city's. A day alone is its beginning, or as an end its last minute."""
-    try:
-        at = datetime.fromisoformat(text.replace("/", "-"))
-    except ValueError:
-        raise _Bad("field_time", got=text) from None
-    if last and len(text) <= 10:
-        at = at.replace(hour=23, minute=59)
-    if not 2000 <= at.year <= 2200:
-        raise _Bad("field_time", got=text)
-    # the end of an hour that is shown twice is its second one: a permit is not cut short by the clock
-    aware = at if at.tzinfo is not None else at.replace(tzinfo=zone, fold=int(last))
-    return aware.astimezone(UTC)
 
 
 def _number(text: str) -> str:
     if not _NUMBER.fullmatch(text) or not text.isprintable():
-        raise _Bad("field_number", got=text)
-    return text
-
-
-def _words(text: str) -> str:
-    if len(text) > LONGEST_TEXT or not text.isprintable():
-        raise _Bad("field_words", most=LONGEST_TEXT)
+        raise Unreadable("field_number", got=text)
     return text
 
 
@@ -207,29 +176,8 @@ def _email(text: str) -> str:
         or len(text) > LONGEST_TEXT
         or not text.isprintable()
     ):
-        raise _Bad("field_email", got=text)
+        raise Unreadable("field_email", got=text)
     return text
-
-
-def _one_of(text: str, known: list[str]) -> str:
-    if text not in known:
-        raise _Bad("field_one_of", got=text, known=", ".join(known))
-    return text
-
-
-def _chainage(text: str) -> float:
-    stake = _STAKE.fullmatch(text)
-    return float(stake[1]) * 1000 + float(stake[2]) if stake else _metres(text, "field_chainage")
-
-
-def _metres(text: str, key: str = "field_metres") -> float:
-    try:
-        metres = float(text)
-    except ValueError:
-        raise _Bad(key, got=text) from None
-    if not math.isfinite(metres) or abs(metres) > 1e8:
-        raise _Bad(key, got=text)
-    return metres
 
 
 def _works(text: str) -> tuple[str, ...]:
@@ -242,9 +190,9 @@ def _activities(text: str) -> tuple[str, ...]:
 
 def _some_of(text: str, known: list[str]) -> tuple[str, ...]:
     """At least one: a comma alone names nothing, and a limit of nothing would limit nothing."""
-    found = tuple(dict.fromkeys(_one_of(one, known) for one in _SPLIT.split(text) if one))
+    found = tuple(dict.fromkeys(one_of(one, known) for one in _SPLIT.split(text) if one))
     if not found:
-        raise _Bad("field_missing")
+        raise Unreadable("field_missing")
     return found
 
 
@@ -259,7 +207,7 @@ def _machines(text: str) -> dict[str, int]:
             or len(most) > 3
             or int(most) == 0
         ):
-            raise _Bad("field_machines", got=part)
+            raise Unreadable("field_machines", got=part)
         found[name] = int(most)
     return found
 
@@ -269,17 +217,17 @@ def _hours(text: str) -> tuple[Hours, ...]:
     for part in re.split(r"[;；]", text.lower()):
         match = _HOURS.fullmatch(part.strip())
         if match is None:
-            raise _Bad("field_hours", got=part.strip())
+            raise Unreadable("field_hours", got=part.strip())
         first, last = match[1] or "mon", match[2] or match[1] or "sun"
         try:
             days = WEEK[WEEK.index(first) : WEEK.index(last) + 1]
             found.append(Hours(days=days, from_min=clock_min(match[3]), to_min=clock_min(match[4])))
         except ValueError:
-            raise _Bad("field_hours", got=part.strip()) from None
+            raise Unreadable("field_hours", got=part.strip()) from None
     return tuple(found)
 
 
 def _sha256(text: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", text.lower()):
-        raise _Bad("field_sha256", got=text)
+        raise Unreadable("field_sha256", got=text)
     return text.lower()

@@ -1,6 +1,6 @@
 """What people read about permits, in English and 简体中文, by key. A test holds it complete."""
 
-from alerts.permitting.fields import FieldFault
+from alerts.reading import FieldFault
 from monitor.domain.assets import Text
 
 

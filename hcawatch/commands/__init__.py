@@ -17,6 +17,7 @@ from hcawatch.commands import (
     models,
     people,
     permits,
+    reports,
     rules,
     teams,
     up,
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(permits.app, name="permits")
     app.add_typer(feedback.app, name="feedback")
+    app.add_typer(reports.app, name="reports")
     app.add_typer(teams.app, name="teams")
     app.command("visits")(visits.visits)
     app.add_typer(config.app, name="config")

@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from hcawatch.config import LoadedConfig
 
 F = TypeVar("F", bound=Callable[..., None])
 
@@ -117,3 +120,20 @@ def database_url(named: str | None, data_dir: Path | None) -> str:
     raise CommandError(
         "no database named: set HCAWATCH_DATABASE_URL, give --database URL, or --data-dir of a running hcawatch"
     )
+
+
+def running_config(config: Path | None, url: str) -> "LoadedConfig":
+    """The configuration of the file, else the one that the database runs."""
+    from hcawatch.config import load, versions
+    from hcawatch.edge_configs import of_version
+
+    if config is not None:
+        return load(config, part="nobody")
+    with versions.connect(url) as conn:
+        newest = versions.read(conn)
+    loaded = of_version(newest, Path("hcawatch.yaml"))
+    if loaded is None:
+        raise CommandError(
+            "the configuration in the database cannot be used by this release: give --config FILE"
+        )
+    return loaded

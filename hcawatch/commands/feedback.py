@@ -244,12 +244,12 @@ def _desk(database: str | None, data_dir: Path | None) -> Any:
         from alerts.feedback.desk import FeedbackDesk
         from alerts.feedback.ports import FeedbackError
         from alerts.feedback.texts import problem
-        from hcawatch.commands.permits import _city
+        from hcawatch.commands.common import running_config
         from hcawatch.config.thresholds import ConfigThresholds
         from monitor.store.pool import make_pool
 
         url = database_url(database, data_dir)
-        city = _city(None, url)
+        city = running_config(None, url).city
         with make_pool(url, "feedback", max_size=1) as pool:
             try:
                 yield FeedbackDesk(pool, city.timezone, ConfigThresholds(Path("hcawatch.yaml"))), city

@@ -18,6 +18,7 @@ from hcawatch.commands.common import (
     database_url,
     group,
     language,
+    running_config,
     with_examples,
 )
 
@@ -204,7 +205,7 @@ def _desk(config: Path | None, database: str | None, data_dir: Path | None) -> "
         from monitor.store.pool import make_pool
 
         url = database_url(database, data_dir)
-        city = _city(config, url)
+        city = running_config(config, url).city
         with make_pool(url, "permits", max_size=1) as pool:
             try:
                 yield PermitDesk(pool, city), city
@@ -212,23 +213,6 @@ def _desk(config: Path | None, database: str | None, data_dir: Path | None) -> "
                 raise CommandError(problem(exc.key, language(None).value, **exc.facts)) from exc
 
     return opened()
-
-
-def _city(config: Path | None, url: str) -> "City":
-    """The city of the file, else of the configuration that the database runs."""
-    from hcawatch.config import load, versions
-    from hcawatch.edge_configs import of_version
-
-    if config is not None:
-        return load(config, part="nobody").city
-    with versions.connect(url) as conn:
-        newest = versions.read(conn)
-    loaded = of_version(newest, Path("hcawatch.yaml"))
-    if loaded is None:
-        raise CommandError(
-            "the configuration in the database cannot be used by this release: give --config FILE"
-        )
-    return loaded.city
 
 
 def _actor(by: str | None) -> "Actor":

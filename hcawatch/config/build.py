@@ -30,6 +30,8 @@ from monitor.domain.assets import (
     Channel,
     City,
     Contact,
+    Device,
+    DeviceAlarm,
     Edge,
     GatewayRequest,
     GroundPoint,
@@ -44,6 +46,7 @@ from monitor.domain.assets import (
     Team,
 )
 from monitor.domain.levels import HcaGrade, Level
+from monitor.domain.onvif import plain_topic
 from monitor.domain.risk import Weights
 
 
@@ -94,6 +97,13 @@ def city_of(document: Document, around: Surroundings) -> City:
             for h in document.hcas
             if h.checks
         },
+        devices=tuple(
+            Device(
+                camera_id=d.camera,
+                alarms=tuple(DeviceAlarm(topic=plain_topic(a.topic), violation=a.violation) for a in d.alarms),
+            )
+            for d in document.devices
+        ),
         channels=tuple(_channel(channel) for channel in document.channels),
         contacts=tuple(
             Contact(contact_id=c.id, name=text_of(c.name), language=c.language, addresses=c.addresses,

@@ -715,6 +715,20 @@ class CalmSection(Section):
 SUPPORTED_VERSION = 1
 
 
+class DeviceAlarmSection(Section):
+    topic: Words = Field(
+        description="of ONVIF's event, without the prefix: RuleEngine/FieldDetector/ObjectsInside"
+    )
+    violation: Words = Field(description="what it stands for: a code of docs/reports.md")
+
+
+class DeviceSection(Section):
+    camera: Words = Field(description="id of the camera, which is its user name at the broker as well")
+    alarms: list[DeviceAlarmSection] = Field(
+        min_length=1, max_length=100, description="its events that become alerts; others are dead letters"
+    )
+
+
 class Document(Section):
     """hcawatch.yaml: everything that one installation watches, and how it runs."""
 
@@ -749,6 +763,9 @@ class Document(Section):
     )
     holidays: list[HolidaySection] = Field(
         default=[], max_length=1000, description="days on which shifts may differ"
+    )
+    devices: list[DeviceSection] = Field(
+        default=[], max_length=10_000, description="smart cameras whose own alarms count: docs/reports.md"
     )
     response: ResponseSection = Field(
         default=ResponseSection(), description="deadlines, and who hears when one is missed"

@@ -272,6 +272,21 @@ class Channel(Asset, frozen=True, kw_only=True):
     to: tuple[str, ...] = ()
 
 
+class DeviceAlarm(Asset, frozen=True, kw_only=True):
+    """An event of a device, and the violation that it stands for."""
+
+    #: ONVIF's local topic without namespaces, e.g. RuleEngine/FieldDetector/ObjectsInside
+    topic: str
+    violation: str
+
+
+class Device(Asset, frozen=True, kw_only=True):
+    """A smart camera whose own alarms count; it publishes on `hcawatch/v1/device/{camera_id}/onvif-ej/…`."""
+
+    camera_id: str
+    alarms: tuple[DeviceAlarm, ...]
+
+
 class City(Asset, frozen=True, kw_only=True):
     """Everything that one configuration describes."""
 
@@ -293,6 +308,8 @@ class City(Asset, frozen=True, kw_only=True):
     holidays: tuple[Holiday, ...] = ()
     #: by site: what officers look for there beside the violation's own checklist; edges need none of it
     site_checks: dict[str, tuple[SiteCheck, ...]] = msgspec.field(default_factory=dict)
+    #: smart cameras whose own alarms count
+    devices: tuple[Device, ...] = ()
 
     def team(self, team_id: str) -> Team | None:
         """The team of that id, if the city has it (a dispatch may name one that is gone)."""

@@ -4,10 +4,12 @@ Pure: facts in, risk out. The weights are data with a version, which is recorded
 The edge grades with what it knows; the centre adds repeat offence and permit, and its word counts.
 """
 
+from typing import Literal
+
 import msgspec
 
 from monitor.domain.levels import HcaGrade, Level
-from monitor.domain.violations import CATALOGUE, Activity
+from monitor.domain.violations import CATALOGUE, Activity, Violation
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 0
     #: number of a permit that covers place, time and kind
     permit: str | None = None
+    #: None: a camera saw it; else a person or a device only says so, hence without a probability
+    said_by: Literal["report", "device"] | None = None
+    #: whether the place that is said lies within the article's distance; None: no place is said, the act is
+    said_within: bool | None = None
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +82,7 @@ def grade(facts: Facts, weights: Weights | None = None) -> Risk:
     ):  # without an article there is no distance of one
         key = "within_band" if facts.within_band >= 0.8 else "may_lie_within"
         reasons.append(Reason(key=key, points=weights.within_band, detail=f"{facts.within_band:.2f}"))
+    reasons += _as_said(facts, row, weights)
     reasons.append(
         Reason(key="hca_grade", points=weights.hca[facts.hca_grade.value], detail=facts.hca_grade.value)
     )
@@ -96,6 +103,19 @@ def grade(facts: Facts, weights: Weights | None = None) -> Risk:
     return Risk(
         level=_level(points, weights), points=points, reasons=tuple(reasons), weights_version=weights.version
     )
+
+
+def _as_said(facts: Facts, row: Violation, weights: Weights) -> list[Reason]:
+    """What is said counts as it is said: who names an act within 5 m means within 5 m."""
+    if facts.said_by is None:
+        return []
+    reasons = [Reason(key=f"by_{facts.said_by}", points=0)]
+    if row.band_m is not None and row.article:
+        outside = facts.said_within is False
+        points = 0 if outside else weights.within_band
+        key = "said_outside" if outside else "said_within"
+        reasons.append(Reason(key=key, points=points, detail=f"{row.band_m:.0f}"))
+    return reasons
 
 
 def _level(points: int, weights: Weights) -> Level:

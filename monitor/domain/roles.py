@@ -31,6 +31,8 @@ class Right(StrEnum):
     SEE_EVIDENCE = "see_evidence"
     REGISTER_CAMERA = "register_camera"  # survey a camera's ground: changes where its events are put
     SHELVE = "shelve"  # keep a source from ringing for a while; up to which level, alerts.calm decides
+    REPORT = "report"  # open an alert by hand; the field: at its own team's sites, asked in the route
+    SEE_CALLER = "see_caller"  # who reported: personal data, for the control room alone
     SEE_PERMITS = "see_permits"  # a holder: his own only, asked in the route
     REQUEST_PERMIT = "request_permit"  # ask for one, withdraw the own, ask for a prolongation
     DECIDE_PERMIT = "decide_permit"
@@ -55,6 +57,8 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.SEE_EVIDENCE: _PEOPLE_IN_THE_ROOM | _FIELD | {Role.AUDITOR},
     Right.REGISTER_CAMERA: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Right.SHELVE: _PEOPLE_IN_THE_ROOM,
+    Right.REPORT: _PEOPLE_IN_THE_ROOM | _FIELD,
+    Right.SEE_CALLER: _PEOPLE_IN_THE_ROOM,
     Right.SEE_PERMITS: _PEOPLE_IN_THE_ROOM | {Role.AUDITOR, Role.ADMIN, Role.HOLDER},
     Right.REQUEST_PERMIT: frozenset({Role.HOLDER, Role.SUPERVISOR}),
     Right.DECIDE_PERMIT: frozenset({Role.SUPERVISOR}),

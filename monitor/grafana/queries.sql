@@ -90,12 +90,12 @@ FROM alert WHERE kind = 'health' AND closed_at IS NULL
 ORDER BY opened_at
 
 -- false_alarms --
--- False alarms per month, camera and violation, with their share of all.
+-- False alarms per month, camera and violation, with their share of all; reports are counted apart (/reports).
 SELECT to_char(date_trunc('month', opened_at), 'YYYY-MM') AS month, camera_id, violation,
        count(*) FILTER (WHERE confirmation = 'refuted' OR closing_reason = 'false_alarm') AS false_alarms,
        count(*) AS alerts,
        count(*) FILTER (WHERE confirmation = 'refuted' OR closing_reason = 'false_alarm')::float8 / count(*) AS share
-FROM alert WHERE kind = 'violation' AND $__timeFilter(opened_at)
+FROM alert WHERE kind = 'violation' AND source = 'edge' AND $__timeFilter(opened_at)
 GROUP BY 1, camera_id, violation
 HAVING count(*) FILTER (WHERE confirmation = 'refuted' OR closing_reason = 'false_alarm') > 0
 ORDER BY 1 DESC, false_alarms DESC, camera_id

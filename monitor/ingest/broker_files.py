@@ -14,8 +14,9 @@ MAX_PAYLOAD_BYTES: Final = 256 * 1024
 # Topic, properties and header around the payload.
 PACKET_OVERHEAD_BYTES: Final = 16 * 1024
 
-# What an edge, whose user name is its id, may say and hear (design.md, Contracts).
-EDGE_WRITES: Final = ("event/%u/#", "watch/%u", "status/%u", "online/%u")
+# What an edge, whose user name is its id, may say and hear (design.md, Contracts); a smart camera, whose user name
+# is the camera's id, says its own alarms.
+EDGE_WRITES: Final = ("event/%u/#", "watch/%u", "status/%u", "online/%u", "device/%u/#")
 EDGE_READS: Final = ("receipt/%u", "config/%u")
 HASH_ROUNDS: Final = 101
 ROOT_TOPIC: Final = "hcawatch/v1"

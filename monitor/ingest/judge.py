@@ -50,6 +50,8 @@ class DeadReason(StrEnum):
     UNREADABLE = "unreadable"  # not JSON, or not of a schema that we know
     DISAGREES = "disagrees"  # payload, topic and properties name different things
     OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_DEVICE = "unknown_device"  # a camera whose own alarms the configuration does not name
+    UNMAPPED_EVENT = "unmapped_event"  # an event of a device that the configuration maps to no violation
     REFUSED_BY_STORE = "refused_by_store"  # the database would not take the row
     SAME_NUMBER_OTHER_HASH = "same_number_other_hash"
 

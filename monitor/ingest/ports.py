@@ -26,6 +26,21 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
 
 
+class DeviceAlarm(msgspec.Struct, frozen=True, kw_only=True):
+    """A smart camera's own alarm, as the alert module takes it."""
+
+    camera_id: str
+    violation: str
+    #: which condition of the device: camera, event and its source
+    device_key: str
+    #: the same bytes on the same topic are the same message
+    message_key: str
+    #: False: what the device told of is over
+    active: bool
+    at: datetime
+    said: str = ""
+
+
 class Verdict(StrEnum):
     """What became of a message."""
 
@@ -70,6 +85,10 @@ class IngestStore(Protocol):
 
     def keep_dead_letter(self, arrived: Arrived, reason: DeadReason, detail: str, now: datetime) -> None:
         """Keeps a message that is not numbered and cannot be used, and tells the alert module."""
+        ...
+
+    def note_device(self, alarm: DeviceAlarm, now: datetime) -> None:
+        """Leaves a smart camera's own alarm to the alert module."""
         ...
 
     def note_status(self, status: EdgeStatus, now: datetime) -> None:

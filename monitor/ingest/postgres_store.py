@@ -11,7 +11,7 @@ from monitor.domain.numbers import Stored
 from monitor.ingest import gaps, rows
 from monitor.ingest.judge import DeadLetter, DeadReason
 from monitor.ingest.minutes import NO_RECORD, due_minutes, in_pieces
-from monitor.ingest.ports import Arrived, BatchResult, GapReport, Source
+from monitor.ingest.ports import Arrived, BatchResult, DeviceAlarm, GapReport, Source
 from monitor.ingest.postgres_batch import QUERIES, Item, keep, leave_work, stored_of, write_batch
 from monitor.ingest.status import changed_cameras, speaks_again
 from monitor.store.pool import Conn, Pool
@@ -36,6 +36,12 @@ class PostgresIngestStore:
         letter = DeadLetter(reason=reason, detail=detail)
         with self._pool.connection() as conn:
             keep(conn, Item(arrived, letter), letter, now)
+            conn.execute(QUERIES["notify_work"])
+
+    def note_device(self, alarm: DeviceAlarm, now: datetime) -> None:
+        """See IngestStore."""
+        with self._pool.connection() as conn:
+            leave_work(conn, "device_alarm", alarm, now)
             conn.execute(QUERIES["notify_work"])
 
     def note_status(self, status: EdgeStatus, now: datetime) -> None:

@@ -18,9 +18,11 @@ import msgspec
 import psycopg
 import structlog
 
+from monitor.domain.assets import Device
 from monitor.domain.events import TOPICS, Receipt, encode, topic
 from monitor.domain.numbers import Stored
-from monitor.ingest.judge import DeadReason, read_topic
+from monitor.ingest.devices import SUBSCRIPTION, is_device, judge_device
+from monitor.ingest.judge import DeadLetter, DeadReason, read_topic
 from monitor.ingest.mqtt import Delivery, MqttConnection, MqttSettings
 from monitor.ingest.ports import Arrived, IngestStore, Source, Verdict
 from monitor.ingest.postgres_batch import POISON
@@ -28,7 +30,10 @@ from monitor.ingest.status import read_online, read_status
 
 log = structlog.get_logger(__name__)
 
-SUBSCRIPTIONS = tuple(f"{TOPICS}/{tail}" for tail in ("event/+/+", "watch/+", "status/+", "online/+"))
+SUBSCRIPTIONS = (
+    *(f"{TOPICS}/{tail}" for tail in ("event/+/+", "watch/+", "status/+", "online/+")),
+    SUBSCRIPTION,
+)
 
 BATCH_MAX = 200
 #: a batch is closed when nothing came for LINGER_S, and after BATCH_WINDOW_S at the latest
@@ -81,7 +86,10 @@ class IngestWorker:
         *,
         clock: Callable[[], datetime] = _utc_now,
         timing: Timing | None = None,
+        devices: Sequence[Device] = (),
     ) -> None:
+        """`devices`: smart cameras whose own alarms count."""
+        self._devices = tuple(devices)
         self._store, self._clock, self._timing = store, clock, timing or Timing()
         self._arrived: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         self._in_hand = 0
@@ -214,9 +222,11 @@ class IngestWorker:
     def _note(self, arrived: Arrived) -> bool:
         """What an edge says of itself; True when it is committed."""
         address, now = read_topic(arrived.topic), self._clock()
-        assert address is not None
         if not arrived.payload:  # somebody cleared the retained message
             return True
+        if is_device(arrived):
+            return self._note_device(arrived, now)
+        assert address is not None
         try:
             if address.name == "status":
                 self._store.note_status(read_status(arrived.payload, address.edge_id), now)
@@ -225,6 +235,16 @@ class IngestWorker:
         except POISON as exc:
             log.warning("ingest.not_understood", topic=arrived.topic, detail=str(exc))
             self._store.keep_dead_letter(arrived, DeadReason.UNREADABLE, ascii(str(exc)), now)
+        return True
+
+    def _note_device(self, arrived: Arrived, now: datetime) -> bool:
+        """A smart camera's own alarm; what cannot be used is a dead letter. True when it is committed."""
+        judged = judge_device(arrived, self._devices)
+        if isinstance(judged, DeadLetter):
+            log.warning("ingest.device_not_accepted", topic=ascii(arrived.topic), reason=judged.reason.value)
+            self._store.keep_dead_letter(arrived, judged.reason, judged.detail, now)
+        else:
+            self._store.note_device(judged, now)
         return True
 
     def _insist(self, step: Callable[[], Result]) -> Result | None:
@@ -289,6 +309,8 @@ class IngestWorker:
 
 
 def _is_spoken(arrived: Arrived) -> bool:
-    """Whether an edge speaks of itself here: such messages have no number."""
+    """Whether an edge speaks of itself here, or a device of somebody else's: such messages have no number."""
+    if is_device(arrived):
+        return True
     address = read_topic(arrived.topic)
     return address is not None and address.name in ("status", "online")

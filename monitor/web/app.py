@@ -30,6 +30,8 @@ from monitor.web import (
     problems,
     push,
     replies,
+    report_pages,
+    reports,
     sessions,
     shelves,
     sites,
@@ -67,6 +69,8 @@ ROUTERS = tuple(
         permits,
         push,
         replies,
+        report_pages,
+        reports,
         sessions,
         sites,
         shelves,
@@ -107,6 +111,8 @@ def create_app(deps: WebDeps) -> FastAPI:
     def limit_of(path: str) -> int | None:
         if path.startswith("/api/v1/evidence/"):
             return None  # counted by the route, against what was announced
+        if path == "/report":
+            return report_pages.MOST_PHOTOS * deps.max_photo_bytes + MAX_BODY_BYTES
         picture = path.endswith(("/photos", "/survey/picture"))
         return deps.max_photo_bytes + 64 * 1024 if picture else MAX_BODY_BYTES
 

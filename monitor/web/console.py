@@ -99,6 +99,7 @@ def console(
         channels=channels,
         channels_bad=sum(1 for row in channels if not row.well),
         channel_modes=MODES,
+        may_report=may(me.role, Right.REPORT),
         counters=[("running", len(running), "busy"), ("awaiting", awaiting, "wait"), ("blind", len(known) - watching, "bad")],
     )  # fmt: skip
 
@@ -110,6 +111,7 @@ def alert_values(view: AlertView, city: City, conn: Conn, request: Request, me: 
     title = t.of(view.title)
     hca = next((hca for hca in city.hcas if hca.site_id == alert.site_id), None)
     users = {move.actor for move in view.transitions} | {dispatch.officer for dispatch in view.dispatches}
+    users |= {report.entered_by for report in view.reports}
     return {
         "alert": alert,
         "title": title,
@@ -119,6 +121,8 @@ def alert_values(view: AlertView, city: City, conn: Conn, request: Request, me: 
         "hca_grade": hca.grade.value if hca else None,
         "snapshot": showing.snapshot_of(view.evidence),
         "photos": showing.photos_of(view.evidence),
+        "reports": view.reports,
+        "may_caller": may(me.role, Right.SEE_CALLER),
         "violation": CATALOGUE.get(alert.violation or ""),
         "names": names_of(conn, users),
         "steps": [step.value for step in showing.steps_for(view, me)],

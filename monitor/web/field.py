@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from alerts.steps import FIELD_STEPS
@@ -33,7 +33,9 @@ _AFTER = {"dispatched": CHAIN, "accepted": CHAIN[1:], "en_route": CHAIN[2:]}
 
 
 @router.get("/field")
-def dispatches_page(request: Request, me: FieldReader) -> Response:
+def dispatches_page(
+    request: Request, me: FieldReader, reported: Annotated[int | None, Query(ge=1, le=2**62)] = None
+) -> Response:
     """The officer's running dispatches; all of them for the room."""
     deps = web_of(request).deps
     t = reader_texts(request)
@@ -45,7 +47,10 @@ def dispatches_page(request: Request, me: FieldReader) -> Response:
     with deps.pool.connection() as conn:
         names = names_of(conn, [row["officer"] for row in rows])
     push_key = deps.push.public if deps.push is not None else ""
-    return render(request, "field.html", rows=rows, names=names, push_key=push_key)
+    return render(
+        request, "field.html", rows=rows, names=names, push_key=push_key, reported=reported,
+        may_report=may(me.role, Right.REPORT),
+    )  # fmt: skip
 
 
 def _due_at(view: AlertView, running: Iterable[DispatchView]) -> datetime | None:

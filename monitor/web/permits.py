@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
 from alerts.permitting.desk import PermitDesk
-from alerts.permitting.fields import FieldFault, read_end, read_permit
+from alerts.permitting.fields import read_end, read_permit
 from alerts.permitting.steps import (
     LONGEST_PROLONGATION,
     Ask,
@@ -20,6 +20,7 @@ from alerts.permitting.steps import (
     steps_for,
 )
 from alerts.permitting.texts import fault_text
+from alerts.reading import FieldFault
 from alerts.values import Actor, Permit
 from monitor.domain.roles import Right
 from monitor.web import showing

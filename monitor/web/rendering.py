@@ -45,6 +45,7 @@ def navigation(role: Role | None) -> list[tuple[str, str]]:
     pages = (
         ("/", "nav.console", Right.SEE_CONSOLE),
         ("/field", "nav.field", Right.SEE_FIELD),
+        ("/reports", "nav.reports", Right.SEE_CONSOLE),
         ("/permits", "nav.permits", Right.SEE_PERMITS),
         ("/feedback", "nav.feedback", Right.SEE_CONSOLE),
         ("/visits", "nav.visits", Right.SEE_CONSOLE),

@@ -93,6 +93,10 @@ def where(alert: Alert, city: City, t: Texts) -> str:
         subject = camera_name(alert, city, t) if alert.camera_id else alert.subject
         states = [f"camera.{key}" for key in _camera_states(alert) if t.has(f"camera.{key}")]
         return t("where.subject", subject=" · ".join((subject, *map(t, states))))
+    if alert.source != "edge" and alert.chainage_m is None:
+        return t("report.at_camera", camera=camera_name(alert, city, t))
+    if alert.source != "edge" and alert.offset_m is None:
+        return f"{format_chainage(alert.chainage_m or 0.0)} · {t('report.side_unknown')}"
     if alert.chainage_m is None or alert.offset_m is None:
         return t("where.no_fix", camera=camera_name(alert, city, t))
     chainage = format_chainage(alert.chainage_m)
@@ -212,7 +216,7 @@ def row(item: AlertRow, city: City, t: Texts) -> dict[str, Any]:
     alert = item.alert
     return {
         "alert_id": alert.alert_id, "number": alert.number, "kind": alert.kind.value, "level": alert.level.value,
-        "state": alert.state.value, "confirmation": alert.confirmation.value, "footage": alert.footage,
+        "state": alert.state.value, "confirmation": alert.confirmation.value, "footage": alert.footage, "source": alert.source,
         "title": t.of(item.title), "where": where(alert, city, t), "opened_at": alert.opened_at,
         "escalates_at": item.escalates_at, "held_by": alert.held_by, "held_until": alert.held_until,
         "came_back": alert.came_back or 0, "flapping": alert.flapping_since is not None,
@@ -224,7 +228,7 @@ def dispatch_row(item: DispatchView, city: City, t: Texts) -> dict[str, Any]:
     alert = item.alert
     return {
         "alert_id": alert.alert_id, "number": alert.number, "level": alert.level.value, "state": alert.state.value,
-        "footage": alert.footage, "title": t.of(item.title), "where": where(alert, city, t),
+        "footage": alert.footage, "source": alert.source, "title": t.of(item.title), "where": where(alert, city, t),
         "officer": item.dispatch.officer, "dispatched_at": item.dispatch.dispatched_at, "due_at": item.due_at,
     }  # fmt: skip
 

@@ -16,6 +16,7 @@ from alerts.calm import texts as calm_texts
 from alerts.feedback import texts as feedback_texts
 from alerts.figures import texts as figure_texts
 from alerts.permitting import texts as permit_texts
+from alerts.reporting import texts as report_texts
 from alerts.visiting import texts as visit_texts
 from monitor.domain.assets import Text
 
@@ -41,6 +42,7 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
         **visit_texts.PROBLEMS,
         **figure_texts.PROBLEMS,
         **calm_texts.PROBLEMS,
+        **report_texts.PROBLEMS,
     },
     "feedback_why": feedback_texts.WHY,
     "feedback_number": feedback_texts.NUMBERS,
@@ -50,6 +52,8 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
     "looked": visit_texts.LOOKED,
     "calm": calm_texts.WORDS,
     "figures": figure_texts.WORDS,
+    "report_field": report_texts.FIELDS,
+    "via": report_texts.VIAS,
 }
 
 

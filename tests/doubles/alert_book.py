@@ -26,6 +26,7 @@ from alerts.lifecycle import AlertKind, State
 from alerts.log import SEEN_FIELDS
 from alerts.permits import STILL_THERE, looks_of
 from alerts.policy import NO_OFFENCE, Policy
+from alerts.reporting.values import Caller, Report
 from alerts.values import (
     Alert,
     Confirmation,
@@ -47,6 +48,7 @@ from monitor.audit.entries import Entry
 from monitor.domain.events import RiskEvent
 from monitor.domain.supervision import SiteRecord
 from tests.doubles.alert_calm import MemoryCalmTx
+from tests.doubles.report_book import MemoryReportTx
 
 replace = msgspec.structs.replace
 
@@ -77,6 +79,8 @@ class _Tables:
         self.notified: list[tuple[str, str]] = []
         #: when the first configuration was applied
         self.known_since: datetime | None = None
+        self.reports: dict[str, Report] = {}
+        self.callers: dict[str, Caller] = {}
 
     def snapshot(self) -> _Tables:
         saved = _Tables()
@@ -154,6 +158,7 @@ class MemoryAlertTx(MemoryCalmTx):
 
     def __init__(self, tables: _Tables, ids: Iterator[int]) -> None:
         self._t, self._ids = tables, ids
+        self.reports = MemoryReportTx(tables)
 
     def lock(self, name: str) -> None:
         """One writer at a time holds all locks already."""

@@ -16,7 +16,7 @@ from monitor.domain.numbers import Stored
 from monitor.ingest import gaps, rows
 from monitor.ingest.judge import Accepted, DeadLetter, DeadReason, judge
 from monitor.ingest.minutes import MINUTE, NO_RECORD, due_minutes
-from monitor.ingest.ports import Arrived, BatchResult, GapReport, Outcome, Source, Verdict
+from monitor.ingest.ports import Arrived, BatchResult, DeviceAlarm, GapReport, Outcome, Source, Verdict
 from monitor.ingest.status import changed_cameras, speaks_again
 
 Row = dict[str, Any]
@@ -148,6 +148,9 @@ class MemoryIngestStore:
 
     def keep_dead_letter(self, arrived: Arrived, reason: DeadReason, detail: str, now: datetime) -> None:
         self._keep(arrived, DeadLetter(reason=reason, detail=detail), now)
+
+    def note_device(self, alarm: DeviceAlarm, now: datetime) -> None:
+        self._leave("device_alarm", alarm)
 
     def note_status(self, status: EdgeStatus, now: datetime) -> None:
         said_at = self.statuses.get(status.edge_id, (None, now))[0]

@@ -104,6 +104,12 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("GET", "/figures/month"): CONSOLE,
     ("GET", "/api/v1/figures"): CONSOLE,
     ("GET", "/api/v1/figures/month"): CONSOLE,
+    ("GET", "/report"): ROOM | FIELD,
+    ("POST", "/report"): ROOM | FIELD,
+    ("GET", "/reports"): CONSOLE,
+    ("GET", "/reports/{report_id}"): ROOM,
+    ("POST", "/api/v1/reports"): ROOM | FIELD,
+    ("GET", "/api/v1/reports"): CONSOLE,
     ("GET", "/login"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/api/v1/login"): EVERYBODY,
@@ -159,6 +165,7 @@ def test_every_route_with_every_role(client: TestClient) -> None:
             objection_id=1,
             site_id="s1",
             shelf_id=NOBODYS_ID,
+            report_id=NOBODYS_ID,
         )
         for who in sorted(EVERYBODY):
             if path == "/api/v1/stream" and who in allowed:

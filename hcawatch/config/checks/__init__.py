@@ -9,6 +9,7 @@ from hcawatch.config.checks import (
     cameras,
     centre,
     channels,
+    devices,
     law,
     lines,
     names,
@@ -22,7 +23,7 @@ from hcawatch.config.faults import Fault
 
 CHECKS: tuple[Callable[[Look], Iterator[Fault]], ...] = (
     names.check, lines.check, cameras.check, picture.check, rules.check, teams.check, law.check, centre.check,
-    channels.check, supervision.check,
+    channels.check, supervision.check, devices.check,
 )  # fmt: skip
 
 

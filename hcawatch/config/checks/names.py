@@ -61,20 +61,26 @@ def _ids_used_once(look: Look) -> Iterator[Fault]:
 def _references(look: Look) -> Iterator[Fault]:
     document = look.document
     for index, hca in enumerate(document.hcas):
-        yield from _refer(look, "pipelines", hca.pipeline, "hcas", index, "pipeline")
+        yield from refer(look, "pipelines", hca.pipeline, "hcas", index, "pipeline")
     for index, permit in enumerate(document.permits):
-        yield from _refer(look, "pipelines", permit.pipeline, "permits", index, "pipeline")
+        yield from refer(look, "pipelines", permit.pipeline, "permits", index, "pipeline")
     for index, camera in enumerate(document.cameras):
-        yield from _refer(look, "edges", camera.edge, "cameras", index, "edge")
-        yield from _refer(look, "hcas", camera.site, "cameras", index, "site")
+        yield from refer(look, "edges", camera.edge, "cameras", index, "edge")
+        yield from refer(look, "hcas", camera.site, "cameras", index, "site")
     for index, team in enumerate(document.teams):
         for n, site in enumerate(team.sites):
-            yield from _refer(look, "hcas", site, "teams", index, "sites", n)
+            yield from refer(look, "hcas", site, "teams", index, "sites", n)
 
 
-_CODES = {"pipelines": "unknown_pipeline", "hcas": "unknown_site", "edges": "unknown_edge"}
+_CODES = {
+    "pipelines": "unknown_pipeline",
+    "hcas": "unknown_site",
+    "edges": "unknown_edge",
+    "cameras": "unknown_camera",
+}
 
 
-def _refer(look: Look, section: str, name: str, *path: str | int) -> Iterator[Fault]:
+def refer(look: Look, section: str, name: str, *path: str | int) -> Iterator[Fault]:
+    """A fault where `name` is none of the section's ids."""
     if name not in look.ids(section) and look.ok(section):
         yield look.fault(_CODES[section], *path, name=name, known=some_of(look.ids(section)))

@@ -183,6 +183,13 @@ MEANING: dict[str, T] = {
     "permit_reversed": T(
         "the permit ends before it begins", "Exchange valid_from and valid_to, or correct the dates.",
         "许可的结束早于开始", "请对调 valid_from 与 valid_to，或更正日期。"),
+    "unknown_camera": T(
+        "no camera is called '{name}'", "Write one of: {known}.", "没有名为“{name}”的摄像机", "请填写其中之一：{known}。"),
+    "device_twice": T(
+        "'{name}' stands here already (line {first})", "One entry per camera, and one per topic: put them together.",
+        "“{name}”已在第 {first} 行出现", "每台摄像机、每个主题只写一项，请合并。"),
+    "device_violation_unknown": T(
+        "no violation is called '{name}'", "Write one of: {known}.", "没有名为“{name}”的违规类型", "请填写其中之一：{known}。"),
     "permit_violation_unknown": T(
         "no violation is called '{name}'", "Use one of: {known}.", "没有名为“{name}”的违规项", "请使用：{known}。"),
     "permit_not_in_law": T(

@@ -277,6 +277,13 @@ CASES: tuple[Case, ...] = (
          "    grade: III\n    checks: [{id: pit, name: Pit, violations: [works_60m]}] #!\n"),
     edit("duplicate_id", "hcas[0].checks[1].id", "    grade: III\n",
          "    grade: III\n    checks: [{id: pit, name: Pit}, {id: pit, name: Lid}] #!\n"),
+    edit("device_violation_unknown", "devices[0].alarms[0].violation", "version: 1",
+         "version: 1\ndevices:\n  - camera: gate\n    alarms:\n      - topic: RuleEngine/X\n        violation: digging #!"),
+    edit("unknown_camera", "devices[0].camera", "version: 1",
+         "version: 1\ndevices:\n  - camera: c-1 #!\n    alarms:\n      - {topic: RuleEngine/X, violation: on_pipe}"),
+    edit("device_twice", "devices[0].alarms[1].topic", "version: 1",
+         "version: 1\ndevices:\n  - camera: gate\n    alarms:\n      - {topic: RuleEngine/X, violation: on_pipe}\n"
+         "      - topic: tns1:RuleEngine/X #!\n        violation: on_pipe"),
     edit("permit_violation_unknown", "permits[0].violation", "violation: works_50m", "violation: works_60m #!"),
     edit("permit_not_in_law", "permits[0].violation", "violation: works_50m", "violation: excavation_5m #!"),
     edit("articles_do_not_apply", "cameras[0].site", "regime: transmission", "regime: urban_gas", line=29),
