@@ -186,15 +186,15 @@ def _one_clock(
 
 
 def _missed_again(clock: Clock, row: Escalation, facts: ClockFacts, city: City) -> datetime | None:
-    """When the first officer who was sent after a chain's end passes the limit; None if nobody does, or if nobody
-    had answered: then everybody knows, and ringing once more for each officer would have no end."""
+    """When the first officer passes the limit after a chain's end, whenever they were sent; None if nobody does, or if
+    nobody had answered: then everybody knows, and ringing once more for each officer would have no end."""
     ended_at = row.ended_at
     answers = [at for d in facts.dispatches for at in (d.accepted_at, d.arrived_at) if at is not None]
     answered = row.end_reason == EndOfChain.ACKNOWLEDGED or any(at >= row.begun_at for at in answers)
     if ended_at is None or not answered:
         return None
-    later = [d for d in facts.dispatches if party_of(d, city) == clock.party and d.dispatched_at >= ended_at]
-    return min((at for d in later if (at := own_due(clock, d)) is not None), default=None)
+    mine = [d for d in facts.dispatches if party_of(d, city) == clock.party]
+    return min((at for d in mine if (at := own_due(clock, d)) is not None and at > ended_at), default=None)
 
 
 def _of_row(clock: Clock, row: Escalation, facts: ClockFacts, city: City) -> Clock:

@@ -119,10 +119,10 @@ class Desk:
         """Writes what it means for the channel; raises Down if it failed long enough for a person to be told."""
         said = str(error) if isinstance(error, ChannelError) else f"{type(error).__name__}: {error}"
         if isinstance(error, NotNow):
-            # a webhook's address is a receiver of its own: what one of them asks for is not asked of the others
-            wait_s = 0.0 if channel.kind == "webhook" and address else error.wait_s
+            wait_s = 0.0 if _many_receivers(channel, address) else error.wait_s
             self._change(channel, lambda state: limits.held(state, wait_s, said, now))
-        elif isinstance(error, Final):
+        elif isinstance(error, Final) or channel.kind == "webpush":
+            # the service of one person's browser: others' may be well
             self._change(channel, lambda state: limits.refused(state, said, now))
         else:
             state = self._change(channel, lambda state: limits.failed(channel, state, said, self._clock()))
@@ -200,3 +200,8 @@ class Desk:
             counted, self._counted = self._counted, {}
         for name, count in counted.items():
             self._change(self._channels[name], lambda s, n=count: limits.counted(s, n, self._clock()))  # type: ignore[misc]
+
+
+def _many_receivers(channel: Channel, address: str) -> bool:
+    """Whether each address is a receiver of its own: what one of them asks for is not asked of the others."""
+    return channel.kind == "webpush" or (channel.kind == "webhook" and bool(address))

@@ -1,6 +1,8 @@
 """Delivers one message to all browsers of one person."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ log = structlog.get_logger(__name__)
 #: seconds that a push service keeps a message for a phone that is off; a dispatch is somebody else's by then
 KEPT_S: Final = 3600
 #: messages that may not wait for the phone to wake by itself (RFC 8030, 5.3)
-_URGENT: Final = frozenset({"dispatch", "recall", "escalation"})
+_URGENT: Final = frozenset({"dispatch", "recall", "escalation", "escalations"})
 #: the service does not know the browser any more (RFC 8030, 7.3)
 _GONE: Final = (404, 410)
 
@@ -33,7 +35,7 @@ class Browsers(Protocol):
         """The browsers of one person."""
         ...
 
-    def forget(self, endpoint: str) -> None:
+    def forget(self, endpoint: str, now: datetime) -> None:
         """Its push service does not know it any more."""
         ...
 
@@ -50,19 +52,22 @@ class WebPush:
         """Returns when one browser's service has it; the failure of the last one otherwise."""
         if not parcel.address:
             raise Refused("a notification needs a person")
-        failure: Exception | None = None
-        taken = 0
-        message = notification(parcel, self._words(parcel))
-        for browser in self._browsers.of(parcel.address):
-            try:
-                taken += self._took(browser, message, parcel)
-            except (ChannelError, OSError) as exc:
-                failure = exc
-        if taken:
+        message, browsers = notification(parcel, self._words(parcel)), self._browsers.of(parcel.address)
+        # at the same time, so that all of them take no longer than one may
+        with ThreadPoolExecutor(max(1, len(browsers)), "push") as pool:
+            came = list(pool.map(lambda browser: self._came_of(browser, message, parcel), browsers))
+        if True in came:
             return
-        raise failure or Refused(
-            "no browser of this person takes notifications: they turn them on in My dispatches"
-        )
+        for one in came:
+            if isinstance(one, Exception):
+                raise one
+        raise Refused("no browser of this person takes notifications: they turn them on in My dispatches")
+
+    def _came_of(self, browser: Subscription, message: bytes, parcel: Parcel) -> bool | Exception:
+        try:
+            return self._took(browser, message, parcel)
+        except (ChannelError, OSError) as exc:
+            return exc
 
     def try_out(self, browser: Subscription, parcel: Parcel) -> None:
         """To one browser only; raises what its service says."""
@@ -83,7 +88,7 @@ class WebPush:
         answer = self._poster.post(browser.endpoint, headers, seal(message, browser.keys))
         host = urlsplit(browser.endpoint).hostname or ""
         if answer.status in _GONE:
-            self._browsers.forget(browser.endpoint)
+            self._browsers.forget(browser.endpoint, parcel.now)
             log.info("push.browser_gone", user=parcel.address, service=host, status=answer.status)
             return False
         judge(answer, host, parcel.now)

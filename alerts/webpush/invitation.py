@@ -43,6 +43,7 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
         except Exception:
             self.browsers.remove(user, browser.endpoint, now)
             raise
+        self.browsers.keep_newest(user, now)
         return True
 
 

@@ -46,15 +46,28 @@ class Subscriptions:
         return tuple(Subscription(**row) for row in rows)
 
     def add(self, user: str, browser: Subscription, now: datetime) -> bool:
-        """Whether it was not known; with its audit entry then."""
+        """Whether it was not known, was somebody else's, or had other keys; with its audit entries then."""
         given = {"user": user, **msgspec.structs.asdict(browser), "now": now}
         with self._pool.connection() as conn:
-            row = conn.execute(QUERIES["subscribe"], given).fetchone()
-            conn.execute(QUERIES["forget_oldest"], {"user": user, "most": MOST_BROWSERS})
-            new = bool(row and row["new"])
-            if new:
-                append(conn, _entry("push.subscribed", user, browser.endpoint, now))
-        return new
+            known = conn.execute(QUERIES["subscription"], given).fetchone()
+            conn.execute(QUERIES["subscribe"], given)
+            if known == {"user_name": user, "p256dh": browser.p256dh, "auth": browser.auth}:
+                return False
+            if known is not None and known["user_name"] != user:
+                append(
+                    conn,
+                    _entry("push.taken_over", known["user_name"], browser.endpoint, now, by=f"user:{user}"),
+                )
+            append(conn, _entry("push.subscribed", user, browser.endpoint, now))
+        return True
+
+    def keep_newest(self, user: str, now: datetime) -> None:
+        """Nobody has more than MOST_BROWSERS: the oldest go."""
+        with self._pool.connection() as conn:
+            for row in conn.execute(
+                QUERIES["forget_oldest"], {"user": user, "most": MOST_BROWSERS}
+            ).fetchall():
+                append(conn, _entry("push.too_many", user, row["endpoint"], now, by="system"))
 
     def remove(self, user: str, endpoint: str, now: datetime) -> bool:
         """Whether it was one of theirs."""
@@ -64,13 +77,14 @@ class Subscriptions:
                 append(conn, _entry("push.unsubscribed", user, endpoint, now))
         return gone
 
-    def forget(self, endpoint: str) -> None:
+    def forget(self, endpoint: str, now: datetime) -> None:
         """Its push service does not know it any more."""
         with self._pool.connection() as conn:
-            conn.execute(QUERIES["forget"], {"endpoint": endpoint})
+            for row in conn.execute(QUERIES["forget"], {"endpoint": endpoint}).fetchall():
+                append(conn, _entry("push.gone", row["user_name"], endpoint, now, by="system"))
 
 
-def _entry(kind: str, user: str, endpoint: str, now: datetime) -> Entry:
+def _entry(kind: str, user: str, endpoint: str, now: datetime, by: str = "") -> Entry:
     browser = sha256(endpoint.encode()).hexdigest()[:16]
     body = {"service": urlsplit(endpoint).hostname or "", "browser": browser}
-    return Entry(kind=kind, subject=f"user:{user}", actor=f"user:{user}", at=now, body=body)
+    return Entry(kind=kind, subject=f"user:{user}", actor=by or f"user:{user}", at=now, body=body)

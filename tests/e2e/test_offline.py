@@ -66,3 +66,26 @@ def test_a_dispatch_stays_readable_without_a_link(here: Town, browser: Browser) 
             )
     finally:
         server.stop()
+
+
+def test_the_next_person_on_the_phone_sees_nothing_of_the_one_before(here: Town, browser: Browser) -> None:
+    """A session that ended by itself, without 'Log out': what was kept goes with it."""
+    here.sees()
+    here.engine.take_work(here.now)
+    path = f"/field/{here.engine.list_alerts()[0].alert.alert_id}"
+    server = Server(here)
+    server.start()
+    try:
+        with browser.new_context(base_url=f"http://127.0.0.1:{server.port}", locale="en-GB") as context:
+            page = context.new_page()
+            log_in(page, "li.wei")
+            page.goto("/field")
+            page.evaluate("navigator.serviceWorker.ready")
+            page.goto(path)
+            eventually(page, f"() => ({_KEPT})().then((paths) => paths.includes('{path}'))")
+            context.clear_cookies()
+            page.goto(path)
+            page.wait_for_url("**/login**")
+            eventually(page, f"() => ({_KEPT})().then((paths) => !paths.includes('{path}'))")
+    finally:
+        server.stop()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +15,18 @@ from starlette.testclient import TestClient
 
 from alerts.channels.building import deliveries
 from alerts.channels.desk import Desk
+from alerts.channels.failures import ChannelError
 from alerts.channels.states import PostgresChannelStates
 from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.postgres_book import PostgresAlertBook
 from alerts.webpush.invitation import Push, push_of
 from alerts.webpush.sealing import new_key_pem
-from alerts.webpush.subscriptions import MOST_BROWSERS, Subscription, Subscriptions
+from alerts.webpush.subscriptions import MOST_BROWSERS, Subscriptions
 from hcawatch.config.channel_secrets import ChannelSecret
 from monitor.domain.assets import Channel
 from tests.doubles.push_service import FakePushService
-from tests.doubles.receivers import LOOPBACK, Receiver
+from tests.doubles.receivers import LOOPBACK, Got, Receiver, Reply
 from tests.doubles.web_town import CITY, PASSWORD, Town, town
 
 API = "/api/v1/push/browsers"
@@ -49,7 +53,7 @@ class Pushing:
         assert push is not None
         self.push: Push = push
         self.service.sender_public = push.public
-        desk = Desk(city, kinds, PostgresChannelStates(here.pool), lambda: here.now)
+        self.desk = desk = Desk(city, kinds, PostgresChannelStates(here.pool), lambda: here.now)
         self.courier = Courier(
             PostgresAlertBook(here.pool), {"mqtt": lambda *_: None, **desk.sends}, here.engine, desk=desk
         )
@@ -167,14 +171,52 @@ def test_who_may_and_whose_it_is(pushing: Pushing, client: TestClient, receiver:
             "SELECT convert_from(body, 'UTF8') AS body FROM audit_entry WHERE kind LIKE 'push.%%'"
         )
         entries = [row["body"] for row in rows]
-    assert len(entries) == 2
+    assert [kind for entry in entries for kind in [json.loads(entry)["kind"]]] == [
+        "push.subscribed", "push.taken_over", "push.subscribed", "push.unsubscribed",
+    ]  # fmt: skip
     assert not any("/send/" in entry for entry in entries)
 
 
-def test_the_oldest_browser_goes(pushing: Pushing) -> None:
-    """Nobody makes a dispatch a hundred posts."""
+def test_the_oldest_browser_goes(pushing: Pushing, client: TestClient, receiver: Receiver) -> None:
+    """Nobody makes a dispatch a hundred posts; a browser that fails its test takes no other's place."""
+    officer = login(client, "li.wei")
+    for n in range(MOST_BROWSERS + 1):
+        pushing.here.now += timedelta(seconds=1)
+        assert client.post(API, json=pushing.browser(receiver, n), headers=officer).status_code == 201
     browsers = Subscriptions(pushing.here.pool)
-    for n in range(MOST_BROWSERS + 2):
-        keys = pushing.service.keys
-        browsers.add("li.wei", Subscription(endpoint=f"https://p.example/{n}", **keys), pushing.here.now)
-    assert len(browsers.of("li.wei")) == MOST_BROWSERS
+    kept = [one.endpoint for one in browsers.of("li.wei")]
+    assert (len(kept), kept[-1].endswith("/send/1")) == (MOST_BROWSERS, True)
+    pushing.service.answers = [500]
+    assert client.post(API, json=pushing.browser(receiver, 99), headers=officer).status_code == 422
+    assert [one.endpoint for one in browsers.of("li.wei")] == kept
+
+
+def test_one_persons_push_service_silences_nobody_else(
+    pushing: Pushing, client: TestClient, receiver: Receiver
+) -> None:
+    """429 for an hour, or a service that is down, is that browser's: other officers' phones go on."""
+    client.post(API, json=pushing.browser(receiver), headers=login(client, "li.wei"))
+    here, push = pushing.here, pushing.desk.sends["push"]
+    for answer in (429, *[503] * 8):
+        pushing.service.answers = [answer]
+        with pytest.raises(ChannelError):
+            push("li.wei", b'{"idempotency_key": "k", "what": "dispatch"}', False)
+    assert "push" not in pushing.desk.held(here.now)
+    push("li.wei", b'{"idempotency_key": "k", "what": "dispatch"}', False)
+    assert pushing.service.shown[-1]["key"] == "k"
+
+
+def test_all_browsers_of_a_person_take_no_longer_than_one(pushing: Pushing, client: TestClient) -> None:
+    """Three services that hang would otherwise hold the message until it counts as failed, though the phone has it."""
+
+    def slow(got: Got) -> Reply:
+        time.sleep(1.0)
+        return pushing.service(got)
+
+    officer = login(client, "li.wei")
+    with Receiver(slow) as receiver:
+        for n in range(4):
+            client.post(API, json=pushing.browser(receiver, n), headers=officer)
+        began_s = time.monotonic()
+        pushing.desk.sends["push"]("li.wei", b'{"idempotency_key": "k", "what": "dispatch"}', False)
+        assert time.monotonic() - began_s < 3.0

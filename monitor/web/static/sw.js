@@ -28,7 +28,9 @@ async function keep(request, answer) {
 async function freshOrKept(event) {
   const known = await caches.match(event.request, { cacheName: KEPT });
   const asked = fetch(event.request).then((answer) => {
-    if (answer.redirected || answer.status === 401 || answer.status === 403) event.waitUntil(caches.delete(KEPT));
+    // a page that leads elsewhere leads to the log-in: the session ended, and who comes next may be another
+    const elsewhere = answer.redirected || answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403;
+    if (elsewhere && isPage(new URL(event.request.url))) event.waitUntil(caches.delete(KEPT));
     else if (answer.ok && answer.type === "basic") event.waitUntil(keep(event.request, answer.clone()));
     return answer;
   });
@@ -44,12 +46,26 @@ async function marked(known) {
   return new Response((await known.text()).replace("<body", "<body data-kept"), { headers: known.headers });
 }
 
+async function leave() {
+  await caches.delete(KEPT);
+  try {
+    const browser = await self.registration.pushManager.getSubscription();
+    if (!browser) return;
+    const asked = { method: "DELETE", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ endpoint: browser.endpoint }) };
+    await Promise.race([fetch("/api/v1/push/browsers", asked), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    await browser.unsubscribe();
+  } catch {
+    // no push here, or no link: the log-out goes on
+  }
+}
+
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
   const url = new URL(event.request.url);
-  // whoever takes the phone next sees nothing of this one's
-  if (event.request.method === "POST" && url.pathname === "/logout") event.waitUntil(caches.delete(KEPT));
+  // whoever takes the phone next sees and hears nothing of this one's
+  if (event.request.method === "POST" && url.pathname === "/login") event.waitUntil(caches.delete(KEPT));
+  if (event.request.method === "POST" && url.pathname === "/logout") event.respondWith(leave().then(() => fetch(event.request)));
   if (event.request.method === "GET" && isKept(url)) event.respondWith(freshOrKept(event));
 });
 

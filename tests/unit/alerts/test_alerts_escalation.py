@@ -480,6 +480,16 @@ def test_the_second_officer_is_missed_too() -> None:
     assert all(why is not None for _, why in town.ends())
 
 
+def test_looking_at_an_alert_does_not_silence_the_officer_who_is_sent() -> None:
+    """Bo was sent before the room looked, and does not answer either: somebody hears of it when his limit passes."""
+    town = Town(STAFFED)
+    town.until(12.0)
+    town.step(Step.ACKNOWLEDGE, 12.0)
+    before = len(town.told())
+    town.until(23.0)
+    assert len(town.told()) > before
+
+
 def a_row(clock: str, end: EndOfChain, level: Level, begun: float, ended: float) -> Escalation:
     return Escalation(alert_id=uid("x"), clock=clock, since=NOON, begun_at=NOON + begun * MINUTE, level=level,
                       told_through_s=0.0, ended_at=NOON + ended * MINUTE, end_reason=end.value)  # fmt: skip
