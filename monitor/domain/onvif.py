@@ -90,9 +90,9 @@ def _time(text: object) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(str(text))
-    except ValueError as exc:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:  # overflow: before the year 1 in UTC, or after 9999
         raise OnvifError(f"UtcTime {str(text)[:60]!r} is no time") from exc
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _items(found: object) -> dict[str, str]:
@@ -110,7 +110,7 @@ def _items(found: object) -> dict[str, str]:
     )
     if len(pairs) > MOST_ITEMS:
         raise OnvifError(f"more than {MOST_ITEMS} items")
-    return {str(name)[:100]: _text(value) for name, value in pairs}
+    return {_text(name)[:100]: _text(value) for name, value in pairs}
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.domain.events import CameraStatus, EdgeStatus
+from monitor.ingest.judge import YEARS
 
 _STATUS = msgspec.json.Decoder(EdgeStatus)
 _ONLINE = {b"1": True, b"true": True, b"online": True, b"0": False, b"false": False, b"offline": False}
@@ -23,11 +24,11 @@ def read_status(payload: bytes, edge_id: str) -> EdgeStatus:
         raise ValueError(f"not a status: {exc}") from exc
     if status.edge_id != edge_id:
         raise ValueError(f"the status of edge {status.edge_id!r} came on the topic of {edge_id!r}")
-    if any(
-        at.tzinfo is None
-        for at in (status.at, status.started_at, *(c.since for c in status.cameras.values()))
-    ):
-        raise ValueError("a time has no time zone")
+    for at in (status.at, status.started_at, *(camera.since for camera in status.cameras.values())):
+        if at.tzinfo is None:
+            raise ValueError("a time has no time zone")
+        if at.year not in YEARS:
+            raise ValueError(f"a time is in the year {at.year}")
     if not 0 <= status.last_seq < 2**53:
         raise ValueError(f"last_seq must be 0 to 2^53, got {status.last_seq}")
     return status

@@ -220,32 +220,41 @@ class IngestWorker:
         self._mqtt.ack(batch)
 
     def _note(self, arrived: Arrived) -> bool:
-        """What an edge says of itself; True when it is committed."""
-        address, now = read_topic(arrived.topic), self._clock()
+        """What an edge says of itself, or a device of what it sees; True when it is committed.
+
+        Whatever fails again with the same bytes becomes a dead letter: tried for ever, it would hold back all others.
+        """
+        now = self._clock()
         if not arrived.payload:  # somebody cleared the retained message
             return True
-        if is_device(arrived):
-            return self._note_device(arrived, now)
-        assert address is not None
         try:
-            if address.name == "status":
-                self._store.note_status(read_status(arrived.payload, address.edge_id), now)
-            else:
-                self._store.note_online(address.edge_id, read_online(arrived.payload), now)
-        except POISON as exc:
-            log.warning("ingest.not_understood", topic=arrived.topic, detail=str(exc))
+            self._note_said(arrived, now)
+        except Exception as exc:
+            if isinstance(exc, psycopg.Error) and not isinstance(exc, POISON):
+                raise  # the database's fault, not this message's
+            log.warning("ingest.not_understood", topic=ascii(arrived.topic), detail=str(exc))
             self._store.keep_dead_letter(arrived, DeadReason.UNREADABLE, ascii(str(exc)), now)
         return True
 
-    def _note_device(self, arrived: Arrived, now: datetime) -> bool:
-        """A smart camera's own alarm; what cannot be used is a dead letter. True when it is committed."""
+    def _note_said(self, arrived: Arrived, now: datetime) -> None:
+        if is_device(arrived):
+            self._note_device(arrived, now)
+            return
+        address = read_topic(arrived.topic)
+        assert address is not None
+        if address.name == "status":
+            self._store.note_status(read_status(arrived.payload, address.edge_id), now)
+        else:
+            self._store.note_online(address.edge_id, read_online(arrived.payload), now)
+
+    def _note_device(self, arrived: Arrived, now: datetime) -> None:
+        """A smart camera's own alarm; what cannot be used is a dead letter."""
         judged = judge_device(arrived, self._devices)
         if isinstance(judged, DeadLetter):
             log.warning("ingest.device_not_accepted", topic=ascii(arrived.topic), reason=judged.reason.value)
             self._store.keep_dead_letter(arrived, judged.reason, judged.detail, now)
         else:
             self._store.note_device(judged, now)
-        return True
 
     def _insist(self, step: Callable[[], Result]) -> Result | None:
         """Does `step` until it succeeds; None only when we are told to stop meanwhile."""

@@ -23,6 +23,8 @@ from monitor.store.pool import make_pool
 from tests.doubles.alert_story import CITY
 from tests.doubles.ingest_messages import MINUTE, NOW, arrived, event, evidence, loss, status, watch
 from tests.doubles.ingest_store import MemoryIngestStore
+from tests.unit.ingest.test_ingest_devices import DEVICES
+from tests.unit.ingest.test_ingest_devices import arrived as said_by_device
 
 SOURCE = ("edge-1", "epoch-a")
 STORED, DUPLICATE = Verdict.STORED, Verdict.DUPLICATE
@@ -420,6 +422,18 @@ def test_a_status_that_only_the_database_refuses_becomes_a_dead_letter(
         worker = IngestWorker(PostgresIngestStore(pool), MqttSettings(host="nowhere.invalid", port=1))
         assert worker._note(message)
         assert [row["reason"] for row in look.dead_letters()] == ["unreadable"]
+
+
+def test_a_device_that_only_the_database_refuses_keeps_nobody_back(postgres_dsn: str) -> None:
+    """One camera's odd message would otherwise stop every edge's events, and again after each restart."""
+    look = LookIntoPostgres(postgres_dsn)
+    look.conn.execute("ALTER TABLE alert_work ADD CHECK (body->>'said' NOT LIKE '%Fence%')")
+    with make_pool(postgres_dsn, "test") as pool, look.conn:
+        store = PostgresIngestStore(pool)
+        worker = IngestWorker(store, MqttSettings(host="nowhere.invalid", port=1), devices=DEVICES)
+        assert worker._note(said_by_device())
+        assert [row["reason"] for row in look.dead_letters()] == ["unreadable"]
+        assert [body["reason"] for body in look.work("dead_letter")] == ["unreadable"]
 
 
 def test_a_week_of_minutes_is_filled_piece_by_piece(postgres_dsn: str) -> None:

@@ -58,6 +58,9 @@ def test_a_devices_clock_is_believed_only_so_far(off: timedelta, believed: bool)
         (arrived("hcawatch/v1/device/gate/onvif-ej/VideoSource/MotionAlarm"), DeadReason.UNMAPPED_EVENT),
         (arrived("hcawatch/v1/device/gate/other/x"), DeadReason.UNKNOWN_TOPIC),
         (arrived(Data=7), DeadReason.UNREADABLE),
+        (arrived(UtcTime="0001-01-01T00:00:00+08:00"), DeadReason.UNREADABLE),
+        (arrived(Source={"Ru\0le": "Fence"}), DeadReason.UNREADABLE),
+        (arrived(Data={"SimpleItem": [{"Name": "Is\0Inside", "Value": "true"}]}), DeadReason.UNREADABLE),
         (arrived(Data={"x": "y" * 300_000}), DeadReason.TOO_LARGE),
     ],
 )

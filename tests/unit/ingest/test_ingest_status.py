@@ -1,5 +1,7 @@
 """What edges say of themselves, read strictly."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from monitor.domain.events import CameraState, CameraStatus, encode
@@ -21,6 +23,8 @@ def test_a_status_is_read() -> None:
         (encode(status(edge_id="edge-2")), "edge-2"),
         (encode(status(last_seq=-1)), "last_seq"),
         (encode(status()).replace(b"Z", b""), "time zone"),
+        # before the year 1 in UTC: stored, it could never be read again, nor any later status of this edge
+        (encode(status(at=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=8))))), "year 1"),
     ],
 )
 def test_a_wrong_status_is_named(payload: bytes, said: str) -> None:
