@@ -53,6 +53,7 @@ from alerts.policy import Policy
 from alerts.ports import AlertTx
 from alerts.values import Alert, Dispatch, Timer, TimerKind
 from monitor.domain.assets import City
+from monitor.domain.levels import Level
 
 CHANGE_CHANNEL = "hcawatch_change"
 OUTGOING_CHANNEL = "hcawatch_outgoing"
@@ -143,7 +144,10 @@ class Performer:
         """At once and by itself, or with others of the same minute (alerts/calm/bundling.py)."""
         tx, told, message, calm, now = self._tx, command.told, command.message, self._policy.calm, self._now
         since = now - timedelta(seconds=calm.bundle_s)
-        if command.in_room and bundling.bundles(tx.told_lately(told.person, told.channel, since), calm):
+        level = Level(message.body["level"])
+        if command.in_room and bundling.bundles(
+            level, tx.told_lately(told.person, told.channel, since), calm
+        ):
             waiting = tx.waiting_bundle(message.channel, message.address, told.person, now)
             bundle = (
                 bundling.with_another(waiting, message)

@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 
-from alerts.calm.holding import RING, Held, Hold, Quiet, hold_of, ring, ring_sends
+from alerts.calm.holding import RING, Quiet, ring_sends
+from alerts.calm.looking import hold_of_look, is_a_look, not_silent, rings
 from alerts.commands import (
     Change,
     Command,
     Commands,
     HoldEpisode,
-    Raise,
     SeekOfficer,
     SetTimer,
     Tell,
@@ -29,7 +29,6 @@ from alerts.commands import (
     opened,
 )
 from alerts.grading import Graded, grade_event
-from alerts.health import not_watching
 from alerts.joining import belongs
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.origin import EDGE, Origin, opened_by, said_of_case, seen_by
@@ -38,7 +37,6 @@ from alerts.reasons import Why
 from alerts.values import Alert, Confirmation, Episode, Looks, MachineSeen, Permit, Timer, TimerKind
 from monitor.domain.assets import City
 from monitor.domain.events import RiskEvent
-from monitor.domain.levels import Level
 
 
 class Nearby(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +111,7 @@ def _case_is_over(alert: Alert, event: RiskEvent) -> bool:
 
 def _why_after_case(holder: Alert, event: RiskEvent, graded: Graded) -> Why | None:
     """Why an episode that runs on after its case becomes a new occurrence, or None."""
-    if not _is_a_look(event) or not _case_is_over(holder, event):
+    if not is_a_look(event) or not _case_is_over(holder, event):
         return None
     if holder.state is State.SUPERVISED:
         return None if graded.lawful_by else Why.OUTSIDE_PERMIT
@@ -144,7 +142,7 @@ def _open(
     new_id: str, origin: Origin,
 ) -> Commands:  # fmt: skip
     ended = event.captured_at if event.phase == "end" else None
-    hold = None if graded.lawful_by else _hold_of(event, None, graded.level, quiet, now)
+    hold = None if graded.lawful_by else hold_of_look(event, None, graded.level, quiet, now)
     reasons = graded.reasons if hold is None else (*graded.reasons, hold.reason)
     alert = Alert(
         alert_id=new_id, kind=AlertKind.VIOLATION, state=State.OPEN, violation=event.violation,
@@ -158,12 +156,9 @@ def _open(
     first: Commands = (opened(alert, why, now, origin.actor), _hold(alert, event, now, origin))
     if graded.lawful_by:
         return (*first, _supervised(alert, now))
-    if hold is not None and hold.by is Held.INHIBITED:
-        # somebody may have cleared it by hand: what the camera sees is not silent without it
-        problem = not_watching(event.camera_id, event.site_id, event.footage, hold.detail, now)
-        first = (*first, Raise(problem=problem, only_if_none=True))
     sending = send_if_due(alert, policy, now, origin.confirmed_why)
-    return (*first, *_evidence_timer(alert, event, policy, now), *sending)
+    silent = not_silent(alert, event, quiet, now)
+    return (*first, *silent, *_evidence_timer(alert, event, policy, now), *sending)
 
 
 def _join(
@@ -178,14 +173,15 @@ def _join(
 ) -> Commands:
     facts = {"episode_id": event.episode_id, "camera_id": event.camera_id}
     # who refuted the first machine has not seen this one
-    doubt = alert.confirmation is Confirmation.REFUTED and alert.closed_at is None and _is_a_look(event)
+    doubt = alert.confirmation is Confirmation.REFUTED and alert.closed_at is None and is_a_look(event)
     confirmation = Confirmation.PENDING if doubt else alert.confirmation
     joined = changed(seen_by(origin, alert, event, seen(alert, event)), "join", why, now, facts=facts,
                      actor=origin.actor, **said_of_case(origin, alert, confirmation, now))  # fmt: skip
     more = _changes(joined.after, event, graded, None, quiet, now)
     send = doubt or (origin.confirmed and alert.closed_at is None)
     after = _afterwards(joined.after, more, event, policy, now, send=send, confirmed=origin.confirmed_why)
-    return (joined, _hold(alert, event, now, origin), *more, *after)
+    silent = not_silent(more[-1].after if more else joined.after, event, quiet, now)
+    return (joined, _hold(alert, event, now, origin), *more, *silent, *after)
 
 
 def _follow(
@@ -193,7 +189,8 @@ def _follow(
 ) -> Commands:
     alert = seen(alert, event)
     more = _changes(alert, event, graded, nearby, nearby.quiet, now)
-    return (*_episode(event, nearby), *more, *_afterwards(alert, more, event, policy, now))
+    silent = not_silent(more[-1].after if more else alert, event, nearby.quiet, now)
+    return (*_episode(event, nearby), *more, *silent, *_afterwards(alert, more, event, policy, now))
 
 
 def _changes(
@@ -215,7 +212,7 @@ def _changes(
         add(_condition_change(alert, event, nearby, now))
         if lawful and alert.state is State.OPEN:
             add(_supervised(alert, now))
-        add(_rings(alert, event, quiet, now))
+        add(rings(alert, event, quiet, now))
     else:
         add(_condition_change(alert, event, nearby, now))
     return tuple(changes)
@@ -253,7 +250,7 @@ def _level_change(
         "reasons": graded.reasons,
         "weights_version": graded.weights_version,
     }
-    if graded.level.is_worse_than(alert.level) and _is_a_look(event):
+    if graded.level.is_worse_than(alert.level) and is_a_look(event):
         confirmation = (
             Confirmation.PENDING if alert.confirmation is Confirmation.REFUTED else alert.confirmation
         )
@@ -278,30 +275,10 @@ def _condition_change(alert: Alert, event: RiskEvent, nearby: Nearby | None, now
     ended_at = alert.condition_ended_at
     known = {e.episode_id: e for e in nearby.episodes} if nearby else {}
     over = event.episode_id in known and known[event.episode_id].ended_at is not None
-    if ended_at is not None and _is_a_look(event) and event.captured_at > ended_at and not over:
+    if ended_at is not None and is_a_look(event) and event.captured_at > ended_at and not over:
         return changed(alert, "note", Why.CONDITION_RESUMED, now, condition_ended_at=None,
                        came_back=(alert.came_back or 0) + 1)  # fmt: skip
     return None
-
-
-def _rings(alert: Alert, event: RiskEvent, quiet: Quiet, now: datetime) -> Change | None:
-    """What was held rings with the first look that nothing holds: worse, or by a camera that is trusted."""
-    if alert.held_by is None or alert.closed_at is not None or not _is_a_look(event):
-        return None
-    held = _hold_of(event, alert.alert_id, alert.level, quiet, now)
-    return ring(alert, Why.NOTHING_HOLDS, now) if held is None else None
-
-
-def _hold_of(
-    event: RiskEvent, alert_id: str | None, level: Level, quiet: Quiet, now: datetime
-) -> Hold | None:  # fmt: skip
-    return hold_of(level=level, camera_id=event.camera_id, violation=event.violation, alert_id=alert_id, quiet=quiet,
-                   seen_at=event.captured_at, now=now)  # fmt: skip
-
-
-def _is_a_look(event: RiskEvent) -> bool:
-    """Whether the camera saw it just then; an update that only names a finished clip is none."""
-    return event.phase != "end" and event.reason != "clip_closed"
 
 
 def _supervised(alert: Alert, now: datetime) -> Change:
@@ -313,7 +290,7 @@ def _supervised(alert: Alert, now: datetime) -> Change:
 def seen(alert: Alert, event: RiskEvent) -> Alert:
     """With the place and time of the newest look; an older one moves the onset back, and gives a missing place."""
     if event.captured_at < alert.last_seen_at or event.reason == "clip_closed":
-        found = event.position is not None and alert.place is None and _is_a_look(event)
+        found = event.position is not None and alert.place is None and is_a_look(event)
         place = _place(event) if found else {}
         return msgspec.structs.replace(alert, onset_at=min(alert.onset_at, event.captured_at), **place)
     newer: dict[str, Any] = _place(event) if event.position is not None else {}

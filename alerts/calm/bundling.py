@@ -1,7 +1,8 @@
 """Many overdue clocks at once: a person gets the first messages of a minute one by one, and the rest in one. Pure.
 
-Only messages of escalations; a dispatch is never bundled and never waits. What is bundled names every alert, and is
-sent a minute after the first of it at most.
+Only messages of escalations; a dispatch is never bundled and never waits, and neither does level I, or what is worse
+than all that the person was told within the minute. What is bundled names every alert, and is sent a minute after the
+first of it at most.
 """
 
 from collections.abc import Sequence
@@ -19,9 +20,18 @@ from monitor.domain.levels import Level
 MOST_NAMED: Final = 12
 
 
-def bundles(told_lately: int, calm: Calm) -> bool:
-    """Whether a message waits for a bundle: the person was told so often within the last minute already."""
-    return told_lately >= calm.single_messages
+class ToldLately(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person was told through one channel within the last minute."""
+
+    n: int = 0
+    worst: Level | None = None
+
+
+def bundles(level: Level, lately: ToldLately, calm: Calm) -> bool:
+    """Whether a message waits for a bundle: the person was told so often already, and of nothing milder."""
+    if level is Level.I or lately.worst is None or level.is_worse_than(lately.worst):
+        return False
+    return lately.n >= calm.single_messages
 
 
 def goes_at(calm: Calm, now: datetime) -> datetime:

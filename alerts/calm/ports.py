@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
+from alerts.calm.bundling import ToldLately
 from alerts.calm.shelves import Shelf
 from alerts.values import Alert, Outgoing
 
@@ -46,8 +47,8 @@ class CalmTx(Protocol):
         ...
 
     # floods
-    def told_lately(self, person: str, channel: str, since: datetime) -> int:
-        """How often that person was told through that channel since."""
+    def told_lately(self, person: str, channel: str, since: datetime) -> ToldLately:
+        """How often that person was told through that channel since, and of what level at worst."""
         ...
 
     def waiting_bundle(self, channel: str, address: str, person: str, now: datetime) -> Outgoing | None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from alerts.calm.bundling import ToldLately
 from alerts.calm.shelves import Shelf
 from alerts.postgres_rows import PostgresRows, parameters
 from alerts.values import Alert, Outgoing
@@ -36,8 +37,9 @@ class CalmRows(PostgresRows):
     def lost_before(self, health: str, subject: str, since: datetime) -> int:
         return self._count("lost_before", health=health, subject=subject, since=since)
 
-    def told_lately(self, person: str, channel: str, since: datetime) -> int:
-        return self._count("told_lately", person=person, channel=channel, since=since)
+    def told_lately(self, person: str, channel: str, since: datetime) -> ToldLately:
+        found = self._one("told_lately", ToldLately, person=person, channel=channel, since=since)
+        return found or ToldLately()
 
     def waiting_bundle(self, channel: str, address: str, person: str, now: datetime) -> Outgoing | None:
         return self._one("waiting_bundle", Outgoing, channel=channel, address=address, person=person, now=now)

@@ -75,8 +75,10 @@ SELECT count(*) AS n FROM alert
 WHERE kind = 'health' AND health = %(health)s AND subject = %(subject)s AND opened_at > %(since)s
 
 -- told_lately --
--- How often a person was told through a channel since.
-SELECT count(*) AS n FROM told WHERE person = %(person)s AND channel = %(channel)s AND at > %(since)s
+-- How often a person was told through a channel since, and the worst level of those messages.
+SELECT count(*) AS n, min((body->>'level')::risk_level)::text AS worst
+FROM told LEFT JOIN outgoing ON outgoing.idempotency_key = coalesce(sent_as, told.idempotency_key)
+WHERE person = %(person)s AND told.channel = %(channel)s AND at > %(since)s
 
 -- waiting_bundle --
 -- A person's bundle that is not due yet, its row locked: no courier takes it before.

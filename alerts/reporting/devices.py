@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from alerts.calm.looking import seen_again
 from alerts.commands import Commands, HoldEpisode, Touch, changed
 from alerts.decide import Nearby
 from alerts.policy import Policy
@@ -70,9 +71,9 @@ def on_known(
     if alarm.active:
         if alarm.at - holder.last_seen_at > policy.join_within:
             return "new"
-        return (
-            Touch(alert=msgspec.structs.replace(holder, last_seen_at=max(holder.last_seen_at, alarm.at))),
-        )
+        seen = msgspec.structs.replace(holder, last_seen_at=max(holder.last_seen_at, alarm.at))
+        look = msgspec.structs.replace(as_event(last), captured_at=alarm.at)
+        return (Touch(alert=seen), *seen_again(seen, look, nearby.quiet, policy, now))
     ended = HoldEpisode(episode=msgspec.structs.replace(own, ended_at=alarm.at))
     others_run = any(one.ended_at is None for one in nearby.episodes if one.episode_id != own.episode_id)
     if others_run or holder.condition_ended_at is not None:

@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from alerts.calm.bundling import ToldLately
 from alerts.calm.shelves import Shelf
 from alerts.lifecycle import AlertKind
 from alerts.reasons import Health
 from alerts.values import Alert, Outgoing
+from monitor.domain.levels import Level
 
 
 class MemoryCalmTx:
@@ -72,10 +74,15 @@ class MemoryCalmTx:
             for a in self._t.alerts.values()
         )
 
-    def told_lately(self, person: str, channel: str, since: datetime) -> int:
-        return sum(
-            t.person == person and t.channel == channel and t.at > since for t in self._t.told.values()
-        )
+    def told_lately(self, person: str, channel: str, since: datetime) -> ToldLately:
+        mine = [
+            t for t in self._t.told.values() if (t.person, t.channel) == (person, channel) and t.at > since
+        ]
+        keys = {t.sent_as or t.idempotency_key for t in mine}
+        levels = [
+            Level(one.body["level"]) for one in self._t.outgoing.values() if one.idempotency_key in keys
+        ]
+        return ToldLately(n=len(mine), worst=min(levels, key=lambda level: level.rank, default=None))
 
     def waiting_bundle(self, channel: str, address: str, person: str, now: datetime) -> Outgoing | None:
         for outgoing_id, one in self._t.outgoing.items():

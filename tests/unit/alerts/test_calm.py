@@ -402,7 +402,15 @@ def test_a_bundle_names_every_alert_once_the_worst_first(rung: list[tuple[int, L
 
 
 def test_the_first_messages_of_a_minute_go_by_themselves() -> None:
-    assert [bundling.bundles(n, CALM) for n in range(5)] == [False, False, False, True, True]
+
+    def waits(level: Level, n: int, worst: Level | None = Level.III) -> bool:
+        return bundling.bundles(level, bundling.ToldLately(n=n, worst=worst), CALM)
+
+    assert [waits(Level.III, n) for n in range(5)] == [False, False, False, True, True]
+    # level I, and what is worse than all that was told, goes by itself
+    assert [waits(level, 9) for level in Level] == [False, False, True, True]
+    assert not waits(Level.I, 9, Level.I)
+    assert waits(Level.II, 9, Level.II)
 
 
 # ---------------------------------------------------------------- texts and configuration

@@ -1,0 +1,79 @@
+"""What is held is never silent for good, and what it was told as is so: on PostgreSQL and in memory."""
+
+from __future__ import annotations
+
+from alerts.calm.desk import ShelfDesk
+from alerts.engine import AlertEngine
+from alerts.lifecycle import AlertKind, Step
+from alerts.values import LastWord
+from monitor.domain.levels import Level
+from tests.doubles.alert_story import NOON, OPERATOR, event, mild
+from tests.integration.test_alerts_book import Book, book, engine, outgoing, take, the_alert
+from tests.integration.test_alerts_calm import ORANGE, at, desk, explained, turn
+
+__all__ = ["book", "desk", "engine"]
+
+
+def not_watching(engine: AlertEngine) -> list[str]:
+    """Cameras whose own alert rings."""
+    return [row.alert.subject for row in engine.list_alerts(kind=AlertKind.HEALTH, running=True)]
+
+
+def test_what_goes_on_under_a_covered_lens_is_not_silent(book: Book, engine: AlertEngine) -> None:
+    """Somebody cleared the camera's alert by hand, and it is covered still: the next look at the violation rings it."""
+    book.set_camera("c1", LastWord(state="obscured", since=NOON))
+    take(book, engine, event(after_s=5, **ORANGE), after_s=10)
+
+    def cleared(after_s: float) -> None:
+        (health,) = engine.list_alerts(kind=AlertKind.HEALTH, running=True)
+        engine.step(health.alert.alert_id, Step.CLEAR, OPERATOR, at(after_s))
+        assert not_watching(engine) == []
+
+    cleared(60)
+    take(book, engine, event(phase="update", after_s=120, seq=2, **ORANGE), after_s=120)
+    assert (the_alert(engine).held_by, not_watching(engine)) == ("inhibited", ["c1"])
+    cleared(180)
+    take(book, engine, event(episode="next", after_s=240, seq=3, **ORANGE), after_s=240)
+    assert (the_alert(engine).level, the_alert(engine).held_by) == (Level.II, "inhibited")
+    assert not_watching(engine) == ["c1"]
+    assert explained(book) == []
+
+
+def test_a_device_that_says_it_again_rings_what_nothing_holds(
+    book: Book, engine: AlertEngine, desk: ShelfDesk
+) -> None:
+    """A smart camera's alarm came while its lens was covered; once that is well, its next word is not only a time."""
+
+    def says(after_s: float) -> None:
+        body = {
+            "camera_id": "c1", "violation": "works_50m", "device_key": "fence", "message_key": f"m{after_s}",
+            "active": True, "at": at(after_s), "said": "field crossed",
+        }  # fmt: skip
+        book.add_work("device_alarm", body, at(after_s))
+        turn(engine, desk, after_s)
+
+    book.set_camera("c1", LastWord(state="obscured", since=NOON))
+    says(10)
+    assert the_alert(engine).held_by == "inhibited"
+    book.set_camera("c1", LastWord(state="streaming", since=at(20)))
+    says(30)
+    assert (the_alert(engine).held_by, the_alert(engine).rung_at) == (None, at(30))
+    assert explained(book) == []
+
+
+def test_a_red_clock_never_waits_behind_reminders(book: Book, engine: AlertEngine, desk: ShelfDesk) -> None:
+    """Three reminders of mild alerts were told within the minute: level I, overdue as well, is told by itself."""
+    for n in range(4):
+        take(book, engine, mild(episode=f"m{n}", zone_id=f"z{n}", camera_id="c2", seq=n + 1))
+    level = engine.list_alerts()[0].alert.level
+    limits = {one: engine.policy.response.limit("operator_patrol", one).acknowledge_s or 0 for one in Level}
+    overdue_s = limits[level]
+    red_s = overdue_s + 2 - limits[Level.I]
+    take(book, engine, event(episode="red", after_s=red_s, seq=9), after_s=red_s)
+    for n in range(4):
+        turn(engine, desk, overdue_s + n)
+    said = [body for body in outgoing(book) if body["what"] in ("escalation", "escalations")]
+    mine = [(body["what"], body["level"]) for body in said if body["officer"] == "operator"]
+    assert mine.count(("escalation", level.value)) == 3
+    assert mine.count(("escalations", level.value)) == 1
+    assert ("escalation", "I") in mine
