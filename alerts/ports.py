@@ -166,7 +166,7 @@ class AlertTx(CalmTx, Protocol):
         ...
 
     def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
-        """How many running dispatches each of these has; who has none is missing."""
+        """How many running dispatches each of these has, but for what a visit took along; who has none is missing."""
         ...
 
     def add_dispatch(self, dispatch: Dispatch) -> None:

@@ -21,7 +21,7 @@ from alerts.joining import place_box
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertTx
 from alerts.postgres_rows import QUERIES, Row
-from alerts.reasons import Health
+from alerts.reasons import Choice, Health
 from alerts.values import Alert, Dispatch, Episode, Escalation, Move, Outgoing, Timer
 from monitor.audit.entries import Entry
 from monitor.audit.log import append_all
@@ -156,7 +156,7 @@ class PostgresTogetherTx(PostgresAlertTx):
             found = self._conn.execute(QUERIES["running_by_officer"], {"officers": unknown})
             self._running |= dict.fromkeys(unknown, 0) | {row["officer"]: row["running"] for row in found}
             for one in self._dispatches:
-                if one.officer in unknown:
+                if one.officer in unknown and one.choice != Choice.SAME_VISIT:
                     self._running[one.officer] += 1
         return {officer: self._running[officer] for officer in officers if self._running[officer]}
 
@@ -212,7 +212,7 @@ class PostgresTogetherTx(PostgresAlertTx):
             self._timers.append(timer)
 
     def add_dispatch(self, dispatch: Dispatch) -> None:
-        if dispatch.officer in self._running:
+        if dispatch.officer in self._running and dispatch.choice != Choice.SAME_VISIT:
             self._running[dispatch.officer] += 1
         if dispatch.alert_id in self._opened:
             self._dispatches.append(dispatch)

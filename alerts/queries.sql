@@ -358,9 +358,10 @@ WHERE ended_at IS NULL AND (%(officer)s::text IS NULL OR officer = %(officer)s)
 ORDER BY dispatched_at DESC, dispatch_id DESC
 
 -- running_by_officer --
--- How many running dispatches each of these officers has.
+-- How many running dispatches each of these officers has; what they were given because they are there anyway keeps
+-- nobody from being sent.
 SELECT officer, count(*) AS running FROM dispatch
-WHERE ended_at IS NULL AND officer = ANY(%(officers)b::text[]) GROUP BY officer
+WHERE ended_at IS NULL AND choice <> 'same_visit' AND officer = ANY(%(officers)b::text[]) GROUP BY officer
 
 -- add_dispatch --
 -- An officer is sent; a unique index allows one running dispatch per alert.

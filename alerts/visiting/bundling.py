@@ -21,7 +21,7 @@ from monitor.domain.levels import Level
 ENDS_SOON: Final = timedelta(days=7)
 #: an alert that would be sent to on its own by now, and is not, has nobody
 NOBODY_AFTER: Final = timedelta(minutes=5)
-#: more than these no officer gets through
+#: more than these in one visit no officer gets through
 MOST_ALONG: Final = 10
 _WAITS: Final = frozenset({Level.III, Level.IV})
 #: of a dispatch whose officer is there because of another alert of the site
@@ -54,6 +54,7 @@ def along(
     permits: Iterable[Permit],
     known: Collection[tuple[str, str]],
     now: datetime,
+    have: int = 0,
 ) -> tuple[Check, ...]:
     """What a running visit takes along beyond what it has.
 
@@ -64,6 +65,7 @@ def along(
         sent_to: ids of alerts with a running dispatch.
         permits: approved ones of the site's pipeline.
         known: (kind, ref) that this or another running visit has already, or that were looked at lately.
+        have: how many checks this visit has already.
     """
     if visit.choice == SAME_VISIT or visit.ended_at is not None:
         return ()
@@ -81,7 +83,7 @@ def along(
             if _ends_soon_there(permit, site, now)
         ]
     fresh = [check for check in found if (check.kind, check.ref) not in known]
-    return tuple(fresh[:MOST_ALONG])
+    return tuple(fresh[: max(0, MOST_ALONG - have)])
 
 
 def _why(alert: Alert, now: datetime) -> Along | None:

@@ -5,6 +5,7 @@ the transaction that sends an officer, so that it never delays one: the desk loo
 by an update of the dispatch, and hands over what was planned when they are there.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -165,10 +166,9 @@ class VisitDesk:
             alerts = [value(row, Alert) for row in conn.execute(QUERIES["open_at_sites"], given)]
             ending = conn.execute(QUERIES["permits_ending"], {"now": now, "soon": now + ENDS_SOON})
             permits = [value({n: row[n] for n in Permit.__struct_fields__}, Permit) for row in ending]
-            known = {
-                (row["kind"], row["ref"])
-                for row in conn.execute(QUERIES["known_checks"], {"looked_since": now - LOOKED_SINCE})
-            }
+            rows = conn.execute(QUERIES["known_checks"], {"looked_since": now - LOOKED_SINCE}).fetchall()
+            known = {(row["kind"], row["ref"]) for row in rows}
+            have = Counter(row["dispatch_id"] for row in rows)
             by_id, of_site = {alert.alert_id: alert for alert in alerts}, _by_site(alerts)
             sent_to = {visit["alert_id"] for visit in visits}
             for row in visits:
@@ -177,7 +177,8 @@ class VisitDesk:
                 here = of_site.get(site_id, ())
                 if not here and not permits:
                     continue
-                checks = along(visit, self._hcas.get(site_id), here, sent_to, permits, known, now)
+                site, mine = self._hcas.get(site_id), have[visit.dispatch_id]
+                checks = along(visit, site, here, sent_to, permits, known, now, mine)
                 known |= {(check.kind, check.ref) for check in checks}
                 self._add(conn, visit, checks, by_id, now)
 

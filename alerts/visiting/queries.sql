@@ -46,8 +46,8 @@ SELECT * FROM permit WHERE state = 'approved' AND valid_to BETWEEN %(now)s AND %
 
 -- known_checks --
 -- What running visits have, and permits that were looked at lately.
-SELECT kind, ref FROM visit_check JOIN dispatch USING (dispatch_id) WHERE dispatch.ended_at IS NULL
-UNION SELECT kind, ref FROM visit_check WHERE looked_at > %(looked_since)s
+SELECT dispatch_id::text, kind, ref FROM visit_check JOIN dispatch USING (dispatch_id) WHERE dispatch.ended_at IS NULL
+UNION SELECT dispatch_id::text, kind, ref FROM visit_check WHERE looked_at > %(looked_since)s
 
 -- add_check --
 -- A visit takes it along; once.

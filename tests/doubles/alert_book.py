@@ -26,6 +26,7 @@ from alerts.lifecycle import AlertKind, State
 from alerts.log import SEEN_FIELDS
 from alerts.permits import STILL_THERE, looks_of
 from alerts.policy import NO_OFFENCE, Policy
+from alerts.reasons import Choice
 from alerts.reporting.values import Caller, Report
 from alerts.values import (
     Alert,
@@ -402,7 +403,11 @@ class MemoryAlertTx(MemoryCalmTx):
         """Each is asked for when it is needed."""
 
     def running_by_officer(self, officers: Collection[str]) -> Mapping[str, int]:
-        running = (d.officer for d in self._t.dispatches.values() if d.ended_at is None)
+        running = (
+            d.officer
+            for d in self._t.dispatches.values()
+            if d.ended_at is None and d.choice != Choice.SAME_VISIT
+        )
         return Counter(officer for officer in running if officer in officers)
 
     def add_dispatch(self, dispatch: Dispatch) -> None:

@@ -423,6 +423,20 @@ def test_a_dispatch_keeps_why_and_how_far(book: Book, engine: AlertEngine) -> No
     assert (sent.departed_at, sent.arrived_at) == (NOON + timedelta(seconds=20), NOON + timedelta(seconds=30))
 
 
+def test_what_a_visit_takes_along_keeps_nobody_from_being_sent(book: Book, engine: AlertEngine) -> None:
+    """Ten small things at one site do not use up an officer's limit: the next red alert still gets them."""
+    take(book, engine, event(), mild(episode="b"))
+    (waits,) = [r.alert for r in engine.list_alerts(kind=AlertKind.VIOLATION) if r.alert.state is State.OPEN]
+    with book.begin() as tx:
+        (visit,) = tx.running_dispatches(None)
+        along = msgspec.structs.replace(
+            visit, dispatch_id=uid("along"), alert_id=waits.alert_id, choice="same_visit"
+        )
+        tx.add_dispatch(along)
+        assert tx.running_by_officer({visit.officer}) == {visit.officer: 1}
+        assert len(tx.running_dispatches(visit.officer)) == 2
+
+
 def test_nobody_to_dispatch_is_an_alert_and_is_tried_again(book: Book) -> None:
     """A city without teams: the alert stays open, says so, and is sent as soon as there is a team."""
     empty = AlertEngine(book, msgspec.structs.replace(CITY, teams=()))

@@ -177,6 +177,17 @@ def test_a_visit_takes_along_only_what_nobody_is_sent_to(
     assert along(a_dispatch(ended_at=NOON), S1, found, sent_to, (), have, NOON) == ()
 
 
+def test_a_visit_never_takes_more_than_an_officer_gets_through() -> None:
+    """Look after look the visit has ten checks at most, not ten more each time."""
+    found = [an_alert(n) for n in range(1, 31)]
+    first = along(a_dispatch(), S1, found[:4], (), (), (), NOON)
+    known = {(check.kind, check.ref) for check in first}
+    second = along(a_dispatch(), S1, found, (), (), known, NOON, len(first))
+    assert (len(first), len(second)) == (4, MOST_ALONG - 4)
+    known |= {(check.kind, check.ref) for check in second}
+    assert along(a_dispatch(), S1, found, (), (), known, NOON, MOST_ALONG) == ()
+
+
 def test_a_permit_that_ends_soon_is_looked_at_where_it_lies() -> None:
     """Seven days before its end, on the site's stretch; not another line's, not one that is over or asked for."""
     base = Permit(permit_number="P", violation="works_50m", pipeline_id="p1", from_m=19_000, to_m=21_000,
