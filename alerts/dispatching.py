@@ -11,7 +11,9 @@ from typing import Any
 
 import msgspec
 
+from alerts.calm.holding import ring
 from alerts.commands import (
+    Change,
     Clear,
     Command,
     Commands,
@@ -209,6 +211,10 @@ def send(
             raise Incomplete(alert.kind, alert.state, seek.step, missing)
         return _nobody(alert, chosen, policy, now)
     actor = seek.request.actor if seek.request else SYSTEM
+    rung: tuple[Change, ...] = ()
+    if alert.held_by is not None:  # somebody goes: held, its clocks would stand still
+        rung = (ring(alert, Why.BY_HAND if seek.request else seek.why, now, actor),)
+        alert = rung[0].after
     dispatch = Dispatch(
         dispatch_id=new_id, alert_id=alert.alert_id, team_id=chosen.team_id, officer=chosen.officer,
         dispatched_at=now, shift_until=chosen.shift_until, choice=str(chosen.choice), chosen=dict(chosen.facts),
@@ -228,6 +234,7 @@ def send(
     change = changed(alert, seek.step, seek.why, now, to=State.DISPATCHED, actor=actor, request=seek.request,
                      facts=facts, **fields)  # fmt: skip
     return (
+        *rung,
         change,
         StartDispatch(dispatch=dispatch, choice=chosen.choice),
         *_timers(dispatch, alert, city, policy),
@@ -294,12 +301,6 @@ def hand_over(
     end = EndDispatch(dispatch=asked.dispatch, at=now, why=EndOfDispatch.HANDED_OVER, recall=True)
     seek = SeekOfficer(alert=over.after, why=Why.AFTER_HAND_OVER)
     return (over, end, *send(seek, over.after, chosen, city, policy, now, new_id))
-
-
-def same_visit(visit: Dispatch) -> Chosen:
-    """The officer who is there because of another alert of the site."""
-    return Chosen(team_id=visit.team_id, officer=visit.officer, choice=Choice.SAME_VISIT,
-                  shift_until=visit.shift_until, facts={"visit": visit.dispatch_id})  # fmt: skip
 
 
 def _nobody(alert: Alert, nobody: Nobody, policy: Policy, now: datetime) -> Commands:

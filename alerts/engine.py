@@ -21,7 +21,7 @@ import uuid_utils
 from alerts.apply import Performer
 from alerts.commands import Clear, Problem, Raise, SeekOfficer, StepRequest
 from alerts.decide import on_event
-from alerts.dispatching import same_visit, send, who_covers
+from alerts.dispatching import send, who_covers
 from alerts.errors import AlertsError, Conflict, NotFound
 from alerts.escalation import ClockFacts, on_clocks
 from alerts.joining import apart
@@ -34,6 +34,7 @@ from alerts.timers import TimerFacts, on_timer
 from alerts.transactions import in_transaction
 from alerts.values import Actor, Alert, Confirmation, Dispatch, LastWord, Timer, TimerKind, Work
 from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
+from alerts.visiting.bundling import same_visit
 from alerts.working import decide_work
 from monitor.audit.errors import AuditError
 from monitor.domain.assets import City
@@ -163,7 +164,8 @@ class AlertEngine:
 
         def take(tx: AlertTx) -> Dispatch | None:
             alert = _found(tx, alert_id, for_update=True)
-            if alert.state is not State.OPEN or alert.confirmation is Confirmation.REFUTED:
+            unwanted = alert.confirmation is Confirmation.REFUTED or alert.held_by is not None
+            if alert.state is not State.OPEN or unwanted:
                 running = tx.running_dispatch(alert_id)
                 # done before, and whoever did it was ended before it could say so
                 return (

@@ -117,7 +117,7 @@ def _keeps(
     return camera_id is not None and shelf.camera_id == camera_id
 
 
-def ring(alert: Alert, why: Why, now: datetime, actor: Actor = SYSTEM) -> Change:
+def ring(alert: Alert, why: str, now: datetime, actor: Actor = SYSTEM) -> Change:
     """The alert rings from now on: its clocks begin now. The shelf's id stays, to know what came meanwhile."""
     return changed(alert, RING, why, now, actor=actor, held_by=None, held_until=None, rung_at=now)
 
@@ -153,8 +153,12 @@ def on_shelf(
     for alert in standing:
         hold = hold_of(level=alert.level, camera_id=alert.camera_id, violation=alert.violation, alert_id=alert.alert_id,
                        quiet=Quiet(shelves=(shelf,)), seen_at=alert.last_seen_at, now=now)  # fmt: skip
-        waits = alert.state in (State.OPEN, State.ACKNOWLEDGED) and alert.closed_at is None
-        if hold is not None and waits and alert.held_by != Held.SHELF:
+        if (
+            hold is not None
+            and _has_nobody(alert)
+            and alert.closed_at is None
+            and alert.held_by != Held.SHELF
+        ):
             changes.append(
                 changed(alert, HOLD, hold.why, now, actor=actor, facts=_facts(shelf), **hold.fields)
             )
@@ -188,6 +192,12 @@ def on_shelf_end(
         if alert.held_by != Held.SHELF:
             found["rings"].append(alert.number)  # worse, or seen by another camera: it rang before
             continue
+        if not _has_nobody(alert):
+            found["rings"].append(
+                alert.number
+            )  # somebody is on the way, or has seen it: nothing is left to hold
+            commands.append(ring(alert, Why.SHELF_ENDED, now))
+            continue
         hold = hold_of(level=alert.level, camera_id=alert.camera_id, violation=alert.violation, alert_id=alert.alert_id,
                        quiet=quiet, seen_at=alert.last_seen_at, now=now)  # fmt: skip
         if hold is not None:
@@ -202,6 +212,10 @@ def on_shelf_end(
             rung = ring(alert, Why.SHELF_ENDED, now)
             commands += [rung, *ring_sends(rung.after, policy, now)]
     return Left(commands=tuple(commands), **{name: tuple(numbers) for name, numbers in found.items()})
+
+
+def _has_nobody(alert: Alert) -> bool:
+    return alert.state in (State.OPEN, State.ACKNOWLEDGED)
 
 
 def _facts(shelf: Shelf) -> dict[str, str]:

@@ -12,7 +12,9 @@ from typing import Final
 
 import msgspec
 
+from alerts.dispatching import Chosen
 from alerts.lifecycle import AlertKind, State
+from alerts.reasons import Choice
 from alerts.values import Alert, Confirmation, Dispatch, Permit, PermitState
 from monitor.domain.assets import Hca
 from monitor.domain.levels import Level
@@ -90,7 +92,8 @@ def _why(alert: Alert, now: datetime) -> Along | None:
     """Why an open alert is taken along; None if it is not."""
     if alert.kind is not AlertKind.VIOLATION or alert.state is not State.OPEN:
         return None
-    if alert.confirmation is Confirmation.REFUTED:
+    # what a shelf or an untrusted camera keeps from ringing asks nobody for anything, also not by the way
+    if alert.confirmation is Confirmation.REFUTED or alert.held_by is not None:
         return None
     if alert.level in _WAITS:
         pending = alert.confirmation is Confirmation.PENDING
@@ -106,6 +109,12 @@ def _ends_soon_there(permit: Permit, site: Hca, now: datetime) -> bool:
         and site.from_m <= permit.to_m
         and permit.valid_from <= now <= permit.valid_to <= now + ENDS_SOON
     )
+
+
+def same_visit(visit: Dispatch) -> Chosen:
+    """The officer who is there because of another alert of the site."""
+    return Chosen(team_id=visit.team_id, officer=visit.officer, choice=Choice.SAME_VISIT,
+                  shift_until=visit.shift_until, facts={"visit": visit.dispatch_id})  # fmt: skip
 
 
 def goes_on_without(alert: Alert, dispatch: Dispatch) -> bool:

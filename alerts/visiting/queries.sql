@@ -35,6 +35,7 @@ LIMIT %(limit)s
 SELECT found.* FROM unnest(%(sites)s::text[]) AS site CROSS JOIN LATERAL (
     SELECT * FROM alert
     WHERE site_id = site AND kind = 'violation' AND state = 'open' AND closed_at IS NULL AND confirmation <> 'refuted'
+      AND held_by IS NULL
       AND (level IN ('III', 'IV') OR opened_at <= %(nobody_since)s)
     ORDER BY level, opened_at
     LIMIT %(limit)s

@@ -14,12 +14,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from alerts import replay
+from alerts.calm.desk import ShelfDesk
+from alerts.calm.shelves import Scope, ShelfAsk, ShelfReason
 from alerts.lifecycle import State, Step
+from alerts.postgres_book import PostgresAlertBook
 from alerts.reasons import Why
+from alerts.values import Actor
 from alerts.visiting.book import read_month
 from alerts.visiting.desk import LOOK_EVERY, VisitDesk
 from hcawatch.commands.visits import told
 from monitor.domain.risk import Weights
+from monitor.domain.roles import Role
 from tests.doubles.web_town import CITY, NOON, PASSWORD, Town, picture, town
 
 #: a level III that waits for a confirmation, in the Old Town beside the pipe
@@ -292,6 +297,29 @@ def test_a_visit_that_comes_to_nothing_takes_nothing(client: TestClient, here: T
     planned = [one for one in visits.checks_of(red) if one.ref == waits]
     assert len(planned) == 2
     assert visits.visit_of(waits) == (red, here.engine.view(red).alert.number)
+
+
+def test_what_was_shelved_on_the_way_is_not_handed_over(client: TestClient, here: Town) -> None:
+    """Planned, then shelved as a known nuisance: the officer is not bothered, and it is planned no more."""
+    mine = login(client, "li.wei")
+    here.sees(**MILD)
+    nuisance = here.newest().alert.alert_id
+    here.sees()
+    red = here.newest().alert.alert_id
+    visits = desk(here)
+    visits.run_due(here.now)
+    assert [one.ref for one in visits.checks_of(red)] == [nuisance]
+    ask = ShelfAsk(
+        actor=Actor(user="operator", role=Role.OPERATOR), scope=Scope.ALERT, alert_id=nuisance,
+        reason=ShelfReason.NUISANCE, note="the gardener", until_at=here.now + timedelta(hours=4),
+    )  # fmt: skip
+    ShelfDesk(PostgresAlertBook(here.pool), CITY).shelve(ask, here.now)
+    arrive(client, red, mine)
+    here.now += LOOK_EVERY
+    visits.run_due(here.now)
+    view = here.engine.view(nuisance)
+    assert (view.alert.state, view.alert.held_by, view.dispatches) == (State.OPEN, "shelf", ())
+    assert [one.taken_at for one in visits.checks_of(red)] == [here.now]
 
 
 # ---------------------------------------------------------------- counted

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.commands import Change, SeekOfficer
 from alerts.delivery import LONGEST_WAIT_S, wait_s
-from alerts.dispatching import Chosen, Crew, Nobody, choose_officer
+from alerts.dispatching import Chosen, Crew, Nobody, choose_officer, send
+from alerts.lifecycle import AlertKind, State
 from alerts.policy import Policy
-from alerts.reasons import Choice
-from alerts.values import Dispatch
+from alerts.reasons import Choice, Why
+from alerts.values import Alert, Dispatch
+from monitor.domain.levels import Level
 from tests.doubles.alert_story import CITY, NOON, PLACE, uid
 
 
@@ -81,3 +84,18 @@ def test_waiting_is_bounded_and_never_zero(attempts: int, jitter: float) -> None
 def test_waiting_doubles() -> None:
     """1, 2, 4 … seconds at full jitter's end, half of it at its beginning."""
     assert [wait_s(n, 0.0) for n in (1, 2, 3)] == [0.5, 1.0, 2.0]
+
+
+def test_somebody_who_is_sent_lets_a_held_alert_ring() -> None:
+    """Held, its clocks would stand still although an officer was sent: nobody would hear that they did not come."""
+    held = Alert(
+        alert_id=uid("held"), kind=AlertKind.VIOLATION, state=State.OPEN, violation="on_pipe", subject="s1", site_id="s1",
+        level=Level.III, reasons=(), weights_version="1", opened_at=NOON, onset_at=NOON, last_seen_at=NOON,
+        held_by="shelf", held_until=NOON,
+    )  # fmt: skip
+    chosen = choose()
+    sent = send(SeekOfficer(alert=held, why=Why.AFTER_DECLINE), held, chosen, CITY, Policy(), NOON, uid("d"))
+    changes = [one for one in sent if isinstance(one, Change)]
+    assert [change.move.step for change in changes] == ["ring", "dispatch"]
+    last = changes[-1].after
+    assert (last.held_by, last.rung_at, last.state, last.version) == (None, NOON, State.DISPATCHED, 3)

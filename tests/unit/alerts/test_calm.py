@@ -259,6 +259,16 @@ def test_what_another_shelf_still_holds_goes_on_being_held() -> None:
     assert change.after.shelf_id == other.shelf_id
 
 
+def test_the_end_of_a_shelf_holds_nothing_that_somebody_works_on() -> None:
+    """It came and went while shelved, and an officer is there: it rings, and waits for nobody's look."""
+    there = alert(held_by="shelf", state=State.ON_SITE, condition_ended_at=NOON)
+    left = on_shelf_end(shelf(), [(there, Quiet())], Policy(), NOON + HOUR)
+    (change,) = left.commands
+    assert isinstance(change, Change)
+    assert (change.after.held_by, change.after.state, left.gone) == (None, State.ON_SITE, ())
+    assert left.rings == (there.number,)
+
+
 def test_who_shelved_and_the_supervisors_hear_of_the_end() -> None:
     """In both languages: what rings now and what waits for a look."""
     one = shelf(role=Role.OPERATOR)

@@ -188,6 +188,13 @@ def test_a_visit_never_takes_more_than_an_officer_gets_through() -> None:
     assert along(a_dispatch(), S1, found, (), (), known, NOON, MOST_ALONG) == ()
 
 
+@pytest.mark.parametrize("held_by", ["shelf", "inhibited", "shelf_over"])
+def test_what_is_held_is_not_taken_along(held_by: str) -> None:
+    """The room shelved a nuisance: nobody who happens to be there is bothered with it."""
+    assert along(a_dispatch(), S1, [an_alert(1, held_by=held_by)], (), (), (), NOON) == ()
+    assert along(a_dispatch(), S1, [an_alert(1)], (), (), (), NOON)
+
+
 def test_a_permit_that_ends_soon_is_looked_at_where_it_lies() -> None:
     """Seven days before its end, on the site's stretch; not another line's, not one that is over or asked for."""
     base = Permit(permit_number="P", violation="works_50m", pipeline_id="p1", from_m=19_000, to_m=21_000,
