@@ -50,12 +50,15 @@ def judge_device(arrived: Arrived, devices: Iterable[Device]) -> DeviceAlarm | D
         event.at if event.at is not None and _believed(event.at, arrived.received_at) else arrived.received_at
     )
     source = "".join(f"\n{name}={text}" for name, text in sorted(event.source.items()))
+    # without a time of its own, tomorrow's alarm has the bytes of today's: when it came makes it another. One that the
+    # broker delivers again is then a repetition of what goes on, which only moves its time
+    came = f"\n{arrived.received_at.isoformat()}" if event.at is None else ""
     said = " ".join(f"{name}={text}" for name, text in sorted({**event.source, **event.data}.items()))
     return DeviceAlarm(
         camera_id=camera_id,
         violation=violation,
         device_key=hashlib.sha256(f"{camera_id}\n{event.topic}{source}".encode()).hexdigest(),
-        message_key=hashlib.sha256(arrived.topic.encode() + b"\n" + arrived.payload).hexdigest(),
+        message_key=hashlib.sha256(f"{arrived.topic}{came}\n".encode() + arrived.payload).hexdigest(),
         active=event.active,
         at=at,
         said=f"{event.topic} {said}".strip()[:2000],

@@ -33,7 +33,7 @@ class DeviceAlarm(msgspec.Struct, frozen=True, kw_only=True):
     violation: str
     #: which condition of the device: camera, event and its source
     device_key: str
-    #: the same bytes on the same topic are the same message
+    #: the same bytes on the same topic are the same message, if the device says when it was
     message_key: str
     #: False: what the device told of is over
     active: bool

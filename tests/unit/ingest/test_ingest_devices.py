@@ -42,6 +42,17 @@ def test_a_condition_is_known_again_and_another_fence_is_another() -> None:
     assert (begin.message_key != end.message_key, end.active) == (True, False)
 
 
+@pytest.mark.parametrize(("says", "same"), [({}, True), ({"UtcTime": None}, False)])
+def test_a_device_without_a_clock_alarms_more_than_once(says: dict[str, Any], same: bool) -> None:
+    """Its alarm of tomorrow has the same bytes; taken for a message that came twice, it would be the last one ever."""
+    today = arrived(**says)
+    later = msgspec.structs.replace(today, received_at=AT + timedelta(days=1))
+    one, other = judge_device(today, DEVICES), judge_device(later, DEVICES)
+    assert not isinstance(one, DeadLetter)
+    assert not isinstance(other, DeadLetter)
+    assert (one.device_key == other.device_key, one.message_key == other.message_key) == (True, same)
+
+
 @pytest.mark.parametrize(("off", "believed"), [(timedelta(hours=23), True), (timedelta(hours=25), False)])
 def test_a_devices_clock_is_believed_only_so_far(off: timedelta, believed: bool) -> None:
     """A camera that woke up in 1970 does not put its alarm there."""
