@@ -12,7 +12,7 @@ import msgspec
 
 from alerts.apply import Performer
 from alerts.engine import AlertEngine
-from alerts.errors import NotFound
+from alerts.errors import AlertsError, NotFound
 from alerts.ports import AlertTx
 from alerts.reporting.sighting import as_event, entry_of, held_by, on_report
 from alerts.reporting.values import Caller, Figures, Report, ReportRow
@@ -35,6 +35,16 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     opened: bool = False
 
 
+class KeyUsed(AlertsError):
+    """Another report stands under this key already: the new one was not taken, and needs a key of its own."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"the key was used for another report, of alert {number}: nothing was taken; use a key of its own"
+        )
+        self.number = number
+
+
 class ReportDesk:
     """See the module. Works through the engine, whose book, city and policy it shares."""
 
@@ -42,13 +52,16 @@ class ReportDesk:
         self._engine = engine
 
     def take(self, report: Report, caller: Caller, now: datetime) -> Taken:
-        """Takes a report; one of a known key only gives its alert back."""
+        """Takes a report; the very same under a known key only gives its alert back. KeyUsed if it says something else."""
 
         def do(tx: AlertTx, performer: Performer) -> Taken:
             tx.lock(f"report:{report.idempotency_key}")
             known = tx.reports.by_key(report.idempotency_key)
             if known is not None:
-                return Taken(report=known, view=self._engine.view_in(tx, tx.reports.alert_of(known.report_id)), new=False)  # fmt: skip
+                view = self._engine.view_in(tx, tx.reports.alert_of(known.report_id))
+                if not _says_the_same(report, caller, known, tx.reports.caller(known.report_id)):
+                    raise KeyUsed(view.alert.number)
+                return Taken(report=known, view=view, new=False)
             alert_id = record(tx, performer, self._engine, report, caller, now)
             view = self._engine.view_in(tx, alert_id)
             opened = view.reports[0].report_id == report.report_id and view.alert.source == "report"
@@ -97,6 +110,14 @@ def record(
     tx.reports.add(report, caller)
     tx.audit(entry_of(report, alert_id, now))
     return alert_id
+
+
+def _says_the_same(report: Report, caller: Caller, known: Report, known_caller: Caller) -> bool:
+    """Whether a report is the known one sent again. A caller who was forgotten meanwhile cannot be compared."""
+    if known.fields_sha256 and report.fields_sha256 != known.fields_sha256:
+        return False
+    forgotten = bool(known.caller_sha256) and not known_caller
+    return forgotten or (caller.name, caller.phone) == (known_caller.name, known_caller.phone)
 
 
 def _is_uuid(text: str) -> bool:

@@ -41,6 +41,11 @@ FIELDS: dict[str, Text] = {
 PROBLEMS: dict[str, Text] = {
     "report_faulty": _t("The report is not taken yet: please mend the fields that are marked. What you typed is kept.",
                         "举报尚未提交：请更正标出的字段，已填写的内容已保留。"),
+    "report_key_used": _t("This Idempotency-Key was used for another report (alert {number}): nothing was taken. Send it with a key of its own.",
+                          "该 Idempotency-Key 已用于另一份举报（告警 {number}）：本次未受理，请换用新的键重新提交。"),
+    "report_form_used": _t("This form was already taken once, with other words (alert {number}), so what stands here is not taken yet. "
+                           "If it is another report, send it now; if it is a correction, say it on the alert's page.",
+                           "此表单此前已以不同内容提交（告警 {number}），当前内容尚未受理。如为另一份举报，请再次提交；如为更正，请在该告警页面说明。"),
     "report_no_place": _t("say where: click on the map, or write a stake number with its pipeline, a position, or a camera",
                           "请说明位置：点击地图，或填写管道与桩号、经纬度，或选择摄像机"),
     "report_half_point": _t("a position has both longitude and latitude", "位置须同时填写经度和纬度"),

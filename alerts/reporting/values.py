@@ -37,6 +37,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     report_id: str
     #: the same key is the same report
     idempotency_key: str
+    #: SHA-256 of all that was written but the caller: another one under the same key is another report
+    fields_sha256: str = ""
     source: Literal["report", "device"] = "report"
     via: Via
     #: code of the catalogue

@@ -65,7 +65,7 @@ def new(
 ) -> None:  # fmt: skip
     """Enter a report: it is graded, joined with running alerts and sent like what a camera sees."""
     from alerts.engine import new_uuid7
-    from alerts.reporting.desk import ReportDesk
+    from alerts.reporting.desk import KeyUsed, ReportDesk
     from alerts.reporting.fields import read_report
     from alerts.reporting.texts import FIELDS, fault_text
     from alerts.values import Actor
@@ -87,7 +87,10 @@ def new(
                 name = FIELDS.get(fault.field, {}).get(words, fault.field)
                 typer.echo(f"{option} ({name}): {fault_text(fault, words)}", err=True)
             raise CommandError(f"{len(read.faults)} faults: nothing was reported")
-        taken = ReportDesk(engine).take(read.report, read.caller, now)
+        try:
+            taken = ReportDesk(engine).take(read.report, read.caller, now)
+        except KeyUsed as exc:
+            raise CommandError(str(exc)) from exc
     alert = taken.view.alert
     if as_json:
         typer.echo(json.dumps({"report_id": taken.report.report_id, "alert_id": alert.alert_id, "number": alert.number,

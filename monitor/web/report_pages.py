@@ -14,7 +14,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
 from alerts.errors import NotFound as NoSuchReport
-from alerts.reporting.desk import Taken
+from alerts.reporting.desk import KeyUsed, Taken
 from alerts.reporting.fields import ACTIVITIES, FIELDS, MACHINES, REQUIRED, SIDES, VIAS
 from alerts.reporting.texts import fault_text
 from alerts.reporting.values import Figures, ReportRow
@@ -79,7 +79,12 @@ def _take(request: Request, me: Principal, texts: dict[str, str], photos: list[b
     copies = _copies(request, photos, faults)
     if read.report is None or faults:
         return _form(request, me, given, faults, key, had_photos=bool(photos))
-    taken = desk_of(web).take(read.report, read.caller, web.deps.clock())
+    try:
+        taken = desk_of(web).take(read.report, read.caller, web.deps.clock())
+    except KeyUsed as exc:
+        used = t("error.report_form_used", number=exc.number)
+        fresh = secrets.token_urlsafe(12)
+        return _form(request, me, given, {}, fresh, had_photos=bool(photos), problem=used)
     _keep(web, copies, taken, me)
     if me.role in _FIELD:
         return RedirectResponse(f"/field?reported={taken.view.alert.number}", 303)
@@ -121,11 +126,14 @@ def _keep(web: Web, copies: list[tuple[bytes, str, bytes]], taken: Taken, me: Pr
 
 
 def _form(
-    request: Request, me: Principal, given: dict[str, str], faults: dict[str, str], key: str, *, had_photos: bool = False
+    request: Request, me: Principal, given: dict[str, str], faults: dict[str, str], key: str, *, had_photos: bool = False,
+    problem: str = "",
 ) -> Response:  # fmt: skip
     city, t = web_of(request).deps.city, reader_texts(request)
+    if faults:
+        problem = t("error.report_faulty")
     return render(
-        request, "report_form.html", 422 if faults else 200,
+        request, "report_form.html", 422 if problem else 200, problem=problem,
         given=given, faults=faults, key=key, required=REQUIRED, had_photos=had_photos, field=me.role in _FIELD,
         via_options=[(one, t(f"via.{one}")) for one in VIAS], violations=[(code, t.of(row.title), t.article(row.article) if row.article else "") for code, row in CATALOGUE.items()],
         pipelines=[(one.pipeline_id, t.of(one.name)) for one in city.pipelines],

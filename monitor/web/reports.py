@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 from alerts.engine import new_uuid7
 from alerts.reading import FieldFault
-from alerts.reporting.desk import ReportDesk, Taken
+from alerts.reporting.desk import KeyUsed, ReportDesk, Taken
 from alerts.reporting.fields import ReadReport, read_report
 from alerts.reporting.texts import fault_text
 from alerts.values import Actor
@@ -54,7 +54,8 @@ class ReportBody(BaseModel):
 def create(
     request: Request, body: ReportBody, me: Reporter, idempotency_key: Annotated[str | None, Header()] = None
 ) -> JSONResponse:
-    """Report a suspicion; the same key again is the same report (200). 422 names every faulty field."""
+    """Report a suspicion; the same again under its key is the same report (200). 422 names every faulty field, or says
+    that the key was used for another report."""
     web = web_of(request)
     key = idempotency_key or ""
     if idempotency_key is not None and not (1 <= len(key) <= 100 and key.isprintable()):
@@ -62,7 +63,10 @@ def create(
     read = read_of(web, body.fields, me, key)
     if read.report is None:
         return faulty(request, read.faults)
-    taken = desk_of(web).take(read.report, read.caller, web.deps.clock())
+    try:
+        taken = desk_of(web).take(read.report, read.caller, web.deps.clock())
+    except KeyUsed as exc:
+        raise Unusable("report_key_used", number=exc.number) from exc
     return JSONResponse(_taken_json(taken), 201 if taken.new else 200)
 
 

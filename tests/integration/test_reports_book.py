@@ -12,7 +12,7 @@ from alerts import replay
 from alerts.engine import AlertEngine
 from alerts.errors import Conflict, NotFound
 from alerts.lifecycle import State, Step
-from alerts.reporting.desk import ReportDesk
+from alerts.reporting.desk import KeyUsed, ReportDesk
 from alerts.reporting.values import Caller
 from alerts.steps import Outcome
 from tests.doubles import reports
@@ -54,9 +54,21 @@ def test_a_red_report_sends_the_officer_in_the_same_transaction(book: Book, desk
 def test_the_same_form_twice_is_one_alert(book: Book, desk: ReportDesk) -> None:
     """Whoever presses twice, or whose line broke, gets the same case back."""
     first = desk.take(*reports.report(key="k1"), NOON)
-    again = desk.take(*reports.report(key="k1", violation="fire_5m"), NOON + timedelta(minutes=1))
+    again = desk.take(*reports.report(key="k1"), NOON + timedelta(minutes=1))
     assert (again.new, again.view.alert.alert_id) == (False, first.view.alert.alert_id)
     assert len(again.view.reports) == 1
+
+
+@pytest.mark.parametrize("other", [{"violation": "fire_5m"}, {"said": "a fire"}, {"caller_name": "Li"}])
+def test_another_report_under_a_used_key_is_never_dropped(
+    book: Book, desk: ReportDesk, other: dict[str, Any]
+) -> None:
+    """A second emergency typed into the form of the first: it is refused aloud, and taken under a key of its own."""
+    first = desk.take(*reports.report(key="k1"), NOON)
+    with pytest.raises(KeyUsed, match=f"alert {first.view.alert.number}:"):
+        desk.take(*reports.report(key="k1", **other), NOON)
+    assert len(desk.list(10, NOON)[0]) == 1
+    assert desk.take(*reports.report(key="k2", **other), NOON).new
 
 
 def test_two_of_one_key_at_the_same_moment_are_one(book: Book, desk: ReportDesk) -> None:

@@ -87,6 +87,31 @@ def test_a_form_that_is_refused_keeps_what_was_typed(client: TestClient) -> None
     assert len(client.get("/api/v1/alerts", headers=operator).json()["alerts"]) == 1
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_second_report_in_the_form_of_the_first_is_asked_about(
+    client: TestClient, here: Town, language: str
+) -> None:
+    """Who goes back in the browser and types the next emergency is told that it is not taken yet; sent again, it is."""
+    operator = {**login(client, "operator"), "cookie": f"hcawatch_language={language}"}
+    assert client.post("/report", data=form(), headers=operator).status_code == 303
+    number = here.newest().alert.number
+    fire = form(violation="fire_5m", said="a fire at K1", stake="K1+000", activity=None, machine=None)
+    asked = client.post("/report", data=fire, headers=operator)
+    assert asked.status_code == 422
+    said = CATALOGUES[language]["error.report_form_used"].format(number=number)
+    assert said in html.unescape(asked.text)
+    assert "a fire at K1" in asked.text
+    key = asked.text.partition('name="key" value="')[2].partition('"')[0]
+    assert key not in ("", "form-1")
+    assert client.post("/report", data={**fire, "key": key}, headers=operator).status_code == 303
+    assert len(client.get("/api/v1/alerts", headers=operator).json()["alerts"]) == 2
+    refused = client.post(
+        API, json={"fields": {**FIELDS, "said": "more"}}, headers={**operator, "idempotency-key": "form-1"}
+    )
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == CATALOGUES[language]["error.report_key_used"].format(number=number)
+
+
 def test_only_the_room_reads_the_caller_and_it_is_an_entry(client: TestClient, here: Town) -> None:
     """Auditor, admin, officers: 403; the room: name and number, and a line in the log that has neither."""
     operator = login(client, "operator")
