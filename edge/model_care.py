@@ -16,6 +16,7 @@ import structlog
 
 from edge.model_fetch import Fetcher, complete, folder_of
 from edge.model_swap import Facts, Step, Swap, folder_for, next_step
+from edge.model_used import Used, note, noted
 from edge.parts import Part
 from models.errors import ModelRefused
 from models.registry import find, read_card
@@ -33,13 +34,31 @@ class ModelCare:
         self, data_dir: Path, own: Path | None, backend: str, wanted: Callable[[], str | None], client: Callable[[], httpx.Client],
     ) -> None:  # fmt: skip
         """`own`: the edge's own weights; `wanted`: by the configuration in force."""
-        self._data_dir, self._own, self._wanted = data_dir, own, wanted
-        name = wanted()
-        # what was promoted and is on this disk is used at once: it was tried when it came
-        here = name is not None and complete(folder_of(data_dir, name), name) is not None
-        self._swap = Swap(in_use=name if here else None)
+        self._data_dir, self._own, self._wanted, self._backend = data_dir, own, wanted, backend
+        self._used = noted(data_dir / "models")
+        self._swap = Swap(in_use=self._at_start())
+        if self._swap.in_use != self._used.in_use:
+            self._note()
         self.fetcher = Part(NAME, lambda: Fetcher(
-            client(), data_dir, backend, wanted=wanted(), ready=self._swap.in_use))  # fmt: skip
+            client(), data_dir, backend, wanted=wanted(), ready=self._swap.in_use, needed=self._needed))  # fmt: skip
+
+    def _at_start(self) -> str | None:
+        """What was in use goes on until the wanted one is here, tried and looks. The edge's own needs none of that."""
+        name = self._used.in_use
+        if self._wanted() is None or name is None or self._used.backend != self._backend:
+            return None
+        return name if complete(folder_of(self._data_dir, name), name) is not None else None
+
+    def _note(self) -> None:
+        self._used = Used(in_use=self._swap.in_use, before=self._used.in_use, backend=self._backend)
+        note(self._data_dir / "models", self._used)
+
+    def _needed(self) -> frozenset[str]:
+        """Sets that must stay on the disk; asked by the fetcher's thread."""
+        swap, used = self._swap, self._used
+        return frozenset(
+            name for name in (swap.in_use, swap.coming, used.in_use, used.before) if name is not None
+        )
 
     @property
     def weights(self) -> tuple[Path | None, int | None]:
@@ -69,6 +88,7 @@ class ModelCare:
         if step == "begin":
             log.info("detector_coming", model=self._swap.coming or "own")
         elif step == "finish":
+            self._note()
             log.info("detector_changed", model=self._swap.in_use or "own")
         elif step == "give_up":
             log.error("detector_given_up", model=self._swap.given_up or "own", reason=self._swap.trouble)

@@ -117,12 +117,14 @@ class Fetcher(threading.Thread):
         *,
         wanted: str | None = None,
         ready: str | None = None,
+        needed: Callable[[], frozenset[str]] = frozenset,
         try_it: Callable[[Path, str], None] = tried,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`client` has the centre's base URL and the edge's token."""
+        """`client` has the centre's base URL and the edge's token; `needed` names the sets that must stay on disk."""
         super().__init__(name="model", daemon=True)
         self._client, self._data_dir, self._backend = client, data_dir, backend
+        self._needed, self._refused = needed, ""
         self._try_it, self._monotonic, self._halt = try_it, monotonic, threading.Event()
         #: name of the set that is to be used; None: the edge's own
         self.wanted = wanted
@@ -150,6 +152,7 @@ class Fetcher(threading.Thread):
         """One look at what is wanted."""
         wanted = self.wanted
         if wanted != self._judged:
+            self._forget_refused(wanted)
             self._judged, self._failures, self._again_s, self.trouble = wanted, 0, 0.0, ""
         if wanted is None or wanted == self.ready or self._monotonic() < self._again_s:
             return
@@ -177,8 +180,13 @@ class Fetcher(threading.Thread):
         manifest = complete(folder, name)
         if manifest is None:
             manifest = self._fetch(folder, name)
-        checked(folder, manifest, self._backend)
-        self._try_it(folder, self._backend)
+        try:
+            checked(folder, manifest, self._backend)
+            self._try_it(folder, self._backend)
+        except SetRefused:
+            self._refused = name
+            raise
+        self._refused = ""
         folder.touch()
         self._sweep(name)
 
@@ -229,9 +237,17 @@ class Fetcher(threading.Thread):
         if left or digest.hexdigest() != file.sha256:
             raise SetRefused(f"{file.name} is not the file that the manifest names")
 
+    def _forget_refused(self, wanted: str | None) -> None:
+        """A refused set goes when another one is wanted; until then it stays, so that the next try needs no line."""
+        refused, self._refused = self._refused, ""
+        if refused and refused != wanted and refused not in self._needed():
+            shutil.rmtree(folder_of(self._data_dir, refused), ignore_errors=True)
+
     def _sweep(self, name: str) -> None:
-        """Sets that were used lately stay."""
+        """The sets in use and before stay, however old, and of the others the newest."""
         folders = sorted((f for f in folder_of(self._data_dir, name).parent.iterdir() if is_name(f.name)),
                          key=lambda f: f.stat().st_mtime, reverse=True)  # fmt: skip
-        for old in folders[KEPT:]:
+        needed = self._needed() | {name}
+        others = [folder for folder in folders if folder.name not in needed]
+        for old in others[max(0, KEPT - len(needed)) :]:
             shutil.rmtree(old, ignore_errors=True)
