@@ -56,19 +56,35 @@ def add(folder: Path, store: Path, comparison: Path | None = None) -> tuple[str,
     data, name = encode(manifest)
     compared = None if comparison is None else _comparison(comparison, card)
     target = store / name
-    if not target.is_dir():
-        partial = store / f".{name}.part"
-        shutil.rmtree(partial, ignore_errors=True)
+    if not _whole(target, data, manifest):
+        partial, damaged = store / f".{name}.part", store / f".{name}.damaged"
+        for left in (partial, damaged):
+            shutil.rmtree(left, ignore_errors=True)
         partial.mkdir(parents=True)
         for file in manifest.files:
             shutil.copyfile(folder / file.name, partial / file.name)
             if _file(partial / file.name) != file:
                 raise PromotionError(f"{folder / file.name} changed while it was copied: try again")
         (partial / MANIFEST).write_bytes(data)
+        if (target / COMPARISON).is_file():
+            shutil.copyfile(target / COMPARISON, partial / COMPARISON)
+        if target.exists():
+            target.replace(damaged)
         partial.replace(target)
+        shutil.rmtree(damaged, ignore_errors=True)
     if compared is not None:
         (target / COMPARISON).write_text(json.dumps(compared, ensure_ascii=False))
     return name, manifest
+
+
+def _whole(target: Path, data: bytes, manifest: ModelManifest) -> bool:
+    """Whether the store holds it unchanged: edges refuse what is damaged there."""
+    try:
+        if (target / MANIFEST).read_bytes() != data:
+            return False
+        return all(_file(target / file.name) == file for file in manifest.files)
+    except OSError:
+        return False
 
 
 def _names(card: Card) -> list[str]:
@@ -105,6 +121,31 @@ def _comparison(path: Path, card: Card) -> dict[str, Any]:
 def silenced(old: frozenset[str] | None, new: frozenset[str] | None, classes: Sequence[str]) -> list[str]:
     """Classes on which rules raise alarms by the old card and would not by the new one."""
     return sorted(alarm_classes(old) - (alarm_classes(new) & set(classes)))
+
+
+def lost_by_edge(
+    body: dict[str, Any], edges: Sequence[str], store: Path, new: Card, shipped: Card
+) -> dict[str, list[str] | None]:
+    """For each edge that would lose one: the classes on which rules raise alarms by the set that it is to use now.
+
+    None: that set's card can't be read, so nobody knows. An edge without a promoted set has the `shipped` one.
+    """
+    found: dict[str, list[str] | None] = {}
+    for edge in edges:
+        model = _model_of(body, edge)
+        try:
+            old = shipped if model is None else read_card(store / model)
+        except (ModelRefused, OSError):
+            found[edge] = None
+            continue
+        if lost := silenced(shipped_by(old), shipped_by(new), new.classes):
+            found[edge] = lost
+    return found
+
+
+def shipped_by(card: Card) -> frozenset[str] | None:
+    """The classes that it ships; None: all."""
+    return None if card.shipping.shipped is None else frozenset(card.shipping.shipped)
 
 
 def edges_of(
@@ -156,17 +197,32 @@ def write(
 
 
 def before(conn: Conn, edges: Sequence[str]) -> dict[str, str | None]:
-    """What each edge used before what it uses now, by the versions; PromotionError if nothing else ever was."""
-    history = versions.history(conn)
+    """What each edge goes back to, of those that have something; PromotionError if none has.
+
+    Each edge has a stack: what it is given lies on top, a rollback takes the top away. So a second rollback goes one
+    further back, and what was rolled back is never gone back to.
+    """
+    history = versions.history(conn)[::-1]
+    subjects = [f"config:{version.number}" for version in history]
+    rows = conn.execute(versions.QUERIES["rollbacks"], {"subjects": subjects})
+    rolled_back = {row["subject"] for row in rows}
     found: dict[str, str | None] = {}
     for edge in edges:
-        used = [_model_of(version.body, edge) for version in history if _has(version.body, edge)]
-        other = next((model for model in used if model != used[0]), used[0])
-        if other != used[0]:
-            found[edge] = other
+        stack: list[str | None] = []
+        for version, subject in zip(history, subjects, strict=True):
+            if _has(version.body, edge):
+                stack = _stacked(stack, _model_of(version.body, edge), back=subject in rolled_back)
+        if len(stack) > 1:
+            found[edge] = stack[-2]
     if not found:
-        raise PromotionError("these edges never used another set: there is nothing to roll back to")
+        raise PromotionError("these edges never used another set, or are rolled back already: there is nothing to roll back to")  # fmt: skip
     return found
+
+
+def _stacked(stack: list[str | None], model: str | None, *, back: bool) -> list[str | None]:
+    if stack and stack[-1] == model:
+        return stack
+    return stack[:-1] if back and len(stack) > 1 and stack[-2] == model else [*stack, model]
 
 
 def _has(body: dict[str, Any], edge_id: str) -> bool:

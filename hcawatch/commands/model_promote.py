@@ -52,14 +52,14 @@ def promote(
         raise CommandError("edges fetch it from the centre's data folder: give --data-dir")
     try:
         card = read_card(folder)
-        lost = promotion.silenced(_shipped(read_card(find(None))), _shipped(card), card.classes)
-        if lost and not may_silence:
-            raise CommandError(
-                f"rules would raise no alarm on {', '.join(lost)} any more (--may-silence if that is meant)"
-            )
+        store = data_dir / "centre" / "models"
         with versions.connect(database_url(database, data_dir)) as conn:
-            edges = promotion.edges_of(versions.read(conn).body, edge or (), site or (), every=every)
-            name, manifest = promotion.add(folder, data_dir / "centre" / "models", comparison)
+            body = versions.read(conn).body
+            edges = promotion.edges_of(body, edge or (), site or (), every=every)
+            lost = promotion.lost_by_edge(body, edges, store, card, read_card(find(None)))
+            if lost and not may_silence:
+                raise CommandError(_lost(lost))
+            name, manifest = promotion.add(folder, store, comparison)
             more = {"model": name, "name": manifest.name, "model_version": manifest.version, "weights_sha256": card.sha256,
                     "verdict": _verdict(comparison), "silenced": lost}  # fmt: skip
             number = promotion.write(conn, Path("hcawatch.yaml"), dict.fromkeys(edges, name), step="promoted",
@@ -76,7 +76,10 @@ def rollback(
     reason: Reason, edge: Edges = None, site: Sites = None, every: Every = False, database: DatabaseUrl = None,
     data_dir: DataDir = None, by: By = None,
 ) -> None:  # fmt: skip
-    """Let edges use again what they used before; they still have it on disk."""
+    """Let edges use again what they used before; they still have it on disk.
+
+    Once more goes one further back. An edge with nothing to go back to is left as it is, and named.
+    """
     from hcawatch import promotion
     from hcawatch.commands.feedback import actor_of
     from hcawatch.config import versions
@@ -91,6 +94,8 @@ def rollback(
         raise CommandError(str(exc)) from exc
     said = ", ".join(f"{one}: {(model or 'the shipped one')[:16]}" for one, model in models.items())
     typer.echo(f"{said}: configuration version {number}")
+    if left := [one for one in edges if one not in models]:
+        typer.echo(f"{', '.join(left)}: nothing to roll back to, left as it is")
 
 
 @with_examples("hcawatch models promoted --data-dir data")
@@ -116,8 +121,14 @@ def promoted(database: DatabaseUrl = None, data_dir: DataDir = None, as_json: As
         )
 
 
-def _shipped(card: Any) -> frozenset[str] | None:
-    return None if card.shipping.shipped is None else frozenset(card.shipping.shipped)
+def _lost(lost: dict[str, list[str] | None]) -> str:
+    said = "; ".join(
+        f"{edge}: nobody knows, the card of what it uses can't be read"
+        if classes is None
+        else f"{edge}: {', '.join(classes)}"
+        for edge, classes in lost.items()
+    )
+    return f"rules would raise no alarm any more on what they do now (--may-silence if that is meant): {said}"
 
 
 def _verdict(comparison: Path | None) -> str | None:

@@ -66,3 +66,7 @@ DELETE FROM permit WHERE permit_number = ANY(%(numbers)s);
 -- edge_models --
 -- Which detector each edge says that it uses.
 SELECT edge_id, online, status->'model' AS model, status->'detector' AS detector FROM edge_state ORDER BY edge_id;
+
+-- rollbacks --
+-- Which of these versions are rollbacks of detectors.
+SELECT subject FROM audit_entry WHERE subject = ANY(%(subjects)s) AND kind = 'model.rolled_back';

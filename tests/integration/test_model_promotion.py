@@ -1,5 +1,6 @@
 """A detector from a folder to the edge: promoted, fetched by its hash, tried, changed over; refused if tampered with."""
 
+import copy
 import hashlib
 import json
 import shutil
@@ -8,14 +9,17 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from edge.model_fetch import Fetcher, FetchFailed, complete, folder_of
 from hcawatch import promotion
+from hcawatch.cli import app
 from hcawatch.config import versions
 from models import registry
 from monitor.audit.entries import read
-from tests.doubles.feedback_town import FeedbackTown, feedback_town
+from tests.doubles.feedback_town import DOCUMENT, FeedbackTown, feedback_town
 from tests.doubles.web_town import EDGE_TOKENS
 
 #: a field of protobuf that nobody knows: another file with the same network in it
@@ -89,11 +93,46 @@ def test_promoted_told_fetched_tried_and_rolled_back(
                 "SELECT body FROM audit_entry WHERE kind LIKE 'model.%' ORDER BY entry_id"
             )
         ]
-        assert promotion.before(conn, ["e1"]) == {"e1": name}
+        with pytest.raises(promotion.PromotionError, match="rolled back already"):
+            promotion.before(conn, ["e1"])
     assert here.told().model is None
     assert [(read(body).kind, read(body).actor, read(body).body["reason"]) for body in bodies] == [
         ("model.promoted", "ann", "fewer cows"), ("model.rolled_back", "ann", "misses"),
     ]  # fmt: skip
+
+
+def rolled_back(here: FeedbackTown, edges: list[str]) -> dict[str, str | None]:
+    """What `hcawatch models rollback` does."""
+    with versions.connect(here.dsn) as conn:
+        models = promotion.before(conn, edges)
+        promotion.write(conn, here.path, models, step="rolled_back", author="ann", reason="misses", now=here.now,
+                        more={})  # fmt: skip
+    return models
+
+
+def test_a_second_rollback_goes_further_back_and_never_to_what_was_rolled_back(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    """A second person rolls back too, or `--all` meets an edge that is back already: the bad one stays away."""
+    document = copy.deepcopy(DOCUMENT)
+    document["edges"].append({"id": "e2", "name": "Edge two"})
+    good, bad = "a" * 64, "b" * 64
+    with feedback_town(postgres_dsn, tmp_path, document=document) as here, versions.connect(here.dsn) as conn:
+        for models in ({"e1": good, "e2": bad}, {"e1": bad}):
+            promotion.write(conn, here.path, models, step="promoted", author="ann", reason="r", now=here.now,
+                            more={})  # fmt: skip
+        assert rolled_back(here, ["e1"]) == {"e1": good}
+        assert rolled_back(here, ["e1", "e2"]) == {"e1": None, "e2": None}
+        promotion.write(
+            conn, here.path, {"e2": good}, step="promoted", author="ann", reason="r", now=here.now, more={}
+        )
+        command = ["models", "rollback", "--all", "--reason", "misses", "--database", here.dsn]
+        said = CliRunner().invoke(app, command)
+        assert said.exit_code == 0, said.output
+        assert "e2: the shipped one" in said.output
+        assert "e1: nothing to roll back to, left as it is" in said.output
+        with pytest.raises(promotion.PromotionError, match="rolled back already"):
+            rolled_back(here, ["e1", "e2"])
 
 
 def quiet(_folder: Path, _backend: str) -> None:
@@ -201,3 +240,55 @@ def test_a_comparison_of_another_candidate_and_a_silenced_class_are_refused(
     ):
         with pytest.raises(promotion.PromotionError):
             promotion.edges_of(document, edges, sites, every=every)
+
+
+def test_what_rules_would_lose_is_asked_of_what_the_edge_uses(here: FeedbackTown, tmp_path: Path) -> None:
+    """The set in use tells of more than the shipped one: its successor silences that, and is refused by the edge's name."""
+    data = tmp_path / "installation"
+    store = data / "centre" / "models"
+    wider = other_set(tmp_path / "wider")
+    classes = registry.read_card(wider).classes
+    ship(wider, classes)
+    command = ["models", "promote", str(tmp_path / "next"), "--edge", "e1", "--reason", "fewer cows",
+               "--data-dir", str(data), "--database", here.dsn]  # fmt: skip
+    in_use, _ = promotion.add(wider, store)
+    with versions.connect(here.dsn) as conn:
+        promotion.write(
+            conn, here.path, {"e1": in_use}, step="promoted", author="ann", reason="r", now=here.now, more={}
+        )
+    candidate = other_set(tmp_path / "next", "3-test")
+    shipped = registry.read_card(candidate).shipping.shipped
+    assert shipped is not None
+    lost = promotion.silenced(frozenset(classes), frozenset(shipped), classes)
+    assert lost
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code != 0
+    assert f"e1: {', '.join(lost)}" in str(refused.exception)
+    (store / in_use / "card.yaml").unlink()
+    unknown = CliRunner().invoke(app, command)
+    assert "e1: nobody knows" in str(unknown.exception)
+    assert here.told().model == in_use
+    meant = CliRunner().invoke(app, [*command, "--may-silence"])
+    assert meant.exit_code == 0, meant.output
+    assert here.told().model != in_use
+
+
+def ship(folder: Path, classes: tuple[str, ...]) -> None:
+    """Let its card ship these."""
+    document = yaml.safe_load((folder / "card.yaml").read_text())
+    document["shipped"], document["measured"] = list(classes), {}
+    (folder / "card.yaml").write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False))
+
+
+def test_promoting_again_mends_a_damaged_store(tmp_path: Path) -> None:
+    """As the page about feedback says: edges refuse the damaged file, and promoting again is the help."""
+    candidate, store = other_set(tmp_path / "candidate"), tmp_path / "store"
+    name, manifest = promotion.add(candidate, store)
+    (store / name / "comparison.json").write_text("{}")
+    for damage in ("model.onnx", "manifest.json"):
+        (store / name / damage).write_bytes(b"x")
+        assert complete(store / name, name) is None
+        assert promotion.add(candidate, store) == (name, manifest)
+        assert complete(store / name, name) == manifest
+    assert (store / name / "comparison.json").read_text() == "{}", "what was measured stays"
+    assert [folder.name for folder in store.iterdir()] == [name]
