@@ -47,10 +47,10 @@ def cases(conn: Conn, alerts: Sequence[Judged]) -> tuple[tuple[Case, ...], tuple
     looks: dict[str, list[Look]] = {one.alert_id: [] for one in alerts}
     models: set[str] = set()
     for row in conn.execute(QUERIES["looks"], {"alert_ids": list(looks)}):
-        alert_id, model = row.pop("alert_id"), row.pop("model")
-        looks[alert_id].append(value(row, Look))
-        if model:
-            models.add(model)
+        look = value({**row, "model": row["model"] or ""}, Look)
+        looks[row["alert_id"]].append(look)
+        if look.model:
+            models.add(look.model)
     found = tuple(Case(judged=one, looks=tuple(looks[one.alert_id])) for one in alerts)
     return found, tuple(sorted(models))
 
@@ -92,10 +92,13 @@ def since_of(conn: Conn, step: Standing, current: Current) -> Since:
     given = {"site_id": current.city.camera(step.camera_id).site_id, "violation": row.shipped.violation,
              "since": step.decided_at, "camera_id": step.camera_id, "no_offence": list(NO_OFFENCE)}  # fmt: skip
     missed = tuple(value(one, Named) for one in conn.execute(QUERIES["missed_reports"], given))
-    newest = conn.execute(
-        QUERIES["newest_model"], {"camera_id": step.camera_id, "since": step.decided_at}
-    ).fetchone()
-    return Since(in_force=row.in_force(step.number), missed=missed, model=newest["model"] if newest else None)
+    return Since(in_force=row.in_force(step.number), missed=missed, model=newest_model(conn, step.camera_id, step.decided_at))  # fmt: skip
+
+
+def newest_model(conn: Conn, camera_id: str, since: datetime) -> str | None:
+    """SHA-256 of the detector of the camera's newest event since then; None if there is none."""
+    newest = conn.execute(QUERIES["newest_model"], {"camera_id": camera_id, "since": since}).fetchone()
+    return newest["model"] if newest else None
 
 
 def of_row(conn: Conn, camera_id: str, rule_id: str, now: datetime) -> tuple[Judged, ...]:

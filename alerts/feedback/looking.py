@@ -88,12 +88,13 @@ def _new_step(
     if row is None:
         return None
     known, models = facts.cases(conn, alerts)
-    step = propose(row, known, decided_at=decided_at, now=now)
+    model = facts.newest_model(conn, place[0], now - WINDOW)
+    step = propose(row, known, decided_at=decided_at, now=now, model=model)
     if not isinstance(step, Step):
         return step
     return New(kind="raise", camera_id=step.camera_id, rule_id=step.rule_id, number=step.number,
                from_value=step.from_value, to_value=step.to_value, why=Why.KEEPS_AWAY,
-               facts=facts_of_step(step, facts.snapshots(alerts), models))  # fmt: skip
+               facts=facts_of_step(step, facts.snapshots(alerts), models if model is None else (model,)))  # fmt: skip
 
 
 def _backs(conn: Conn, current: Current) -> dict[Place, Back]:

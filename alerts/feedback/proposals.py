@@ -43,7 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[Shown, ...] = ()
     #: of a step back: reports that the camera was silent about
     missed: tuple[Shown, ...] = ()
-    #: SHA-256 of the models whose events were replayed
+    #: SHA-256 of the detector whose false alarms were counted
     models: tuple[str, ...] = ()
 
 

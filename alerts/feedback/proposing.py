@@ -13,7 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from alerts.feedback.causes import CAUSES, Verdict
-from alerts.feedback.replaying import Case, might_come, surely_comes
+from alerts.feedback.replaying import Case, might_come, of_model, surely_comes
 from monitor.domain.rulebook import RuleSetting, most
 from monitor.domain.violations import Rule
 
@@ -131,18 +131,23 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     alerts: tuple[Named, ...] = ()
 
 
-def propose(row: Row, cases: Sequence[Case], *, decided_at: datetime | None, now: datetime) -> Step | Silence:
+def propose(
+    row: Row, cases: Sequence[Case], *, decided_at: datetime | None, now: datetime, model: str | None = None
+) -> Step | Silence:
     """The best step for one row at one camera, or why there is none.
 
     Args:
         cases: the row's alerts at that camera of the last `WINDOW`, whatever their verdict.
         decided_at: when somebody last decided about this row at this camera.
         now: aware.
+        model: SHA-256 of the detector that looks now. Only its false alarms count; whatever another one told and was so
+            still stops a step.
     """
 
     def silent(why: Why, alerts: Iterable[Named] = ()) -> Silence:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=why, alerts=tuple(alerts))
 
+    cases = [one for one in cases if one.judged.verdict is not Verdict.FALSE or of_model(one, model)]
     false = [case for case in cases if case.judged.verdict is Verdict.FALSE]
     fresh = [case for case in false if decided_at is None or case.judged.onset_at > decided_at]
     if len(fresh) < LEAST_FALSE:
@@ -214,7 +219,7 @@ def _harm(row: Row, rule: Rule, cases: Sequence[Case]) -> tuple[tuple[Kept, ...]
     missed: list[Named] = []
     waiting: list[Named] = []
     for case in cases:
-        one = surely_comes(case, rule)
+        one = surely_comes(case, rule, row.rule())
         # lawful work was seen rightly: without its record nobody knows that it stayed within its permit
         if case.judged.verdict in (Verdict.RIGHT, Verdict.LAWFUL):
             if one is None:

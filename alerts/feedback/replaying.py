@@ -33,6 +33,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     activity: str
     confidence: float
     dwell_s: float
+    #: SHA-256 of the detector that looked; empty if the event does not say
+    model: str = ""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,15 +44,25 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     looks: tuple[Look, ...]
 
 
+def of_model(case: Case, model: str | None) -> bool:
+    """Whether that detector told all of it: another one's scores say nothing of it. None: nobody knows which looks now."""
+    return model is None or all(look.model == model for look in case.looks)
+
+
 class Comes(msgspec.Struct, frozen=True, kw_only=True):
     """An alert that would have come all the same, and how much later than it did."""
 
     later_s: float = 0.0
 
 
-def surely_comes(case: Case, rule: Rule) -> Comes | None:
-    """Whether this very row, with these numbers, is proven to have raised it at this camera; None: it may be missed."""
-    found = [_episode(looks, rule) for looks in _episodes(case, rule)]
+def surely_comes(case: Case, rule: Rule, was: Rule) -> Comes | None:
+    """Whether this very row, with these numbers, is proven to have raised it at this camera; None: it may be missed.
+
+    Args:
+        rule: with the new numbers.
+        was: with the numbers that are in force.
+    """
+    found = [_episode(looks, rule, was) for looks in _episodes(case, rule)]
     later = [one for one in found if one is not None]
     return Comes(later_s=min(later)) if later else None
 
@@ -104,23 +116,28 @@ def _episodes(case: Case, rule: Rule) -> list[list[Look]]:
     return [sorted(looks, key=lambda look: look.at) for looks in by_episode.values()]
 
 
-def _episode(looks: list[Look], rule: Rule) -> float | None:
-    """Seconds later than it came; None: no event proves that it would have come."""
+def _episode(looks: list[Look], rule: Rule, was: Rule) -> float | None:
+    """Seconds later than it came, at most; None: no event proves that it would have come.
+
+    The edge counts dwell while the score is at the number that opens (edge/watcher.py), so it runs from one event that
+    says so over others to one that says so still.
+    """
     shown = [look for look in looks if look.reason != NO_LOOK]
-    began = [look for look in shown if look.phase != "end"]
-    if not began:
-        return None
-    first = began[0]
-    held = next((look for look in began if look.confidence >= rule.enter_score and look.activity in rule.activities), None)  # fmt: skip
-    if held is None:
-        return None
-    # the first one had held for its dwell; a later one is known to hold from then on only
-    since = first.at - timedelta(seconds=first.dwell_s) if held is first else held.at
-    seen_until = max(_seen_at(look, rule) for look in shown)
-    due = since + timedelta(seconds=rule.dwell_s)
-    if seen_until + timedelta(seconds=DWELL_SLACK_S) < due:
-        return None
-    return max(0.0, (due - first.at).total_seconds())
+    first, since = shown[0] if shown else None, None
+    for look in shown:
+        if look.confidence < rule.enter_score or look.activity not in rule.activities:
+            since = None
+            continue
+        if since is None and look.phase != "end":
+            # before the first one it held for its dwell, but by the old score: what a higher one says of then nobody knows
+            held = look is first and rule.enter_score <= was.enter_score
+            since = look.at - timedelta(seconds=look.dwell_s) if held else look.at
+        if since is None or first is None:
+            continue
+        due = since + timedelta(seconds=rule.dwell_s)
+        if _seen_at(look, rule) + timedelta(seconds=DWELL_SLACK_S) >= due:
+            return max(0.0, (due - first.at).total_seconds())
+    return None
 
 
 def _seen_at(look: Look, rule: Rule) -> datetime:

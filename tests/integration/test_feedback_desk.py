@@ -21,6 +21,7 @@ from alerts.feedback.proposing import Why
 from alerts.values import Actor
 from hcawatch.config import load, versions
 from monitor.audit.entries import read
+from monitor.domain.events import ModelRef
 from monitor.domain.roles import Role
 from tests.doubles.feedback_town import DOCUMENT, FeedbackTown, feedback_town
 from tests.integration.test_web_alerts import as_
@@ -209,6 +210,19 @@ def test_a_report_that_the_camera_did_not_tell_proposes_the_step_back(here: Feed
     assert here.told().cameras[0].rules == ()
     assert here.desk.proposal(proposal_id).state is ProposalState.REVERTED
     assert here.desk.look(here.now)[0] == ()
+
+
+def test_false_alarms_of_the_detector_before_propose_nothing_for_the_new_one(here: FeedbackTown) -> None:
+    """Promoted because of them: its own scores are others, and its own false alarms must come first."""
+    wolf(here)
+    new = ModelRef(name="new", version="2", sha256="9" * 64)
+    here.confirmed(0.9, model=new)
+    assert here.desk.look(here.now)[0] == ()
+    for score in (0.51, 0.52, 0.53):
+        here.false_alarm(score, model=new)
+    (proposal_id,), _ = here.desk.look(here.now)
+    facts = here.desk.proposal(proposal_id).facts
+    assert (len(facts.avoided), facts.models) == (3, ("9" * 64,))
 
 
 def report(here: FeedbackTown) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alerts.feedback.causes import FalseCause, Verdict
 from alerts.feedback.judged import Judged
 from alerts.feedback.proposing import BOUNDS, NUMBERS, Named, Row, Silence, Step, Why, propose, still_safe
-from alerts.feedback.replaying import Case, Look, surely_comes
+from alerts.feedback.replaying import Case, Comes, Look, surely_comes
 from alerts.feedback.taking_back import Since, Standing, newest_first, on_standing
 from monitor.domain.rulebook import RuleNumbers, RuleSetting, most, setting_faults
 from monitor.domain.violations import RULES
@@ -74,7 +74,9 @@ def test_a_small_step_keeps_weak_false_alarms_away() -> None:
     assert isinstance(step, Step)
     assert (step.number, step.from_value, step.to_value) == ("enter_score", 0.5, 0.54)
     assert [one.number for one in step.avoided] == [1, 2, 3]
-    assert [(one.number, one.later_s) for one in step.kept] == [(9, 0.0)]
+    assert [(one.number, one.later_s) for one in step.kept] == [
+        (9, 4.0)
+    ]  # at most: its dwell began anew at its onset
     assert step.causes == (("shadow_light", 3),)
 
 
@@ -107,13 +109,49 @@ def test_a_confirmed_alert_counts_only_if_an_event_proves_it() -> None:
     rule = ROWS["dig-5m"]
     higher = msgspec.structs.replace(rule, enter_score=0.6)
     rises = case(1, Verdict.RIGHT, looks(0.55, 0.58, 0.7, lasts_s=60))
-    comes = surely_comes(rises, higher)
+    comes = surely_comes(rises, higher, rule)
     assert comes is not None
     assert comes.later_s == 24.0  # seen from 20 s on, and the row's 4 s of dwell
     late = case(1, Verdict.RIGHT, looks(0.55, 0.58, 0.7, lasts_s=22))
-    assert surely_comes(late, higher) is None
+    assert surely_comes(late, higher, rule) is None
     stopped = case(1, Verdict.RIGHT, looks(0.9, activity="stopped"))
-    assert surely_comes(stopped, higher) is None
+    assert surely_comes(stopped, higher, rule) is None
+
+
+def test_the_dwell_before_the_onset_proves_nothing_of_a_higher_score() -> None:
+    """It scored 0.51 until its onset and 0.55 for a second: at 0.54 the edge tells nothing, so a confirmed one is missed."""
+    rule = ROWS["dig-5m"]
+    higher = msgspec.structs.replace(rule, enter_score=0.54)
+    a_second = case(1, Verdict.RIGHT, looks(0.55, lasts_s=1))
+    assert surely_comes(a_second, rule, rule) == Comes()
+    assert surely_comes(a_second, higher, rule) is None
+    assert surely_comes(a_second, higher, higher) == Comes()  # it opened by that number
+    assert surely_comes(case(1, Verdict.RIGHT, looks(0.55, lasts_s=4)), higher, rule) == Comes(later_s=4.0)
+    fell = looks(0.55, 0.51, lasts_s=14)  # by the next event it was below: how long it held nobody knows
+    assert surely_comes(case(1, Verdict.RIGHT, fell), higher, rule) is None
+    missed = said(*WEAK, case(9, Verdict.RIGHT, looks(0.55, lasts_s=1)))
+    assert isinstance(missed, Silence)
+    assert (missed.why, [one.number for one in missed.alerts]) == (Why.WOULD_MISS, [9])
+
+
+def test_false_alarms_of_a_detector_that_is_gone_raise_nothing() -> None:
+    """The new one never told them; what the old one told and was so still stops a step."""
+    old = [
+        false(n, looks(score, lasts_s=SHORT, model="old")) for n, score in enumerate((0.51, 0.52, 0.53), 1)
+    ]
+    mine = [
+        false(n, looks(score, lasts_s=SHORT, model="new")) for n, score in enumerate((0.51, 0.52, 0.53), 4)
+    ]
+    assert propose(row(), old, decided_at=None, now=NOW, model="new").why is Why.TOO_FEW  # type: ignore[union-attr]
+    step = propose(row(), [*old, *mine], decided_at=None, now=NOW, model="new")
+    assert isinstance(step, Step)
+    assert ([one.number for one in step.avoided], step.left, step.causes) == (
+        [4, 5, 6],
+        (),
+        (("shadow_light", 3),),
+    )
+    right = case(9, Verdict.RIGHT, looks(0.505, model="old"))
+    assert propose(row(), [*mine, right], decided_at=None, now=NOW, model="new").why is Why.WOULD_MISS  # type: ignore[union-attr]
 
 
 def test_dwell_helps_against_what_passes() -> None:
