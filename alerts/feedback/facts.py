@@ -9,6 +9,7 @@ import msgspec
 from alerts.feedback.causes import FalseCause, Outcome, verdict_of
 from alerts.feedback.judged import Judged
 from alerts.feedback.ports import Current
+from alerts.feedback.proposals import Facts
 from alerts.feedback.proposing import WINDOW, Named, Row
 from alerts.feedback.replaying import Case, Look
 from alerts.feedback.taking_back import Since, Standing
@@ -89,10 +90,15 @@ def since_of(conn: Conn, step: Standing, current: Current) -> Since:
     row = row_of(current, step.camera_id, step.rule_id)
     if row is None:
         return Since(in_force=None)
-    given = {"site_id": current.city.camera(step.camera_id).site_id, "violation": row.shipped.violation,
+    refused = [msgspec.convert(one["facts"], Facts)
+               for one in conn.execute(QUERIES["refused_backs"], {"proposal_id": step.proposal_id})]  # fmt: skip
+    known = [shown.alert_id for one in refused for shown in one.missed]
+    given = {"known": known, "site_id": current.city.camera(step.camera_id).site_id, "violation": row.shipped.violation,
              "since": step.decided_at, "camera_id": step.camera_id, "no_offence": list(NO_OFFENCE)}  # fmt: skip
     missed = tuple(value(one, Named) for one in conn.execute(QUERIES["missed_reports"], given))
-    return Since(in_force=row.in_force(step.number), missed=missed, model=newest_model(conn, step.camera_id, step.decided_at))  # fmt: skip
+    return Since(in_force=row.in_force(step.number), missed=missed,
+                 model=newest_model(conn, step.camera_id, step.decided_at),
+                 refused_models=tuple(model for one in refused for model in one.models))  # fmt: skip
 
 
 def newest_model(conn: Conn, camera_id: str, since: datetime) -> str | None:

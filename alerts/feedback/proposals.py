@@ -43,7 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     kept: tuple[Shown, ...] = ()
     #: of a step back: reports that the camera was silent about
     missed: tuple[Shown, ...] = ()
-    #: SHA-256 of the detector whose false alarms were counted
+    #: SHA-256 of the detector whose false alarms were counted; of a step back, of the other one that looks now
     models: tuple[str, ...] = ()
 
 
@@ -90,4 +90,5 @@ def facts_of_step(step: Step, snapshots: dict[str, str | None], models: tuple[st
 
 def facts_of_back(back: Back) -> Facts:
     """Why a step is to be taken back."""
-    return Facts(missed=tuple(Shown(alert_id=one.alert_id, number=one.number) for one in back.alerts))
+    return Facts(missed=tuple(Shown(alert_id=one.alert_id, number=one.number) for one in back.alerts),
+                 models=() if back.model is None else (back.model,))  # fmt: skip

@@ -37,13 +37,17 @@ ORDER BY captured_at, seq
 -- What people reported at a site and was so, while this camera told nothing of it.
 SELECT alert_id::text, number FROM alert
 WHERE kind = 'violation' AND source = 'report' AND site_id = %(site_id)s AND violation = %(violation)s
-  AND onset_at > %(since)s AND coalesce(closing_reason, '') <> ALL(%(no_offence)s)
+  AND onset_at > %(since)s AND alert_id <> ALL(%(known)s::uuid[]) AND coalesce(closing_reason, '') <> ALL(%(no_offence)s)
   AND (confirmation = 'confirmed' OR outcome IN ('rectified', 'referred'))
   AND NOT EXISTS (
       SELECT FROM alert_episode WHERE alert_episode.alert_id = alert.alert_id AND alert_episode.camera_id = %(camera_id)s
   )
 ORDER BY number
 LIMIT 20
+
+-- refused_backs --
+-- What somebody refused to take a step back for.
+SELECT facts FROM threshold_proposal WHERE of_proposal = %(proposal_id)s AND kind = 'back' AND state = 'refused'
 
 -- newest_model --
 -- The model of a camera's newest event since then.

@@ -30,10 +30,13 @@ class Since(msgspec.Struct, frozen=True, kw_only=True):
 
     #: the number in force by day; None: the camera or its row is no more
     in_force: float | None
-    #: confirmed reports of the row's violation at the camera's site that the camera was silent about
+    #: confirmed reports of the row's violation at the camera's site that the camera was silent about, and for which nobody
+    #: refused to take the step back
     missed: tuple[Named, ...] = ()
     #: of the newest event of the camera; None if there was none
     model: str | None = None
+    #: models for which somebody refused to take it back
+    refused_models: tuple[str, ...] = ()
 
 
 class Back(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,16 +45,18 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     of: Standing
     why: Why
     alerts: tuple[Named, ...] = ()
+    #: of ANOTHER_MODEL: which
+    model: str | None = None
 
 
 def on_standing(step: Standing, since: Since) -> Back | None:
-    """Whether its reason is gone; nothing if somebody set another number meanwhile."""
+    """Whether its reason is gone; nothing if somebody set another number meanwhile, or refused it for the same reasons."""
     if since.in_force is None or abs(since.in_force - step.to_value) > 1e-9:
         return None
     if since.missed:
         return Back(of=step, why=Why.MISSED_BY_REPORT, alerts=since.missed)
-    if since.model is not None and step.models and since.model not in step.models:
-        return Back(of=step, why=Why.ANOTHER_MODEL)
+    if since.model is not None and step.models and since.model not in (*step.models, *since.refused_models):
+        return Back(of=step, why=Why.ANOTHER_MODEL, model=since.model)
     return None
 
 

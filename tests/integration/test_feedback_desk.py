@@ -225,6 +225,32 @@ def test_false_alarms_of_the_detector_before_propose_nothing_for_the_new_one(her
     assert (len(facts.avoided), facts.models) == (3, ("9" * 64,))
 
 
+def test_a_refused_step_back_comes_again_for_another_report_or_detector_only(here: FeedbackTown) -> None:
+    """Else the supervisor refuses the same thing every day, and new false alarms of the row propose nothing."""
+    wolf(here)
+    (step,), _ = here.desk.look(here.now)
+    here.desk.approve(step, SUN, "", here.now)
+    report(here)
+    (back,), _ = here.desk.look(here.now)
+    here.desk.refuse(back, SUN, "the report was 2 km from this camera", here.now)
+    assert here.desk.look(here.now + timedelta(days=1))[0] == ()
+    for score in (0.55, 0.56, 0.57):
+        here.false_alarm(score)
+    (further,), _ = here.desk.look(here.now)
+    assert here.desk.proposal(further).kind == "raise"
+    report(here)
+    (back,), _ = here.desk.look(here.now)
+    assert len(here.desk.proposal(back).facts.missed) == 1, "only what nobody has decided about"
+    assert here.desk.proposal(further).state is ProposalState.WITHDRAWN
+    here.desk.refuse(back, SUN, "another place again", here.now)
+    for sha256 in ("9" * 64, "8" * 64):
+        here.seen(0.9, model=ModelRef(name="new", version="2", sha256=sha256))
+        (back,), _ = here.desk.look(here.now)
+        assert here.desk.proposal(back).why == "another_model"
+        here.desk.refuse(back, SUN, "its scores were compared", here.now)
+        assert here.desk.look(here.now + timedelta(days=1))[0] == ()
+
+
 def report(here: FeedbackTown) -> None:
     """Somebody called about a machine that no camera told of, and it was so."""
     here.here.now += timedelta(hours=1)
