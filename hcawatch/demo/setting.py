@@ -90,7 +90,7 @@ def write_setting(
             _field_camera(truth, placement, worst["id"], field_clip, loop),
             {
                 **_field_camera(truth, _beside_line(gas, truth, works_at_m), lawful["id"], field_clip, loop),
-                "id": WORKS, "name": {"en": "Road works with a permit (simulated)", "zh": "许可道路施工（模拟画面）"},
+                "id": WORKS, "looks_per_s": 2.0, "name": {"en": "Road works with a permit (simulated)", "zh": "许可道路施工（模拟画面）"},
                 "rules": [{"rule": "works-50m", "dwell_s": _WORKS_DWELL_S, "reason": "the demo's works are short"}],
             },
             {

@@ -52,6 +52,7 @@ class SurveyTown:
         write_setting(
             self.path, base=yaml.safe_load(base_city_file().read_text()), truth=truth(), field_clip=folder / "clip.mp4",
             path_url="rtsp://127.0.0.1/path", trees_url="rtsp://127.0.0.1/trees", loop=True,
+            today=here.now.date(),
         )  # fmt: skip
         document = yaml.safe_load(self.path.read_text())
         field = next(camera for camera in document["cameras"] if camera["id"] == FIELD)

@@ -38,8 +38,8 @@ def twice(
     """Commands that went out under two keys, places with two running alerts, dispatches told of twice."""
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
     for message in messages:
-        # each change has its own; a chain's are told several times, under the key of their place in it
-        if message["what"] not in ("update", "escalation"):
+        # each change has its own; a chain's are told several times, under the key of their place in it, and bundled
+        if message["what"] not in ("update", "escalation", "escalations"):
             keys[message["dispatch_id"], message["what"]].add(message["idempotency_key"])
     found = [
         f"{what} of {dispatch}: {sorted(several)}"
