@@ -100,7 +100,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
         surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path), rule_book=thresholds,
-        cookie_secure=(runtime.public_url or "").startswith("https://"),
+        public_url=runtime.public_url, cookie_secure=(runtime.public_url or "").startswith("https://"),
         push=push, reply_secrets=_reply_secrets(loaded),
         checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),
                 "audit": sequencing.healthy, "configs": configs.healthy},

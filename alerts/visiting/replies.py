@@ -9,6 +9,7 @@ Digits do as well where a keypad has no letters: 1, 2, 3, 0. What needs a photo 
 import re
 from collections.abc import Iterable
 from typing import Final
+from unicodedata import normalize
 
 import msgspec
 
@@ -20,7 +21,10 @@ CODES: Final = {
     "A": Step.ACCEPT, "1": Step.ACCEPT, "G": Step.DEPART, "2": Step.DEPART, "Z": Step.ARRIVE, "3": Step.ARRIVE,
     "N": Step.DECLINE, "0": Step.DECLINE,
 }  # fmt: skip
-_REPLY: Final = re.compile(r"([A-Z0-9])[ .:#-]{1,3}([0-9]{1,12})")
+#: a digit needs something between itself and the number, which would be another number else
+_REPLY: Final = re.compile(r"([A-Z](?=[ .:#-]{0,3}[0-9])|[0-9](?=[ .:#-]))[ .:#-]{0,3}([0-9]{1,12})")
+#: what people and phones write behind a message
+_BEHIND: Final = " .,;:!?。、…"
 #: this many last digits of a telephone number tell two of them apart: gateways write the country's code or not
 _TAIL: Final = 11
 
@@ -49,7 +53,8 @@ def read_reply(text: str) -> Reply | None:
     >>> read_reply(" z 4711 "), read_reply("help me")
     (Reply(step=<Step.ARRIVE: 'arrive'>, number=4711), None)
     """
-    found = _REPLY.fullmatch(text.strip().upper())
+    # full-width letters, digits and signs, as a Chinese keyboard writes them, mean the same
+    found = _REPLY.fullmatch(normalize("NFKC", text).strip().rstrip(_BEHIND).upper())
     if found is None or found[1] not in CODES:
         return None
     return Reply(step=CODES[found[1]], number=int(found[2]))

@@ -38,6 +38,8 @@ class WebDeps:
     city: City
     data_dir: Path
     clock: Callable[[], datetime] = utc_now
+    #: the https address that people use, for codes that are printed; None: the one of the request
+    public_url: str | None = None
     #: True behind TLS; the session cookie then never travels in clear
     cookie_secure: bool = False
     #: one shift; after that a person logs in again
@@ -74,3 +76,11 @@ class Web:
 def web_of(request: HTTPConnection) -> Web:
     """The app's parts."""
     return cast(Web, request.app.state.web)
+
+
+def address_of(request: HTTPConnection, path: str) -> str:
+    """A page's whole address, as people outside reach it: what a QR code or a letter says must not depend on the name
+    or number by which one's own browser came here.
+    """
+    base = web_of(request).deps.public_url or str(request.base_url)
+    return base.rstrip("/") + path

@@ -22,7 +22,7 @@ from monitor.web.access import Guard
 from monitor.web.alerts import view_for
 from monitor.web.checks import Filler, Key, Note, actor_of, refusal
 from monitor.web.console import names_of
-from monitor.web.deps import Web, web_of
+from monitor.web.deps import Web, address_of, web_of
 from monitor.web.errors import NotFound, WebError
 from monitor.web.people import Principal
 from monitor.web.problems import sentence
@@ -58,7 +58,7 @@ def issue(
         )  # fmt: skip
     except CheckRefused as exc:
         raise refusal(exc) from exc
-    url = str(request.base_url).rstrip("/") + f"/notice/{code}"
+    url = address_of(request, f"/notice/{code}")
     drawn = qr_of(url)
     return {"code": code, "url": url, "qr": {"size": drawn.size, "path": drawn.path}}
 

@@ -13,7 +13,7 @@ from monitor.domain.violations import CATALOGUE
 from monitor.store.pool import Conn
 from monitor.web import checks, showing
 from monitor.web.access import Guard
-from monitor.web.deps import web_of
+from monitor.web.deps import address_of, web_of
 from monitor.web.errors import NotFound
 from monitor.web.people import Principal
 from monitor.web.qr import qr_of
@@ -44,7 +44,7 @@ def label_page(request: Request, site_id: str, me: Room) -> Response:
     """The label to print: the site's name, its place, and the code that opens its page."""
     city, t = web_of(request).deps.city, reader_texts(request)
     hca = _site(city, site_id)
-    url = str(request.base_url).rstrip("/") + f"/s/{hca.site_id}"
+    url = address_of(request, f"/s/{hca.site_id}")
     return render(
         request, "site_label.html", name=t.of(hca.name), place=_place(hca, city, t), url=url, qr=qr_of(url)
     )

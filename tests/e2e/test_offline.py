@@ -89,3 +89,35 @@ def test_the_next_person_on_the_phone_sees_nothing_of_the_one_before(here: Town,
             eventually(page, f"() => ({_KEPT})().then((paths) => !paths.includes('{path}'))")
     finally:
         server.stop()
+
+
+def test_what_was_pressed_without_a_link_goes_out_from_the_list(here: Town, browser: Browser) -> None:
+    """Accepted behind the last mast, then back to the list: it says what waits, and sends it when the link is back."""
+    here.sees()
+    here.engine.take_work(here.now)
+    alert = here.engine.list_alerts()[0].alert
+    path = f"/field/{alert.alert_id}"
+    server = Server(here)
+    server.start()
+    try:
+        with browser.new_context(
+            base_url=f"http://127.0.0.1:{server.port}", viewport={"width": 390, "height": 844}, locale="en-GB"
+        ) as context:
+            page = context.new_page()
+            page.set_default_timeout(15_000)
+            log_in(page, "li.wei")
+            page.goto("/field")
+            page.evaluate("navigator.serviceWorker.ready")
+            page.reload()
+            eventually(page, f"() => ({_KEPT})().then((paths) => paths.includes('/static/outbox.js'))")
+            page.goto(path)
+            context.set_offline(True)
+            page.locator("#step-accept").click()
+            expect(page.locator("#outbox")).to_contain_text("1 not sent yet")
+            page.goto("/field")
+            expect(page.locator("#outbox")).to_contain_text("1 not sent yet")
+            context.set_offline(False)
+            expect(page.locator("#outbox")).to_be_hidden()
+            assert here.engine.view(alert.alert_id).alert.state == "accepted"
+    finally:
+        server.stop()

@@ -148,6 +148,19 @@ def test_a_notice_is_the_officers_who_was_there(client: TestClient, here: Town) 
     assert [client.post(url, json=COMPANY, headers=key).status_code for _ in range(2)] == [201, 409]
 
 
+def test_a_printed_code_has_the_address_that_people_use(here: Town) -> None:
+    """Whoever printed the label came by the machine's number in the room's own net: nobody outside reaches that."""
+    with TestClient(here.app(public_url="https://hcawatch.example/"), follow_redirects=False) as client:
+        room = {**login(client, "supervisor"), "host": "10.0.0.5:8420"}
+        assert "https://hcawatch.example/s/s1" in client.get("/sites/s1/label", headers=room).text
+        here.sees()
+        alert_id = here.newest().alert.alert_id
+        mine = {**login(client, "li.wei"), "host": "10.0.0.5:8420"}
+        arrive(client, alert_id, mine)
+        given = client.post(f"/api/v1/alerts/{alert_id}/notices", json=COMPANY, headers=mine).json()
+        assert given["url"].startswith("https://hcawatch.example/notice/")
+
+
 def test_the_code_at_the_site_opens_its_page_after_the_login(client: TestClient, here: Town) -> None:
     """What the printed code says is read back by a reader; a stranger is led to the login and on from there."""
     here.sees()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import httpx
 import msgspec
@@ -16,7 +17,7 @@ from starlette.testclient import TestClient
 
 from alerts.channels.webhook import signature
 from alerts.lifecycle import Step
-from alerts.visiting.replies import CODES, hint, read_reply, sender_of
+from alerts.visiting.replies import CODES, Reply, hint, read_reply, sender_of
 from monitor.domain.assets import Channel, City, GatewayRequest
 from tests.doubles.web_town import CITY, Town, town
 
@@ -136,13 +137,28 @@ def test_a_strangers_message_is_not_answered_and_leaves_a_trace(client: TestClie
     assert post(client, here, "A\x00 1").status_code == 422
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["A4711", "Ａ 4711", "A：4711", "A\u30004711", "A  4711。", "ａ４７１１", "1 4711", "1：4711", "1-4711."],
+)
+def test_a_chinese_keyboard_is_understood(text: str) -> None:
+    """Full-width letters and signs, no space, a full stop behind: it means the same."""
+    assert read_reply(text) == Reply(step=Step.ACCEPT, number=4711)
+
+
+@pytest.mark.parametrize("text", ["14711", "4711", "A 4711 好的", "AA 4711", "A 47 11", "X4711"])
+def test_what_could_mean_something_else_is_not_guessed(text: str) -> None:
+    """A digit and a number without anything between are another number."""
+    assert read_reply(text) is None
+
+
 @given(text=st.text(max_size=40))
 def test_any_text_is_read_or_not_and_never_breaks(text: str) -> None:
     """What is read has one of the codes and a number."""
     reply = read_reply(text)
     if reply is not None:
         assert reply.step in CODES.values()
-        assert str(reply.number) in text
+        assert str(reply.number) in normalize("NFKC", text)
 
 
 @given(
