@@ -263,6 +263,12 @@ def _timers(dispatch: Dispatch, alert: Alert, city: City, policy: Policy) -> Com
     return tuple(timers)
 
 
+def accept_within(dispatch: Dispatch, alert: Alert, city: City, policy: Policy) -> timedelta:
+    """How long the dispatch's officer has to accept it."""
+    team = city.team(dispatch.team_id)
+    return timedelta(seconds=policy.response.limit(team.kind if team else "authority", alert.level).accept_s)
+
+
 def accepted_timers(
     dispatch: Dispatch, alert: Alert, city: City, policy: Policy, now: datetime
 ) -> tuple[Timer, ...]:

@@ -11,7 +11,7 @@ it neither blocks the queue nor is lost.
 
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ import uuid_utils
 from alerts.apply import Performer
 from alerts.commands import Clear, Problem, Raise, SeekOfficer, StepRequest
 from alerts.decide import on_event
-from alerts.dispatching import send, who_covers
+from alerts.dispatching import accept_within, send, who_covers
 from alerts.errors import AlertsError, Conflict, NotFound
 from alerts.escalation import ClockFacts, on_clocks
 from alerts.joining import apart
@@ -304,8 +304,11 @@ class AlertEngine:
                 known = ClockFacts(dispatches=sent, escalations=tx.escalations(alert.alert_id))
                 self._performer(tx, now).perform(on_clocks(alert, known, self._city, self._policy, now))
                 return True
+            running = tx.running_dispatch(alert.alert_id)
             facts = TimerFacts(
-                running=tx.running_dispatch(alert.alert_id),
+                running=running,
+                visit=tx.dispatch(running.chosen["visit"]) if running and "visit" in running.chosen else None,
+                accept_within=accept_within(running, alert, self._city, self._policy) if running else timedelta(0),
                 sent_before=bool(sent),
                 recalled=bool(sent) and sent[-1].end_reason == EndOfDispatch.RECALLED,
                 waiting=tx.waiting_evidence(alert.alert_id) if timer.what == TimerKind.EVIDENCE_OVERDUE else (),

@@ -161,6 +161,10 @@ class AlertTx(CalmTx, Protocol):
         """All dispatches of the alert, oldest first."""
         ...
 
+    def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        """One dispatch, of whichever alert."""
+        ...
+
     def will_ask_of(self, officers: Collection[str]) -> None:
         """Whose running dispatches will be asked for soon: they may be read together, once they are asked for."""
         ...

@@ -216,6 +216,9 @@ class PostgresAlertTx(CalmRows):
     def dispatches(self, alert_id: str) -> tuple[Dispatch, ...]:
         return self._all("dispatches", Dispatch, alert_id=alert_id)
 
+    def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        return next(iter(self._all("dispatch", Dispatch, dispatch_id=dispatch_id)), None)
+
     def will_ask_of(self, officers: Collection[str]) -> None:
         """Each is asked for when it is needed."""
 

@@ -349,6 +349,12 @@ SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accep
        departed_at, arrived_at, shift_until, choice, chosen
 FROM dispatch WHERE alert_id = %(alert_id)s ORDER BY dispatched_at, dispatch_id
 
+-- dispatch --
+-- One dispatch.
+SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
+       departed_at, arrived_at, shift_until, choice, chosen
+FROM dispatch WHERE dispatch_id = %(dispatch_id)s
+
 -- running_dispatches --
 -- Running dispatches of one officer, or of all.
 SELECT dispatch_id::text, alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,

@@ -33,6 +33,7 @@ class Why(StrEnum):
     DEPART_OVERDUE = "depart_overdue"
     AFTER_HAND_OVER = "after_hand_over"
     SAME_VISIT = "same_visit"  # somebody is at the site because of another alert
+    VISIT_OVER = "visit_over"  # … and left it without beginning with this one
     # by a supervision rule
     SOONER_BY_RULE = "sooner_by_rule"
     KEPT_REMOTE = "kept_remote"  # settled by the picture
@@ -109,6 +110,7 @@ class EndOfDispatch(StrEnum):
     WENT_DARK = "went_dark"
     DISMISSED = "dismissed"
     HANDED_OVER = "handed_over"
+    VISIT_OVER = "visit_over"
 
 
 class EndOfChain(StrEnum):

@@ -31,6 +31,8 @@ def keep_or_send(confirmed: Alert, rule: SupervisionRule | None, now: datetime) 
     """What follows on a confirmation while nobody is sent."""
     if rule is None or rule.then is Then.SOONER or confirmed.level not in RULED_LEVELS:
         return (SeekOfficer(alert=confirmed, why=Why.CONFIRMED),)
+    if is_kept(confirmed):  # confirmed once more: it waits as it did, and is one case that was spared
+        return ()
     why = Why.KEPT_REMOTE if rule.then is Then.REMOTE else Why.KEPT_FOR_VISIT
     due_at = now + timedelta(days=rule.at_most_days)
     timer = Timer(alert_id=confirmed.alert_id, what=TimerKind.KEPT_LONG_ENOUGH, due_at=due_at)

@@ -94,6 +94,7 @@ REASONS: dict[str, Text] = {
     "depart_overdue": _t("did not leave in time", "超时未出发"),
     "after_hand_over": _t("takes over", "接替"),
     "same_visit": _t("taken along: the officer is at the site", "顺带核查：人员已在该点位"),
+    "visit_over": _t("the visit was over before it was begun", "到访结束时尚未开始核查"),
     "sooner_by_rule": _t("sent without waiting, by a supervision rule", "按监管规则直接派遣"),
     "kept_by_rule": _t("kept from being sent to, by a supervision rule", "按监管规则暂不派遣"),
     "kept_remote": _t(

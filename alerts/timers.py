@@ -4,7 +4,8 @@ Timers are never cancelled: what is due looks at the alert as it is then, and do
 for it is gone.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -27,10 +28,13 @@ from alerts.policy import Policy
 from alerts.reasons import EndOfDispatch, Health, Why
 from alerts.supervising import kept_long_enough, sooner
 from alerts.values import Alert, Confirmation, Dispatch, EvidenceItem, LastWord, Timer, TimerKind
-from alerts.visiting.bundling import goes_on_without
+from alerts.visiting.bundling import SAME_VISIT, goes_on_without
 from monitor.domain.levels import Level
 from monitor.domain.risk import Reason
 from monitor.domain.supervision import RULED_LEVELS, SiteRecord
+
+#: whether the visit is over, of what was taken along, is looked at this often
+VISIT_LOOKED_AT: Final = timedelta(minutes=1)
 
 
 class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,9 @@ class TimerFacts(msgspec.Struct, frozen=True, kw_only=True):
     sent_before: bool = False
     #: did the room call back whom it was sent to last
     recalled: bool = False
+    #: the dispatch by which the running one's officer came to the site, and how long they have to begin after it
+    visit: Dispatch | None = None
+    accept_within: timedelta = timedelta(0)
     #: evidence of the alert that is announced but neither stored nor lost
     waiting: tuple[EvidenceItem, ...] = ()
     #: of the alert's site, where a supervision rule may send sooner
@@ -56,6 +63,8 @@ def on_timer(timer: Timer, alert: Alert, facts: TimerFacts, policy: Policy, now:
             return _level_ii(alert, facts)
         case TimerKind.RETRY_DISPATCH:
             return _retry(alert, facts)
+        case TimerKind.ACCEPT_OVERDUE if _is_along(timer, alert, facts):
+            return _not_begun(timer, alert, facts, now)
         case TimerKind.ACCEPT_OVERDUE:
             return _dark(timer, alert, facts, Why.ACCEPT_OVERDUE, (State.DISPATCHED,), now)
         case TimerKind.DEPART_OVERDUE:
@@ -113,6 +122,38 @@ def _dark(
     if alert.confirmation is Confirmation.REFUTED or goes_on_without(alert, facts.running):
         return (dark, end)
     return (dark, end, SeekOfficer(alert=dark.after, why=Why.AFTER_DARK))
+
+
+def _is_along(timer: Timer, alert: Alert, facts: TimerFacts) -> bool:
+    """Whether it was only taken along, and not begun yet. A red one never waits for its officer to come round to it."""
+    running = facts.running
+    return (
+        running is not None
+        and (running.dispatch_id, running.choice) == (timer.dispatch_id, SAME_VISIT)
+        and alert.state is State.DISPATCHED
+        and alert.level is not Level.I
+    )
+
+
+def _not_begun(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) -> Commands:
+    """Waits while the officer is there because of the other alert, and as long again as anybody has to accept once
+    that one is put right. Then it is given back: nobody is called back, for nobody was asked to come.
+    """
+    running, visit = facts.running, facts.visit
+    assert running is not None
+    if visit is not None:
+        stays = visit.ended_at is None
+        if visit.ended_at is not None and visit.end_reason == EndOfDispatch.RESOLVED:
+            stays = now < visit.ended_at + facts.accept_within
+        if stays:
+            again = msgspec.structs.replace(timer, timer_id=0, due_at=now + VISIT_LOOKED_AT)
+            return (SetTimer(timer=again),)
+    over = changed(alert, Step.HAND_OVER, Why.VISIT_OVER, now, to=State.OPEN,
+                   facts={"dispatch_id": running.dispatch_id, "officer": running.officer})  # fmt: skip
+    end = EndDispatch(dispatch=running, at=now, why=EndOfDispatch.VISIT_OVER, recall=False)
+    if alert.confirmation is Confirmation.REFUTED or goes_on_without(alert, running):
+        return (over, end)
+    return (over, end, SeekOfficer(alert=over.after, why=Why.AFTER_HAND_OVER))
 
 
 def _shift_ends(timer: Timer, alert: Alert, facts: TimerFacts, now: datetime) -> Commands:

@@ -124,10 +124,15 @@ def on_tick(
     )  # fmt: skip
 
 
-def lines_of(items: Iterable[Item], ticks: Iterable[Tick]) -> tuple[Line, ...]:
-    """Each item with its newest answer; `ticks` oldest first. What the list no longer has is left out."""
+def lines_of(items: Iterable[Item], ticks: Iterable[Tick], since: datetime | None = None) -> tuple[Line, ...]:
+    """Each item with its newest answer; `ticks` oldest first. What the list no longer has is left out.
+
+    Answers up to `since`, when the case was last reopened, are another visit's: all is asked anew.
+    """
     newest: dict[str, Tick] = {}
     for tick in ticks:
+        if since is not None and tick.at <= since:
+            continue
         newest.pop(tick.item, None)
         if tick.answer is not Answer.OPEN:
             newest[tick.item] = tick

@@ -57,11 +57,20 @@ WHERE a.kind = 'violation' AND a.state = 'dismissed' AND a.closed_at >= %(since)
 ORDER BY a.closed_at, a.number
 
 -- kept_by_rule --
--- Confirmed cases to which a supervision rule sent nobody of their own.
+-- Confirmed cases to which a supervision rule sent nobody of their own: each once, when it was first kept; not where
+-- somebody looked at it after all, or where there was nothing to go for.
 SELECT a.alert_id::text, a.number, a.site_id, t.level, t.at, t.note AS why
 FROM alert_transition AS t JOIN alert AS a USING (alert_id)
 WHERE t.reason IN ('kept_remote', 'kept_for_visit') AND t.at >= %(since)s AND t.at < %(until)s
-  AND NOT EXISTS (SELECT FROM dispatch WHERE dispatch.alert_id = a.alert_id AND dispatch.choice <> 'same_visit')
+  AND (a.closing_reason IS NULL OR a.closing_reason <> ALL(%(no_offence)s))
+  AND NOT EXISTS (
+      SELECT FROM alert_transition AS before
+      WHERE before.alert_id = t.alert_id AND before.n < t.n AND before.reason IN ('kept_remote', 'kept_for_visit')
+  )
+  AND NOT EXISTS (
+      SELECT FROM dispatch
+      WHERE dispatch.alert_id = a.alert_id AND (dispatch.choice <> 'same_visit' OR dispatch.arrived_at IS NOT NULL)
+  )
 ORDER BY t.at, a.number
 
 -- ratings --

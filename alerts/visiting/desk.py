@@ -76,7 +76,9 @@ class VisitDesk:
     def lines(self, alert: Alert) -> tuple[Line, ...]:
         """The alert's checklist and how each item stands."""
         with self._pool.connection() as conn:
-            return lines_of(items_of(alert, self._city), _ticks(conn, alert.alert_id))
+            row = conn.execute(QUERIES["begun_anew"], {"alert_id": alert.alert_id}).fetchone()
+            since = None if row is None else row["at"]
+            return lines_of(items_of(alert, self._city), _ticks(conn, alert.alert_id), since)
 
     def history(self, alert_id: str) -> tuple[Tick, ...]:
         """All answers, oldest first."""

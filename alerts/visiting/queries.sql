@@ -5,6 +5,10 @@
 SELECT alert_id::text, item, answer, value_m, note, who, role, at, done_at, lon, lat, idempotency_key
 FROM checklist_tick WHERE alert_id = %(alert_id)s ORDER BY tick_id
 
+-- begun_anew --
+-- When the alert was last reopened: what was looked at before says nothing of how it is found now.
+SELECT max(at) AS at FROM alert_transition WHERE alert_id = %(alert_id)s AND step = 'reopen'
+
 -- has_tick --
 -- Whether the answer of that key was given.
 SELECT FROM checklist_tick WHERE alert_id = %(alert_id)s AND idempotency_key = %(key)s

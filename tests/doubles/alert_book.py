@@ -399,6 +399,9 @@ class MemoryAlertTx(MemoryCalmTx):
         mine = [d for d in self._t.dispatches.values() if d.alert_id == alert_id]
         return tuple(sorted(mine, key=lambda d: (d.dispatched_at, d.dispatch_id)))
 
+    def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        return self._t.dispatches.get(dispatch_id)
+
     def will_ask_of(self, officers: Collection[str]) -> None:
         """Each is asked for when it is needed."""
 

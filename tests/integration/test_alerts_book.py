@@ -435,6 +435,7 @@ def test_what_a_visit_takes_along_keeps_nobody_from_being_sent(book: Book, engin
         tx.add_dispatch(along)
         assert tx.running_by_officer({visit.officer}) == {visit.officer: 1}
         assert len(tx.running_dispatches(visit.officer)) == 2
+        assert (tx.dispatch(along.dispatch_id), tx.dispatch(uid("none"))) == (along, None)
 
 
 def test_nobody_to_dispatch_is_an_alert_and_is_tried_again(book: Book) -> None:

@@ -16,15 +16,19 @@ from starlette.testclient import TestClient
 from alerts import replay
 from alerts.calm.desk import ShelfDesk
 from alerts.calm.shelves import Scope, ShelfAsk, ShelfReason
+from alerts.engine import AlertEngine
 from alerts.lifecycle import State, Step
+from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.reasons import Why
 from alerts.values import Actor
 from alerts.visiting.book import read_month
 from alerts.visiting.desk import LOOK_EVERY, VisitDesk
 from hcawatch.commands.visits import told
+from monitor.domain.levels import Level
 from monitor.domain.risk import Weights
 from monitor.domain.roles import Role
+from monitor.domain.supervision import Supervision, SupervisionRule, Then
 from tests.doubles.web_town import CITY, NOON, PASSWORD, Town, picture, town
 
 #: a level III that waits for a confirmation, in the Old Town beside the pipe
@@ -194,6 +198,30 @@ def test_putting_right_asks_for_what_is_still_open(client: TestClient, here: Tow
     )
 
 
+def test_a_case_that_was_reopened_is_checked_anew(client: TestClient, here: Town) -> None:
+    """The first visit's answers say nothing of the second; the history keeps them."""
+    here.sees()
+    alert_id = here.newest().alert.alert_id
+    mine = login(client, "li.wei")
+    arrive(client, alert_id, mine)
+    collect(client, alert_id, mine)
+    fill(client, alert_id, mine)
+    assert step(client, alert_id, "resolve", mine, reason="rectified").status_code == 200
+    shown = client.get(f"/api/v1/alerts/{alert_id}/checks", headers=mine).json()
+    assert any(line["tick"] for line in shown["lines"])
+    here.now += timedelta(minutes=1)
+    here.step(alert_id, Step.REOPEN, "supervisor", note="it digs again")
+    here.now += timedelta(minutes=1)
+    arrive(client, alert_id, mine)
+    collect(client, alert_id, mine, "again")
+    assert step(client, alert_id, "resolve", mine, reason="rectified").status_code == 409
+    anew = client.get(f"/api/v1/alerts/{alert_id}/checks", headers=mine).json()
+    assert not any(line["tick"] for line in anew["lines"])
+    assert anew["history"] == shown["history"]
+    fill(client, alert_id, mine)
+    assert step(client, alert_id, "resolve", mine, reason="rectified").status_code == 200
+
+
 # ---------------------------------------------------------------- one visit, several checks
 def desk(here: Town) -> VisitDesk:
     return VisitDesk(here.pool, CITY, here.engine)
@@ -267,12 +295,18 @@ def test_what_was_only_taken_along_waits_on_as_before(client: TestClient, here: 
     here.now += LOOK_EVERY
     visits.run_due(here.now)
     assert here.engine.view(waits).alert.state is State.DISPATCHED
-    here.now += timedelta(days=2)
+    here.now += timedelta(hours=2)  # the officer is busy with the other one
+    here.engine.run_due(here.now)
+    assert here.engine.view(waits).alert.state is State.DISPATCHED
+    here.step(red, Step.RECALL, "operator", note="enough")
+    here.now += timedelta(minutes=1)
     here.engine.run_due(here.now)
     view = here.engine.view(waits)
     assert view.alert.state is State.OPEN
-    assert "go_dark" in [move.step for move in view.transitions]
-    assert len(view.dispatches) == 1
+    assert [one.end_reason for one in view.dispatches] == ["visit_over"]
+    with here.pool.connection() as conn:
+        recalls = conn.execute("SELECT body FROM outgoing WHERE body->>'what' = 'recall'").fetchall()
+    assert [row["body"]["alert_id"] for row in recalls] == [red]
     assert not [one for one in view.told if "accept" in one.clock]
     again = here.step(waits, Step.CONFIRM, "operator")
     assert again.alert.state is State.DISPATCHED
@@ -363,3 +397,40 @@ def test_lawful_work_that_was_left_in_peace_is_counted_with_its_company(
         page = client.get("/visits", headers={**supervisor, "accept-language": language}).text
         assert word in page
     assert here.now == NOON
+
+
+def test_a_case_that_a_rule_kept_is_one_visit_avoided(client: TestClient, here: Town) -> None:
+    """Confirmed twice it is still one; looked at during another's visit it is that visit's, and not the rule's."""
+    rule = SupervisionRule(
+        rule_id="clean", name={"en": "Clean"}, levels=(Level.III, Level.IV), then=Then.BUNDLED, clean_months=1
+    )
+    policy = Policy(supervision=Supervision(rules=(rule,)))
+    here.engine = AlertEngine(PostgresAlertBook(here.pool), CITY, policy)
+    with here.pool.connection() as conn:
+        conn.execute(
+            "INSERT INTO config_version (sha256, body, author, reason, created_at) VALUES ('x', '{}', 'a', 'b', %s)",
+            (NOON - timedelta(days=400),),
+        )
+    here.sees(**MILD)
+    kept = here.newest().alert.alert_id
+    for _ in range(2):
+        here.step(kept, Step.CONFIRM, "operator")
+    view = here.engine.view(kept)
+    assert [move.reason for move in view.transitions].count(Why.KEPT_FOR_VISIT) == 1
+
+    def avoided() -> dict[str, int]:
+        with here.pool.connection() as conn:
+            month = read_month(conn, "2026-11", CITY.timezone, Weights())
+        return {kind: n for kind, (n, _) in month.avoided.items() if n}
+
+    assert avoided() == {"rule": 1}
+    here.sees()
+    red = here.newest().alert.alert_id
+    mine = login(client, "li.wei")
+    visits = desk(here)
+    visits.run_due(here.now)
+    arrive(client, red, mine)
+    here.now += LOOK_EVERY
+    visits.run_due(here.now)
+    arrive(client, kept, mine)
+    assert avoided() == {"same_visit": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.commands import Change, SeekOfficer
+from alerts.commands import Change, EndDispatch, SeekOfficer, SetTimer
 from alerts.delivery import LONGEST_WAIT_S, wait_s
 from alerts.dispatching import Chosen, Crew, Nobody, choose_officer, send
 from alerts.lifecycle import AlertKind, State
 from alerts.policy import Policy
 from alerts.reasons import Choice, Why
-from alerts.values import Alert, Dispatch
+from alerts.timers import TimerFacts, on_timer
+from alerts.values import Alert, Dispatch, Timer, TimerKind
 from monitor.domain.levels import Level
 from tests.doubles.alert_story import CITY, NOON, PLACE, uid
 
@@ -99,3 +101,39 @@ def test_somebody_who_is_sent_lets_a_held_alert_ring() -> None:
     assert [change.move.step for change in changes] == ["ring", "dispatch"]
     last = changes[-1].after
     assert (last.held_by, last.rung_at, last.state, last.version) == (None, NOON, State.DISPATCHED, 3)
+
+
+@pytest.mark.parametrize(
+    ("visit", "level", "ends"),
+    [
+        ({}, Level.III, None),
+        ({"ended_at": NOON - timedelta(minutes=4), "end_reason": "resolved"}, Level.III, None),
+        ({"ended_at": NOON - timedelta(minutes=6), "end_reason": "resolved"}, Level.III, "visit_over"),
+        ({"ended_at": NOON, "end_reason": "recalled"}, Level.III, "visit_over"),
+        ({}, Level.I, "went_dark"),
+    ],
+)
+def test_what_was_taken_along_waits_for_its_visit(
+    visit: dict[str, Any], level: Level, ends: str | None
+) -> None:
+    """Nobody is called back from where they stand; a red one is given to somebody who begins at once."""
+    alert = Alert(
+        alert_id=uid("a"), kind=AlertKind.VIOLATION, state=State.DISPATCHED, violation="on_pipe", subject="s1",
+        site_id="s1", level=level, reasons=(), weights_version="1", opened_at=NOON, onset_at=NOON, last_seen_at=NOON,
+    )  # fmt: skip
+    red = Dispatch(dispatch_id=uid("v"), alert_id=uid("red"), team_id="near", officer="ann",
+                   dispatched_at=NOON - timedelta(hours=1))  # fmt: skip
+    along = msgspec.structs.replace(red, dispatch_id=uid("d"), alert_id=uid("a"), choice="same_visit")
+    facts = TimerFacts(
+        running=along, visit=msgspec.structs.replace(red, **visit), accept_within=timedelta(minutes=5)
+    )
+    timer = Timer(
+        timer_id=7, alert_id=uid("a"), what=TimerKind.ACCEPT_OVERDUE, due_at=NOON, dispatch_id=uid("d")
+    )
+    follows = on_timer(timer, alert, facts, Policy(), NOON)
+    ended = [one for one in follows if isinstance(one, EndDispatch)]
+    assert [one.why for one in ended] == ([ends] if ends else [])
+    assert all(one.recall == (ends == "went_dark") for one in ended)
+    again = [one.timer for one in follows if isinstance(one, SetTimer)]
+    assert [(one.what, one.dispatch_id) for one in again] == ([] if ends else [(timer.what, uid("d"))])
+    assert all(NOON < one.due_at <= NOON + timedelta(minutes=1) for one in again)
