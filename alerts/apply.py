@@ -51,6 +51,7 @@ from alerts.messages import dispatch_message
 from alerts.news import alert_news, copies, news_of
 from alerts.policy import Policy
 from alerts.ports import AlertTx
+from alerts.reasons import Health
 from alerts.values import Alert, Dispatch, Timer, TimerKind
 from monitor.domain.assets import City
 from monitor.domain.levels import Level
@@ -127,6 +128,9 @@ class Performer:
 
     def _raise(self, command: Raise) -> None:
         tx, problem = self._tx, command.problem
+        if problem.health == Health.CAMERA_NOT_WATCHING and problem.site_id is not None:
+            # a shelf of this camera begins or ends under it; before the health subject's lock, as ports.py says
+            tx.lock(f"site:{problem.site_id}")
         tx.lock(f"health:{problem.health}:{problem.subject}")
         running = tx.running_health(problem.health, problem.subject)
         if running is not None and command.only_if_none:

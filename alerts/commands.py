@@ -179,7 +179,7 @@ Commands = tuple[Command, ...]
 def opened(alert: Alert, why: Why, now: datetime, actor: Actor = SYSTEM) -> Open:
     """The first transition of a new alert."""
     move = Move(alert_id=alert.alert_id, n=1, step="open", from_state=None, to_state=alert.state, level=alert.level,
-                actor=actor.user, role=actor.role, at=now, reason=why)  # fmt: skip
+                actor=actor.user, role=actor.role, at=now, reason=why, held_by=alert.held_by)  # fmt: skip
     return Open(alert=alert, move=move)
 
 
@@ -202,6 +202,6 @@ def changed(
         level=after.level, actor=actor.user, role=actor.role, at=now, reason=why,
         note=request.note if request else "", lon=request.lon if request else None,
         lat=request.lat if request else None, attachments=request.attachments if request else (),
-        idempotency_key=request.idempotency_key if request else None,
+        idempotency_key=request.idempotency_key if request else None, held_by=after.held_by,
     )  # fmt: skip
     return Change(before=before, after=after, move=move, facts=facts or {})

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.calm.holding import RING, Quiet, ring_sends
+from alerts.calm.holding import RING, Quiet, holds_of, ring_sends
 from alerts.calm.looking import hold_of_look, is_a_look, not_silent, rings
 from alerts.commands import (
     Change,
@@ -247,7 +247,7 @@ def _level_change(
     """Up at once; down only because a permit was registered that the law knows for this violation."""
     new: dict[str, Any] = {
         "level": graded.level,
-        "reasons": graded.reasons,
+        "reasons": (*graded.reasons, *holds_of(alert.reasons)),
         "weights_version": graded.weights_version,
     }
     if graded.level.is_worse_than(alert.level) and is_a_look(event):

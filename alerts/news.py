@@ -44,28 +44,18 @@ def news_of(move: Move) -> str | None:
     return "changed" if move.step in ("rise", "fall", "ring") else None
 
 
-def told(moves: Sequence[Move], levels: Sequence[Level], held: bool = False) -> tuple[Move, ...]:
+def told(moves: Sequence[Move], levels: Sequence[Level]) -> tuple[Move, ...]:
     """The transitions that were told to who wants these levels: from the first of them on, all.
 
-    `held`: the alert is kept from ringing after the last of them. While it is, nothing is told but the end of what
-    was told before.
+    While the alert is kept from ringing nothing is told but the end of what was told before.
     """
     found: list[Move] = []
-    for move, silent in zip(sorted(moves, key=lambda m: m.n), _silent(moves, held), strict=True):
+    for move in sorted(moves, key=lambda m: m.n):
         if news_of(move) is None or not (found or move.level in levels):
             continue
-        if not silent or (found and move.to_state in FINAL):
+        if move.held_by is None or (found and move.to_state in FINAL):
             found.append(move)
     return tuple(found)
-
-
-def _silent(moves: Sequence[Move], held: bool) -> list[bool]:
-    """Whether the alert was held after each transition, oldest first: told backwards from how it stands."""
-    after: list[bool] = []
-    for move in sorted(moves, key=lambda m: -m.n):
-        after.append(held)
-        held = {"ring": True, "hold": False}.get(move.step, held)
-    return after[::-1]
 
 
 def alert_news(alert: Alert, moves: Sequence[Move], city: City, now: datetime) -> tuple[Outgoing, ...]:
@@ -80,7 +70,7 @@ def alert_news(alert: Alert, moves: Sequence[Move], city: City, now: datetime) -
         return ()
     found = []
     for channel in city.channels:
-        heard = told(moves, channel.levels, alert.held_by is not None)
+        heard = told(moves, channel.levels)
         if (
             "alerts" not in channel.sends
             or newest not in heard

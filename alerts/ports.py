@@ -3,6 +3,7 @@ passes the same contract tests.
 
 Locks are taken in this order and only in this order, so that no two transactions wait for each other:
 a work or timer row, a report's key, the sites' locks (by name), an alert's row, the dispatching lock, a health subject's lock.
+What raises a camera's health alert holds its site's lock before: shelves begin and end under that.
 A transaction of many onsets takes the dispatching lock and goes on: it has no row of an alert but its own new ones.
 """
 

@@ -308,10 +308,10 @@ WHERE alert_id = %(alert_id)s
 -- A row of the alert's history.
 INSERT INTO alert_transition (
     alert_id, n, step, from_state, to_state, level, actor, role, at, reason, note, lon, lat, attachments,
-    idempotency_key
+    idempotency_key, held_by
 ) VALUES (
     %(alert_id)s, %(n)s, %(step)s, %(from_state)s, %(to_state)s, %(level)s, %(actor)s, %(role)s, %(at)s, %(reason)s,
-    %(note)s, %(lon)s, %(lat)s, %(attachments)s, %(idempotency_key)s
+    %(note)s, %(lon)s, %(lat)s, %(attachments)s, %(idempotency_key)s, %(held_by)s
 )
 
 -- has_move --
@@ -321,7 +321,7 @@ SELECT FROM alert_transition WHERE alert_id = %(alert_id)s AND idempotency_key =
 -- moves --
 -- The alert's history.
 SELECT alert_id::text, n, step, from_state, to_state, level, actor, role, at, reason, note, lon, lat, attachments,
-       idempotency_key
+       idempotency_key, held_by
 FROM alert_transition WHERE alert_id = %(alert_id)s ORDER BY n
 
 -- hold_episode --

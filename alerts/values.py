@@ -132,6 +132,8 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     lat: float | None = None
     attachments: tuple[str, ...] = ()
     idempotency_key: str | None = None
+    #: what keeps the alert from ringing after it (calm.holding.Held); None: it rings
+    held_by: str | None = None
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,6 +42,14 @@ class Held(StrEnum):
     SHELF_OVER = "shelf_over"
 
 
+_HOLDS: Final = frozenset({Why.SHELVED.value, Why.INHIBITED.value})
+
+
+def holds_of(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Those that say what kept the alert from ringing: a new grade does not take them away."""
+    return tuple(reason for reason in reasons if reason.key in _HOLDS)
+
+
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
     """What the database knows that may keep something of one camera from ringing."""
 
@@ -202,7 +210,11 @@ def on_shelf_end(
                        quiet=quiet, seen_at=alert.last_seen_at, now=now)  # fmt: skip
         if hold is not None:
             found["held"].append(alert.number)
-            commands.append(changed(alert, HOLD, hold.why, now, facts=_facts(shelf), **hold.fields))
+            known = any(reason.key == hold.reason.key for reason in alert.reasons)
+            reasons = alert.reasons if known else (*alert.reasons, hold.reason)
+            commands.append(
+                changed(alert, HOLD, hold.why, now, facts=_facts(shelf), reasons=reasons, **hold.fields)
+            )
         elif alert.kind is AlertKind.VIOLATION and alert.condition_ended_at is not None:
             found["gone"].append(alert.number)
             commands.append(changed(alert, HOLD, Why.GONE_WHILE_SHELVED, now, facts=_facts(shelf),

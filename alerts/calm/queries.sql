@@ -100,7 +100,12 @@ ON CONFLICT (idempotency_key) DO NOTHING
 UPDATE outgoing SET body = %(body)s WHERE idempotency_key = %(idempotency_key)s
 
 -- rang_lately --
--- When alerts began to ring since; lawful work that is only recorded, and what is held, rings for nobody.
-SELECT greatest(opened_at, rung_at) AS at FROM alert
-WHERE (opened_at > %(since)s OR rung_at > %(since)s) AND held_by IS NULL AND state <> 'supervised'
+-- When alerts first rang since; lawful work that is only recorded, and what was held from first to last, rings for nobody.
+SELECT rung.at FROM alert
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN held_by IS NULL AND rung_at IS NULL THEN opened_at  -- never held
+           ELSE (SELECT min(move.at) FROM alert_transition AS move
+                 WHERE move.alert_id = alert.alert_id AND move.held_by IS NULL) END AS at
+) AS rung
+WHERE (opened_at > %(since)s OR rung_at > %(since)s) AND rung.at > %(since)s AND state <> 'supervised'
 ORDER BY 1

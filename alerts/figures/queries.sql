@@ -1,12 +1,19 @@
 -- Queries of the loop's figures: a fact per alert, dispatch and finding; what they mean is decided in Python.
 
 -- alert_facts --
--- Alerts that were opened in the period, or that stand at its end. Lawful work that was only recorded, and what is held,
--- rang for nobody; what was held at first is opened, for these figures, when it rang.
+-- Alerts that were opened in the period, or that stand at its end. Lawful work that was only recorded, and what was held
+-- from first to last, rang for nobody; what was held at first is opened, for these figures, when it first rang. That it
+-- is held again later changes nothing of it.
 SELECT alert.alert_id::text, number, kind::text AS kind, level::text AS level, coalesce(violation, health, '') AS what,
-       coalesce(alert.camera_id, subject) AS source, greatest(opened_at, rung_at) AS opened_at, acknowledged_at, first.dispatched_at, arrived_at,
-       resolved_at, closed_at, held_by IS NULL AND (state <> 'supervised' OR first.dispatched_at IS NOT NULL) AS rang
+       coalesce(alert.camera_id, subject) AS source, coalesce(rung.at, opened_at) AS opened_at, acknowledged_at,
+       first.dispatched_at, arrived_at, resolved_at, closed_at,
+       rung.at IS NOT NULL AND (state <> 'supervised' OR first.dispatched_at IS NOT NULL) AS rang
 FROM alert
+LEFT JOIN LATERAL (
+    SELECT CASE WHEN held_by IS NULL AND rung_at IS NULL THEN opened_at  -- never held
+           ELSE (SELECT min(move.at) FROM alert_transition AS move
+                 WHERE move.alert_id = alert.alert_id AND move.held_by IS NULL) END AS at
+) AS rung ON true
 LEFT JOIN LATERAL (SELECT min(dispatched_at) AS dispatched_at FROM dispatch
                    WHERE dispatch.alert_id = alert.alert_id) AS first ON true
 WHERE (opened_at >= %(since)s AND opened_at < %(until)s)
@@ -84,11 +91,16 @@ WHERE from_at < %(until)s AND coalesce(ended_at, %(now)s) >= %(since)s
 ORDER BY from_at, shelf_id
 
 -- inhibited --
--- Alerts of the period that were opened inhibited: their camera could not be trusted.
-SELECT alert.alert_id::text, number, camera_id, site_id, violation, level::text AS level, opened_at AS from_at,
-       coalesce(rung_at, closed_at) AS to_at, coalesce(held.reason->>'detail', '') AS why
-FROM alert CROSS JOIN LATERAL (
-    SELECT reason FROM jsonb_array_elements(reasons) AS reason WHERE reason->>'key' = 'inhibited' LIMIT 1
-) AS held
-WHERE kind = 'violation' AND opened_at >= %(since)s AND opened_at < %(until)s
-ORDER BY opened_at, number
+-- Violations that began to be held in the period because their camera could not be trusted: each time until they rang,
+-- something else held them, or they were closed.
+SELECT alert.alert_id::text, number, alert.camera_id, site_id, violation, alert.level::text AS level, began.at AS from_at,
+       coalesce((SELECT min(later.at) FROM alert_transition AS later
+                 WHERE later.alert_id = began.alert_id AND later.n > began.n AND later.held_by IS DISTINCT FROM 'inhibited'),
+                closed_at) AS to_at,
+       coalesce((SELECT said.one->>'detail' FROM jsonb_array_elements(reasons) AS said (one)
+                 WHERE said.one->>'key' = 'inhibited' LIMIT 1), '') AS why
+FROM alert_transition AS began JOIN alert USING (alert_id)
+WHERE began.held_by = 'inhibited' AND began.at >= %(since)s AND began.at < %(until)s AND kind = 'violation'
+  AND NOT EXISTS (SELECT FROM alert_transition AS before
+                  WHERE before.alert_id = began.alert_id AND before.n = began.n - 1 AND before.held_by = 'inhibited')
+ORDER BY began.at, number

@@ -50,7 +50,10 @@ def period_of(name: str, begin: str, end: str, zone: ZoneInfo, now: datetime) ->
     if begin or end:
         since = _moment(begin, zone, last=False) if begin else None
         until = _moment(end, zone, last=True) if end else now
-        found = Period(since=until - PERIODS["7d"] if since is None else since, until=until)
+        try:
+            found = Period(since=until - PERIODS["7d"] if since is None else since, until=until)
+        except OverflowError as exc:  # seven days before the first day that there is
+            raise BadPeriod("figures_bad_time") from exc
     elif name in PERIODS:
         found = Period(since=now - PERIODS[name], until=now)
     else:
@@ -67,9 +70,9 @@ def month_of(text: str, zone: ZoneInfo) -> Period:
     try:
         first = date.fromisoformat(f"{text}-01")
         after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    except ValueError as exc:
+        return Period(since=_midnight(first, zone), until=_midnight(after, zone))
+    except (ValueError, OverflowError) as exc:
         raise BadPeriod("figures_bad_month") from exc
-    return Period(since=_midnight(first, zone), until=_midnight(after, zone))
 
 
 def _moment(text: str, zone: ZoneInfo, *, last: bool) -> datetime:

@@ -323,9 +323,11 @@ CREATE TABLE alert_transition (
     lat        double precision,
     attachments jsonb NOT NULL DEFAULT '[]',    -- sha256 of photos
     idempotency_key text,                       -- of the step's request: the same key is the same step
+    held_by    text,                            -- after it: shelf | inhibited | shelf_over; NULL: it rings
     PRIMARY KEY (alert_id, n)
 );
 CREATE UNIQUE INDEX alert_transition_once ON alert_transition (alert_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX alert_transition_inhibited ON alert_transition (at) WHERE held_by = 'inhibited';  -- the monthly report
 
 CREATE TABLE dispatch (
     dispatch_id   uuid PRIMARY KEY,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
+import msgspec
+
 from alerts.calm.desk import ShelfDesk
 from alerts.engine import AlertEngine
 from alerts.lifecycle import AlertKind, Step
 from alerts.values import LastWord
 from monitor.domain.levels import Level
-from tests.doubles.alert_story import NOON, OPERATOR, event, mild
+from tests.doubles.alert_story import NOON, OPERATOR, SUPERVISOR, event, mild, uid
 from tests.integration.test_alerts_book import Book, book, engine, outgoing, take, the_alert
-from tests.integration.test_alerts_calm import ORANGE, at, desk, explained, turn
+from tests.integration.test_alerts_calm import ORANGE, at, desk, explained, shelve, steps, turn
 
 __all__ = ["book", "desk", "engine"]
 
@@ -77,3 +81,64 @@ def test_a_red_clock_never_waits_behind_reminders(book: Book, engine: AlertEngin
     assert mine.count(("escalation", level.value)) == 3
     assert mine.count(("escalations", level.value)) == 1
     assert ("escalation", "I") in mine
+
+
+def test_why_it_was_held_outlives_a_worse_grade(book: Book, engine: AlertEngine, desk: ShelfDesk) -> None:
+    """Inhibited, then graded worse and inhibited still: whoever reads the alert sees what kept it quiet."""
+    book.set_camera("c1", LastWord(state="obscured", since=NOON))
+    first = event(
+        activity="passing",
+        within_band=0.1,
+        violation="works_50m",
+        rule_id="works-50m",
+        dwell_s=1.0,
+        after_s=5,
+    )
+    take(book, engine, first, after_s=10)
+    mildly = the_alert(engine).level
+    take(book, engine, event(phase="update", seq=2, after_s=60, **ORANGE), after_s=60)
+    alert = the_alert(engine)
+    assert alert.level.is_worse_than(mildly)
+    assert (alert.held_by, [r.detail for r in alert.reasons if r.key == "inhibited"]) == (
+        "inhibited",
+        ["obscured"],
+    )
+    assert [m.held_by for m in engine.view(alert.alert_id).transitions] == ["inhibited", "inhibited"]
+    assert explained(book) == []
+
+
+def test_a_shelf_that_ends_over_a_covered_lens_says_what_holds_now(
+    book: Book, engine: AlertEngine, desk: ShelfDesk
+) -> None:
+    """Shelved at first, inhibited from the shelf's end on: both reasons are there, and the history tells which when."""
+    shelve(desk)
+    take(book, engine, event(after_s=5, **ORANGE), after_s=10)
+    book.set_camera("c1", LastWord(state="dark", since=at(20)))
+    take(book, engine, event(phase="update", seq=2, after_s=3000, **ORANGE), after_s=3000)
+    turn(engine, desk, 3600)
+    alert = the_alert(engine)
+    assert alert.held_by == "inhibited"
+    assert [r.key for r in alert.reasons][-2:] == ["shelved", "inhibited"]
+    assert [m.held_by for m in engine.view(alert.alert_id).transitions] == ["shelf", "inhibited"]
+    assert [step for step, _ in steps(engine, alert)] == ["open", "hold"]
+    assert explained(book) == []
+
+
+def test_a_camera_lost_while_it_is_being_shelved_does_not_ring(
+    book: Book, engine: AlertEngine, desk: ShelfDesk
+) -> None:
+    """Both at the same moment: one waits for the other, so that the shelf holds what it says."""
+    shelf = shelve(desk)
+    desk.end(shelf.shelf_id, SUPERVISOR, "", at(1))
+    book.set_camera("c1", LastWord(state="obscured", since=at(2)))
+    body = {"camera_id": "c1", "edge_id": "e1", "state": "obscured", "since": at(2), "reason": ""}
+    book.add_work("camera_state", body, at(2))
+    lost = threading.Thread(target=lambda: engine.take_work(at(3)))
+    with book.begin() as tx:  # as the desk does it
+        tx.lock("site:s1")
+        lost.start()
+        lost.join(0.7)
+        tx.put_shelf(msgspec.structs.replace(shelf, shelf_id=uid("another")))
+    lost.join(60)
+    (row,) = engine.list_alerts(kind=AlertKind.HEALTH, running=True)
+    assert row.alert.held_by == "shelf"

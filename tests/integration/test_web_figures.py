@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -103,7 +103,8 @@ def test_the_monthly_list(week: Town, client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "path", ["/figures?from=2026-13-01", "/figures?period=forever", "/figures/month?month=2026-99",
-             "/api/v1/figures?from=2026-11-30&to=2026-11-01", "/api/v1/figures?from=%00", "/api/v1/figures/month?month=0"],
+             "/api/v1/figures?to=0001-01-03", "/figures?to=0001-01-03T00:00%2B00:00", "/figures/month?month=0001-01",
+             "/api/v1/figures/month?month=0001-01", "/api/v1/figures?from=2026-11-30&to=2026-11-01", "/api/v1/figures?from=%00", "/api/v1/figures/month?month=0"],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_with_a_sentence(client: TestClient, path: str) -> None:
     """Never a fault of ours."""
@@ -153,3 +154,53 @@ def test_what_was_kept_from_ringing_is_named_and_not_counted(here: Town, client:
     assert "a flag" in client.get("/figures/month?month=2026-11").text
     # only the health alert of the covered camera rang
     assert client.get("/api/v1/figures?period=24h").json()["load"]["alarms"] == 1
+
+
+def test_what_rang_stays_counted_when_it_is_shelved_later(here: Town, client: TestClient) -> None:
+    """The month's load, and how long people took, are as they were: a shelf rewrites no figure that was true."""
+    token = client.post("/api/v1/login", json={"user": "supervisor", "password": PASSWORD}).json()["token"]
+    client.headers["authorization"] = f"Bearer {token}"
+    here.sees("school", violation="works_50m", rule_id="works-50m", offset_m=20.0, activity="stopped")
+    alert = here.newest().alert
+
+    def found(until: timedelta | None = None) -> tuple[int, list[float | None]]:
+        to = NOON + until if until else here.now
+        answer = client.get("/api/v1/figures", params={"from": "2026-11-01", "to": to.isoformat()}).json()
+        took = [row["took"][0] for row in answer["levels"] if row["count"]]
+        return answer["load"]["alarms"], [one["p50_s"] for one in took]
+
+    here.now += timedelta(minutes=1)
+    assert found() == (1, [None])
+    body = {"scope": "alert", "alert_id": alert.alert_id, "reason": "other", "note": "looked at later",
+            "until": (here.now + timedelta(hours=2)).isoformat()}  # fmt: skip
+    shelf = client.post("/api/v1/shelves", json=body)
+    assert shelf.status_code == 201, shelf.text
+    assert found() == (1, [None])
+    here.now += timedelta(minutes=89)
+    assert (
+        client.post(f"/api/v1/shelves/{shelf.json()['shelf_id']}/end", json={"note": ""}).status_code == 200
+    )
+    here.now += timedelta(minutes=1)
+    assert here.newest().alert.rung_at is not None
+    assert found(timedelta(minutes=30)) == (1, [None])
+    here.step(alert.alert_id, Step.ACKNOWLEDGE, "supervisor")
+    here.now += timedelta(minutes=1)
+    assert found() == (1, [91 * 60.0])
+
+
+def test_the_month_says_how_long_something_was_inhibited(here: Town, client: TestClient) -> None:
+    """Also when its grade got worse meanwhile, and until it rang."""
+    here.cameras_are("e2", school=CameraState.OBSCURED)
+    here.now += timedelta(seconds=10)
+    works = {"violation": "works_50m", "rule_id": "works-50m", "offset_m": 20.0, "object_class": "crane"}
+    here.sees("school", captured_at=here.now, **works)
+    alert = here.newest().alert
+    with here.pool.connection() as conn:  # graded again: the reasons are others
+        conn.execute("UPDATE alert SET reasons = '[]' WHERE alert_id = %s", (alert.alert_id,))
+    here.now += timedelta(minutes=10)
+    here.step(alert.alert_id, Step.CONFIRM, "supervisor")
+    points = {p["point"]: p for p in client.get("/api/v1/figures/month?month=2026-11").json()["points"]}
+    (held,) = points["school"]["findings"]
+    assert (held["what"], held["number"]) == ("inhibited", alert.number)
+    since, until = (datetime.fromisoformat(held[key]) for key in ("from_at", "to_at"))
+    assert until - since >= timedelta(minutes=10)

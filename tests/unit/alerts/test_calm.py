@@ -290,23 +290,33 @@ def test_clocks_of_what_is_held_stand_still_and_begin_with_its_ringing() -> None
     assert all(c.runs for c in again)
 
 
-def move(n: int, step: str, level: Level = Level.III, to: State = State.OPEN) -> Move:
+def move(n: int, step: str, held: str | None, level: Level = Level.III, to: State = State.OPEN) -> Move:
     return Move(alert_id=uid("alert"), n=n, step=step, from_state=None, to_state=to, level=level, actor="x",
-                role=Role.SYSTEM, at=NOON, reason="by_hand")  # fmt: skip
+                role=Role.SYSTEM, at=NOON, reason="by_hand", held_by=held)  # fmt: skip
 
 
 def test_channels_hear_nothing_of_what_is_held() -> None:
     """Neither its opening nor its closing; what rings later is news then; what was told before is taken back."""
-    closed = move(2, "dismiss", to=State.DISMISSED)
-    levels = list(Level)
-    assert told([move(1, "open"), closed], levels, held=True) == ()
-    assert [m.n for m in told([move(1, "open"), move(2, "ring")], levels, held=False)] == [2]
-    before = [move(1, "open"), move(2, "hold"), move(3, "rise", Level.II)]
-    assert [m.n for m in told(before, levels, held=True)] == [1]
-    assert [m.n for m in told([*before[:2], move(3, "dismiss", to=State.DISMISSED)], levels, held=True)] == [
-        1,
-        3,
-    ]
+
+    def heard(*moves: Move) -> list[int]:
+        return [m.n for m in told(moves, list(Level))]
+
+    def closed(n: int) -> Move:
+        return move(n, "dismiss", "shelf", to=State.DISMISSED)
+
+    assert heard(move(1, "open", "shelf"), closed(2)) == []
+    assert heard(move(1, "open", "shelf"), move(2, "ring", None)) == [2]
+    before = [move(1, "open", None), move(2, "hold", "shelf"), move(3, "rise", "shelf", Level.II)]
+    assert heard(*before) == [1]
+    assert heard(*before[:2], closed(3)) == [1, 3]
+
+
+def test_channels_hear_nothing_of_what_one_shelf_hands_to_the_next() -> None:
+    """Opened held, held by something else when the shelf ends: who never heard of it gets no "changed" or "closed"."""
+    opened, handed = move(1, "open", "shelf"), move(2, "hold", "inhibited")
+    assert [m.n for m in told([opened, handed, move(3, "ring", None)], list(Level))] == [3]
+    gone = move(2, "hold", "shelf_over")
+    assert told([opened, gone, move(3, "dismiss", "shelf_over", to=State.DISMISSED)], list(Level)) == ()
 
 
 # ---------------------------------------------------------------- coming and going
