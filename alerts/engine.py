@@ -210,6 +210,15 @@ class AlertEngine:
                 for alert in tx.list_alerts(state, kind, running, limit)
             )
 
+    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[AlertRow, ...]:
+        """Running alerts that ring, or that are held: worst level first, then the oldest, so that none such is cut."""
+        with self._book.begin() as tx:
+            escalates_at = tx.next_escalations()
+            return tuple(
+                alert_row(alert, escalates_at.get(alert.alert_id))
+                for alert in tx.urgent_alerts(held=held, limit=limit)
+            )
+
     def dispatches_for(self, user: str | None) -> tuple[DispatchView, ...]:
         """Running dispatches of one officer; of all if `user` is None (the control room)."""
         with self._book.begin() as tx:

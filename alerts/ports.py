@@ -244,6 +244,10 @@ class AlertTx(CalmTx, Protocol):
         """Newest first."""
         ...
 
+    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[Alert, ...]:
+        """Running alerts that ring, or that are held: worst level first, then the oldest."""
+        ...
+
     def moves(self, alert_id: str) -> tuple[Move, ...]:
         """The alert's history, oldest first."""
         ...

@@ -280,6 +280,9 @@ class PostgresAlertTx(CalmRows):
     ) -> tuple[Alert, ...]:
         return self._all("list_alerts", Alert, state=state, kind=kind, running=running, limit=limit)
 
+    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[Alert, ...]:
+        return self._all("urgent_alerts", Alert, held=held, limit=limit)
+
     def moves(self, alert_id: str) -> tuple[Move, ...]:
         return self._all("moves", Move, alert_id=alert_id)
 

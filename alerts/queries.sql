@@ -494,6 +494,14 @@ WHERE (%(state)s::alert_state IS NULL OR state = %(state)s::alert_state)
 ORDER BY number DESC
 LIMIT %(limit)s
 
+-- urgent_alerts --
+-- Running alerts that ring, or that are held; the worst level first and the oldest within it: where the list is cut,
+-- what is milder and newer is left out.
+SELECT * FROM alert
+WHERE closed_at IS NULL AND (held_by IS NOT NULL) = %(held)s::boolean
+ORDER BY level, opened_at, number
+LIMIT %(limit)s
+
 -- alerts_with_entries --
 -- Every alert with the loop's entries about it: one statement, so that both are of the same moment.
 SELECT alert.*, ARRAY(

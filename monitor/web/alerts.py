@@ -74,7 +74,10 @@ def city_map(request: Request, me: Room) -> dict[str, Any]:
                         state=state["state"], watching=state["watching"], site_id=camera.site_id,
                         footage=camera.footage)
         )  # fmt: skip
-    for item in deps.engine.list_alerts(running=True, limit=MOST_RUNNING):
+    shown = [
+        row for held in (True, False) for row in deps.engine.urgent_alerts(held=held, limit=MOST_RUNNING)
+    ]
+    for item in sorted(shown, key=lambda row: -row.alert.number):
         fields = showing.plain(item.alert)
         found = geo.alert_place(fields, deps.city)
         if found is not None:

@@ -66,8 +66,9 @@ def console(
     """Map, live alerts, cameras. In a flood the list is grouped; `view` has it either way."""
     deps = web_of(request).deps
     t = reader_texts(request)
-    listed = by_urgency(deps.engine.list_alerts(running=True, limit=MOST_RUNNING))
-    running = [item for item in listed if item.alert.held_by is None]
+    # each with its own limit: what is held takes no place from what rings
+    running = by_urgency(deps.engine.urgent_alerts(held=False, limit=MOST_RUNNING))
+    held = by_urgency(deps.engine.urgent_alerts(held=True, limit=MOST_RUNNING))
     closed = deps.engine.list_alerts(running=False, limit=CLOSED_SHOWN)
     with deps.pool.connection() as conn:
         known = cameras(conn, deps.city, deps.clock())
@@ -82,7 +83,7 @@ def console(
     return render(
         request, "console.html",
         running=[showing.row(item, deps.city, t) for item in running],
-        held=[showing.row(item, deps.city, t) for item in listed if item.alert.held_by is not None],
+        held=[showing.row(item, deps.city, t) for item in held],
         flood=flood, in_groups=in_groups, groups=group_rows(running, deps.city, t) if in_groups else [],
         closed=[showing.row(item, deps.city, t) for item in closed],
         # who does not watch comes first: the row scrolls

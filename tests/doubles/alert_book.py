@@ -532,6 +532,10 @@ class MemoryAlertTx(MemoryCalmTx):
         ]
         return tuple(sorted(found, key=lambda alert: -alert.number)[:limit])
 
+    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[Alert, ...]:
+        mine = [a for a in self._t.alerts.values() if a.closed_at is None and (a.held_by is not None) == held]
+        return tuple(sorted(mine, key=lambda a: (a.level.rank, a.opened_at, a.number))[:limit])
+
     def moves(self, alert_id: str) -> tuple[Move, ...]:
         return tuple(self._t.moves.get(alert_id, ()))
 

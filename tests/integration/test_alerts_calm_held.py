@@ -142,3 +142,24 @@ def test_a_camera_lost_while_it_is_being_shelved_does_not_ring(
     lost.join(60)
     (row,) = engine.list_alerts(kind=AlertKind.HEALTH, running=True)
     assert row.alert.held_by == "shelf"
+
+
+def test_a_flood_never_pushes_the_oldest_red_alert_out_of_the_list(
+    book: Book, engine: AlertEngine, desk: ShelfDesk
+) -> None:
+    """Newer mild alerts and held ones do not: the list is cut at its mild and new end."""
+    take(book, engine, event())
+    red = the_alert(engine)
+    for n in range(3):
+        take(book, engine, mild(episode=f"m{n}", zone_id=f"z{n}", camera_id="c2", seq=n + 2), after_s=n + 1)
+    shelve(desk, 5)
+    take(
+        book,
+        engine,
+        event(episode="held", position=None, zone_id="far", seq=9, after_s=9, **ORANGE),
+        after_s=10,
+    )
+    rows = engine.urgent_alerts(held=False, limit=2)
+    assert [row.alert.number for row in rows] == [red.number, red.number + 1]
+    (held,) = engine.urgent_alerts(held=True, limit=2)
+    assert held.alert.held_by == "shelf"
