@@ -89,11 +89,6 @@ def write_setting(
         "cameras": [
             _field_camera(truth, placement, worst["id"], field_clip, loop),
             {
-                **_field_camera(truth, _beside_line(gas, truth, works_at_m), lawful["id"], field_clip, loop),
-                "id": WORKS, "looks_per_s": 2.0, "name": {"en": "Road works with a permit (simulated)", "zh": "许可道路施工（模拟画面）"},
-                "rules": [{"rule": "works-50m", "dwell_s": _WORKS_DWELL_S, "reason": "the demo's works are short"}],
-            },
-            {
                 "id": PATH, "edge": EDGE, "site": mild["id"], "source": path_url, "footage": "real",
                 "name": {"en": "Campus path", "zh": "校园小路"}, "frame_size_px": [768, 576],
                 "position": _beside(base, mild), "looks_per_s": 5.0,
@@ -104,6 +99,12 @@ def write_setting(
                 "id": TREES, "edge": EDGE, "site": other["id"], "source": trees_url, "footage": "real",
                 "name": {"en": "Tree line", "zh": "林带"}, "frame_size_px": [320, 240],
                 "position": _beside(base, other), "looks_per_s": 2.0,
+            },
+            # last: it can wait for its turn, its film begins when it is opened
+            {
+                **_field_camera(truth, _beside_line(gas, truth, works_at_m), lawful["id"], field_clip, loop),
+                "id": WORKS, "looks_per_s": 2.0, "name": {"en": "Road works with a permit (simulated)", "zh": "许可道路施工（模拟画面）"},
+                "rules": [{"rule": "works-50m", "dwell_s": _WORKS_DWELL_S, "reason": "the demo's works are short"}],
             },
         ],
         "teams": [
