@@ -101,7 +101,10 @@ def ours(receiver: Receiver, count: int, seed: int, already_open: int = 0) -> La
     taken: list[list[float]] = [[] for _ in events]
     for at_s, _, body in got:
         message = json.loads(body)
-        taken[by_place[message["lon"], message["lat"]]].append(at_s)
+        # not what else is told meanwhile, as of checks that are taken along
+        place = by_place.get((message.get("lon"), message.get("lat")))
+        if message["what"] == "dispatch" and place is not None:
+            taken[place].append(at_s)
     cpu_ms = {name: round(1000 * spent / (count + WARM_UP), 2) for name, spent in cpu_s.items()}
     return msgspec.structs.replace(_latencies(sent_s, taken, late_ms), cpu_ms=cpu_ms, short_of=short_of)
 
@@ -202,7 +205,10 @@ def _cpu_s(pid: int | None) -> float:
     if pid is None:
         return 0.0
     server = psutil.Process(pid)
-    alive = (one.cpu_times() for one in (server, *server.children(recursive=True)))
+    alive = []
+    for one in (server, *server.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a connection that ends just then
+            alive.append(one.cpu_times())
     ended = server.cpu_times()
     return sum(t.user + t.system for t in alive) + ended.children_user + ended.children_system
 
