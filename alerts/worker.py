@@ -1,6 +1,7 @@
 """The alert module's threads: one for onsets, one for all other work, one for what is due, some that deliver.
 
-The first three decide and may run in another process than those that deliver (hcawatch/deciding.py). Apart, so that an edge's backlog delays neither a new alert nor anybody's two minutes, and a slow receiver
+The first three decide and may run in another process than those that deliver (hcawatch/deciding.py). Apart, so that
+an edge's backlog delays neither a new alert nor anybody's two minutes, and a slow receiver
 nobody at all. Woken by NOTIFY at once (one more thread listens) and by the clock every second. Survives
 restarts of the database: what was not committed is still there, and each thread simply begins again. All
 decisions are the engine's.
@@ -69,8 +70,10 @@ class AlertWorker:
             bodies |= {
                 "onsets": functools.partial(self._take_onsets, engine),
                 "work": functools.partial(self._take_rest, engine),
-                "timers": functools.partial(self._run_due, engine, tuple(also_due)),
+                "timers": functools.partial(self._run_due, engine),
             }
+        if also_due:  # apart: what they look through must not make anybody's clock late
+            bodies["others"] = functools.partial(self._run_also_due, tuple(also_due))
         if courier is not None:
             deliver = functools.partial(self._deliver, courier)
             bodies |= {f"courier-{n}": deliver for n in range(1, COURIERS + 1)}
@@ -127,14 +130,13 @@ class AlertWorker:
         # one by one: each with a fresh `now`, since a backlog may take minutes
         self._again_and_again(lambda: engine.take_rest(self._clock(), limit=1), self._rest, turned)
 
-    def _run_due(
-        self, engine: AlertEngine, also_due: Sequence[Callable[[datetime], int]], turned: Callable[[], None]
-    ) -> None:
-        def some() -> int:
-            timers = engine.run_due(self._clock(), limit=1)
-            return timers + sum(run_due(self._clock()) for run_due in also_due)
+    def _run_due(self, engine: AlertEngine, turned: Callable[[], None]) -> None:
+        self._again_and_again(lambda: engine.run_due(self._clock(), limit=1), _Bell(), turned)
 
-        self._again_and_again(some, _Bell(), turned)
+    def _run_also_due(
+        self, also_due: Sequence[Callable[[datetime], int]], turned: Callable[[], None]
+    ) -> None:
+        self._again_and_again(lambda: sum(run_due(self._clock()) for run_due in also_due), _Bell(), turned)
 
     def _deliver(self, courier: Courier, turned: Callable[[], None]) -> None:
         def some() -> int:

@@ -134,10 +134,10 @@ def decide(pipe: Connection, dsn: str, city: City, policy: Policy) -> None:
     with make_pool(dsn, "deciding", min_size=2, max_size=_CONNECTIONS) as pool:
         permits = PermitDesk(pool, city)
         engine = AlertEngine(PostgresAlertBook(pool), city, policy)
-        leave_out_what_is_there()
         visits = VisitDesk(pool, city, engine)
         shelves = ShelfDesk(PostgresAlertBook(pool), city, policy)
         due = (permits.run_due, visits.run_due, shelves.run_due)
+        leave_out_what_is_there()
         worker = AlertWorker(engine, None, dsn, also_due=due)
         with worker, contextlib.suppress(EOFError, OSError):  # the centre ended
             while not pipe.poll(BEAT_S):
