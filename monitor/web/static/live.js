@@ -78,27 +78,28 @@ export async function refresh(after = () => {}) {
     return refreshing;
   }
   refreshing = (async () => {
-    do {
-      again = false;
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "follow" });
-      if (answer.redirected && new URL(answer.url).pathname === "/login") return sessionEnded();
-      if (!answer.ok) throw new Error(`status ${answer.status}`);
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const old of document.querySelectorAll("[data-live]")) {
-        const part = fresh.getElementById(old.id);
-        if (part) swap(old, document.adoptNode(part));
-      }
-      showTimes();
-      after();
-    } while (again);
+    try {
+      do {
+        again = false;
+        const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "follow" });
+        if (answer.redirected && new URL(answer.url).pathname === "/login") return sessionEnded();
+        if (!answer.ok) throw new Error(`status ${answer.status}`);
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        for (const old of document.querySelectorAll("[data-live]")) {
+          const part = fresh.getElementById(old.id);
+          if (part) swap(old, document.adoptNode(part));
+        }
+        showTimes();
+        after();
+      } while (again);
+    } catch (error) {
+      // whoever asked while this was under way waits for the same promise, so it must not reject
+      console.warn("refresh failed", error);
+    } finally {
+      refreshing = null;
+    }
   })();
-  try {
-    await refreshing;
-  } catch (error) {
-    console.warn("refresh failed", error);
-  } finally {
-    refreshing = null;
-  }
+  return refreshing;
 }
 
 let timer = 0;

@@ -61,8 +61,8 @@ def _serve(pipe: Connection) -> None:
                 if not pipe.poll():
                     continue
                 match pipe.recv():
-                    case "count":
-                        pipe.send(len(got))
+                    case ("count", bytes(with_text)):
+                        pipe.send(sum(with_text in body for _, _, body in got))
                     case "take":
                         pipe.send(list(got))
                         got.clear()
@@ -78,9 +78,9 @@ class Receiver:
     def __init__(self, pipe: Connection, port: int) -> None:
         self._pipe, self.url = pipe, f"http://127.0.0.1:{port}"
 
-    def count(self) -> int:
-        """How much came since the last `take`."""
-        self._pipe.send("count")
+    def count(self, with_text: bytes) -> int:
+        """How much came since the last `take` whose body has this text."""
+        self._pipe.send(("count", with_text))
         return int(self._pipe.recv())
 
     def take(self) -> list[Received]:
