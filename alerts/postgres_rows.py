@@ -14,8 +14,17 @@ from monitor.store.queries import Queries
 
 QUERIES: Final[Mapping[str, SQL]] = {**Queries("alerts"), **Queries("alerts.calm")}
 
+#: for many at once, whose best plan changes with how much there is: a kept one of an empty table would walk through a
+#: full one, and a list is hashed only where its values are known
+_PLANNED_EACH_TIME: Final = frozenset({"surroundings", "running_by_officer"})
+
 T = TypeVar("T")
 Row = dict[str, Any]
+
+
+def run(conn: Conn, query: str, given: Mapping[str, Any]) -> psycopg.Cursor[Row]:
+    """Runs a named query."""
+    return conn.execute(QUERIES[query], given, prepare=False if query in _PLANNED_EACH_TIME else None)
 
 
 class PostgresRows:
@@ -25,7 +34,7 @@ class PostgresRows:
         self._conn = self.conn = conn
 
     def _run(self, query: str, **given: Any) -> psycopg.Cursor[Row]:
-        return self._conn.execute(QUERIES[query], given)
+        return run(self._conn, query, given)
 
     def _one(self, query: str, type_: type[T], **given: Any) -> T | None:
         row = self._run(query, **given).fetchone()

@@ -20,7 +20,7 @@ from alerts.errors import Conflict
 from alerts.joining import place_box
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertTx
-from alerts.postgres_rows import QUERIES, Row
+from alerts.postgres_rows import QUERIES, Row, run
 from alerts.reasons import Choice, Health
 from alerts.values import Alert, Dispatch, Episode, Escalation, Move, Outgoing, Timer
 from monitor.audit.entries import Entry
@@ -153,7 +153,7 @@ class PostgresTogetherTx(PostgresAlertTx):
             return super().running_by_officer(officers)
         if any(officer not in self._running for officer in officers):
             unknown = sorted({*officers, *self._asked_soon}.difference(self._running))
-            found = self._conn.execute(QUERIES["running_by_officer"], {"officers": unknown})
+            found = run(self._conn, "running_by_officer", {"officers": unknown})
             self._running |= dict.fromkeys(unknown, 0) | {row["officer"]: row["running"] for row in found}
             for one in self._dispatches:
                 if one.officer in unknown and one.choice != Choice.SAME_VISIT:

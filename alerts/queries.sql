@@ -70,7 +70,11 @@ SELECT * FROM alert WHERE alert_id IN (
       AND site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s
     UNION
     SELECT alert_id FROM alert
-    WHERE kind = 'violation' AND camera_id = %(camera_id)s AND (lon IS NULL OR %(west)s::float8 IS NULL)
+    WHERE kind = 'violation' AND camera_id = %(camera_id)s AND lon IS NULL
+      AND site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s
+    UNION
+    SELECT alert_id FROM alert
+    WHERE kind = 'violation' AND camera_id = %(camera_id)s AND %(west)s::float8 IS NULL
       AND site_id = %(site_id)s AND violation = %(violation)s AND last_seen_at >= %(seen_since)s
     UNION
     SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s
@@ -88,7 +92,12 @@ SELECT
     )
     OR EXISTS (
         SELECT FROM alert
-        WHERE kind = 'violation' AND alert.camera_id = event.camera_id AND (lon IS NULL OR west IS NULL)
+        WHERE kind = 'violation' AND alert.camera_id = event.camera_id AND lon IS NULL
+          AND alert.site_id = event.site_id AND alert.violation = event.violation AND last_seen_at >= seen_since
+    )
+    OR west IS NULL AND EXISTS (
+        SELECT FROM alert
+        WHERE kind = 'violation' AND alert.camera_id = event.camera_id
           AND alert.site_id = event.site_id AND alert.violation = event.violation AND last_seen_at >= seen_since
     ) AS met,
     EXISTS (SELECT FROM permit WHERE permit.pipeline_id = event.pipeline_id)

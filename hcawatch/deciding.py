@@ -131,7 +131,7 @@ def decide(pipe: Connection, dsn: str, city: City, policy: Policy) -> None:
     """The process: decides until it is told to end or its pipe does, and says through it whether all is well."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the centre's
     set_up_logs()
-    with make_pool(dsn, "deciding", min_size=2, max_size=_CONNECTIONS) as pool:
+    with make_pool(dsn, "deciding", min_size=2, max_size=_CONNECTIONS, few_rows_each=True) as pool:
         permits = PermitDesk(pool, city)
         engine = AlertEngine(PostgresAlertBook(pool), city, policy)
         visits = VisitDesk(pool, city, engine)

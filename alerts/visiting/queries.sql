@@ -25,14 +25,16 @@ ON CONFLICT (alert_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOT
 SELECT * FROM alert WHERE alert_id = %(alert_id)s FOR SHARE
 
 -- running_visits --
--- Running dispatches of violations that are a visit of their own, the newest first and not without end: a look costs
--- the same in a storm.
+-- Running dispatches of violations that are a visit of their own, of the newest that run and not without end: a look
+-- costs the same in a storm.
+WITH newest AS MATERIALIZED (
+    SELECT * FROM dispatch WHERE ended_at IS NULL ORDER BY dispatched_at DESC, dispatch_id DESC LIMIT %(limit)s
+)
 SELECT dispatch_id::text, d.alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
        departed_at, d.arrived_at, shift_until, choice, chosen, a.site_id
-FROM dispatch AS d JOIN alert AS a USING (alert_id)
-WHERE d.ended_at IS NULL AND choice <> 'same_visit' AND a.kind = 'violation' AND a.site_id IS NOT NULL
-ORDER BY dispatched_at DESC, dispatch_id DESC
-LIMIT %(limit)s
+FROM newest AS d JOIN alert AS a USING (alert_id)
+WHERE choice <> 'same_visit' AND a.kind = 'violation' AND a.site_id IS NOT NULL
+ORDER BY d.dispatched_at DESC, d.dispatch_id DESC
 
 -- open_at_sites --
 -- Open violations of these sites that a visit could take along, the worst and oldest of each site.

@@ -28,14 +28,18 @@ def make_pool(
     max_size: int = 4,
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
     acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
+    few_rows_each: bool = False,
 ) -> Pool:
     """A pool that is not open yet: use it in a `with` block, or call open() and close().
 
     Rows come as dicts. Connections are not in autocommit; leaving `with pool.connection()` commits.
+    `few_rows_each` is for work that asks for a few rows at a time, and never for a whole table: a plan that a
+    connection keeps from the time when a table was small (as those behind foreign keys) does not walk through it later.
     """
     settings = (
         f"SET TIME ZONE 'UTC'; SET statement_timeout = {int(statement_timeout_s * 1000)};"
-        f" SET idle_in_transaction_session_timeout = {int(statement_timeout_s * 2000)}"
+        f" SET idle_in_transaction_session_timeout = {int(statement_timeout_s * 2000)};"
+        f" SET enable_seqscan = {'off' if few_rows_each else 'on'}"
     )
 
     def configure(conn: Conn) -> None:

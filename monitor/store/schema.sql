@@ -184,7 +184,9 @@ CREATE TABLE alert_work (
     created_at timestamptz NOT NULL,
     done_at    timestamptz
 );
-CREATE INDEX alert_work_todo ON alert_work (work_id) WHERE done_at IS NULL;    -- next_rest
+-- next_rest: not past all onsets that wait
+CREATE INDEX alert_work_rest ON alert_work (work_id)
+    WHERE done_at IS NULL AND (kind = 'event' AND body->>'phase' = 'onset') IS NOT TRUE;
 -- next_onset, waiting_onsets
 CREATE INDEX alert_work_onsets ON alert_work (work_id)
     WHERE done_at IS NULL AND kind = 'event' AND body->>'phase' = 'onset';
@@ -245,8 +247,10 @@ CREATE INDEX alert_shelf ON alert (shelf_id) WHERE shelf_id IS NOT NULL;        
 CREATE INDEX alert_health ON alert (health, subject, opened_at) WHERE kind = 'health';   -- lost_before
 CREATE INDEX alert_judged ON alert (onset_at) WHERE kind = 'violation' AND source = 'edge';   -- feedback: judged
 CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- pages
-CREATE INDEX alert_place ON alert USING gist (point(lon, lat)) WHERE kind = 'violation';    -- joining, new occurrences
-CREATE INDEX alert_camera ON alert (camera_id, last_seen_at) WHERE kind = 'violation';      -- the same, without a ground fix
+-- joining, new occurrences: alerts of a place, and those of a camera where one of the two has none
+CREATE INDEX alert_place ON alert USING gist (point(lon, lat)) WHERE kind = 'violation' AND lon IS NOT NULL;
+CREATE INDEX alert_camera ON alert (camera_id, last_seen_at) WHERE kind = 'violation';
+CREATE INDEX alert_camera_placeless ON alert (camera_id, last_seen_at) WHERE kind = 'violation' AND lon IS NULL;
 CREATE INDEX alert_repeats ON alert (site_id, violation, last_seen_at)                      -- repeats
     WHERE confirmation = 'confirmed' OR state = 'verified';
 CREATE UNIQUE INDEX alert_one_health ON alert (health, subject) WHERE kind = 'health' AND closed_at IS NULL;
@@ -347,6 +351,7 @@ CREATE TABLE dispatch (
 CREATE UNIQUE INDEX dispatch_one_running ON dispatch (alert_id) WHERE ended_at IS NULL;
 CREATE INDEX dispatch_officer ON dispatch (officer, dispatched_at DESC);       -- the field page
 CREATE INDEX dispatch_running ON dispatch (officer) WHERE ended_at IS NULL;    -- running_by_officer
+CREATE INDEX dispatch_newest ON dispatch (dispatched_at, dispatch_id) WHERE ended_at IS NULL;  -- running_visits
 
 -- due times survive restarts; taken with FOR UPDATE SKIP LOCKED
 CREATE TABLE timer (
@@ -629,6 +634,7 @@ CREATE TABLE audit_entry (
 );
 CREATE INDEX audit_entry_waiting ON audit_entry (entry_id) WHERE leaf_index IS NULL;  -- the sequencer
 CREATE INDEX audit_entry_subject ON audit_entry (subject, entry_id);                   -- an alert's history
+CREATE INDEX audit_entry_keys ON audit_entry (entry_id) WHERE kind = 'audit.key';      -- which keys sign
 CREATE TABLE audit_head (
     size       bigint PRIMARY KEY,
     root       bytea NOT NULL,

@@ -1,0 +1,63 @@
+"""What the loop asks of each onset costs the same however much is stored, also where statistics are old or missing."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+
+from alerts.engine import AlertEngine
+from alerts.policy import Policy
+from monitor.store.pool import make_pool
+from tests.bench.loop_parts.open_alerts import open_alerts
+from tests.doubles.alert_seeds import SeededPostgresBook
+from tests.doubles.alert_story import CITY, NOON, at_metres, event, uid
+
+#: tables that grow with the years
+GROWING = (
+    "alert",
+    "alert_transition",
+    "alert_episode",
+    "dispatch",
+    "timer",
+    "outgoing",
+    "audit_entry",
+    "risk_event",
+)
+
+
+def test_plans_from_a_small_town_do_not_walk_through_a_storm(postgres_dsn: str) -> None:
+    """With a hundred alerts a walk through the table is the cheapest plan, and a connection keeps it for months."""
+    open_alerts(postgres_dsn, 100)  # and ANALYZE
+    said: list[str] = []
+    with (
+        make_pool(postgres_dsn, "seeding") as seeding,
+        make_pool(postgres_dsn, "deciding", max_size=1, few_rows_each=True) as pool,
+    ):
+        book = SeededPostgresBook(seeding)
+        engine = AlertEngine(SeededPostgresBook(pool), CITY, Policy())
+        for turn in range(8):  # the sixth is the first with a plan that is kept
+            for n in range(3):
+                metres = 100.0 * (3 * turn + n)
+                book.add_event(
+                    event(
+                        episode=f"e{turn}-{n}", event_id=uid(f"v{turn}-{n}"), position=at_metres(metres, 3)
+                    ),
+                    NOON,
+                )
+            if turn == 7:
+                with pool.connection() as conn:
+                    _tells_its_plans(conn, said)
+            assert engine.take_work(NOON) == 3
+    walks = {name for plan in said for name in re.findall(r"Seq Scan on (\w+)", plan)}
+    assert len(said) > 20
+    assert walks.isdisjoint(GROWING), [plan for plan in said if "Seq Scan" in plan]
+
+
+def _tells_its_plans(conn: psycopg.Connection[dict[str, object]], said: list[str]) -> None:
+    """Every statement's plan from now on, those behind foreign keys included."""
+    conn.add_notice_handler(lambda notice: said.append(notice.message_primary or ""))
+    for setting in ("log_min_duration = 0", "log_nested_statements = on", "log_level = 'notice'"):
+        conn.execute("LOAD 'auto_explain'")
+        conn.execute(f"SET auto_explain.{setting}".encode())
+    conn.commit()
