@@ -113,7 +113,9 @@ def test_what_was_pressed_without_a_link_goes_out_from_the_list(here: Town, brow
             page.goto(path)
             context.set_offline(True)
             # two looks for news at once, as a step and its echo ask for: neither may end as an unhandled error
-            page.evaluate("import('/static/live.js').then((live) => Promise.all([live.refresh(), live.refresh()]))")
+            page.evaluate(
+                "import('/static/live.js').then((live) => Promise.all([live.refresh(), live.refresh()]))"
+            )
             page.locator("#step-accept").click()
             expect(page.locator("#outbox")).to_contain_text("1 not sent yet")
             page.goto("/field")
