@@ -37,6 +37,8 @@ from monitor.store.pool import make_pool
 HTTP_HOST = "127.0.0.1"
 DEFAULT_PORT = 8420
 CENTRE_READY_S = 40.0
+#: a moment that has not come yet: files begin anew
+_FILES_WAIT_S = 86_400.0
 
 
 class StackError(Exception):
@@ -210,11 +212,15 @@ class Stack:
         child = self.children[name]
         return f"{child.log} ends:\n{child.log_tail(8)}"
 
-    def start_file_clock(self) -> None:
-        """From now on the cameras' files count as live: a worker that comes back goes on where they are now."""
+    def files_begin_anew(self) -> None:
+        """The next worker plays the cameras' files from their beginning, whatever was played before."""
+        self.start_file_clock(time.time() + _FILES_WAIT_S)
+
+    def start_file_clock(self, since_s: float) -> None:
+        """The cameras' files count as live since then: a worker that comes back goes on where they are now."""
         assert self.runtime is not None
-        self.files_live_since_s = time.time()
-        self.runtime = msgspec.structs.replace(self.runtime, files_live_since_s=self.files_live_since_s)
+        self.files_live_since_s = since_s
+        self.runtime = msgspec.structs.replace(self.runtime, files_live_since_s=since_s)
         self.runtime.save(self._runtime_path)
 
     def edge_folder(self, edge_id: str) -> Path:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hcawatch.demo.report import QUERIES
 from hcawatch.texts import sentence
@@ -48,6 +48,7 @@ class Commentary:
 
     def __init__(self, pool: Pool, say: Say, *, camera_id: str, since: datetime) -> None:
         self._pool, self._say, self._camera_id, self._after = pool, say, camera_id, since
+        self._since = since
         self._told: set[tuple[str, int]] = set()
         self._story: dict[str, object] | None = None
 
@@ -58,6 +59,13 @@ class Commentary:
                 self._after = max(self._after, row["at"])
                 self._say(sentence(row))
             self._story = conn.execute(QUERIES["story"], {"camera_id": self._camera_id}).fetchone()
+
+    def streams_for_s(self, camera_id: str) -> float:
+        """Seconds since the camera last began to stream; 0 where it does not, or has not since the demo's start."""
+        given = {"camera_id": camera_id, "after": self._since}
+        with self._pool.connection() as conn:
+            row = conn.execute(QUERIES["streaming_since"], given).fetchone()
+        return 0.0 if row is None else (datetime.now(UTC) - row["since"]).total_seconds()
 
     def mid_story(self) -> bool:
         """The officer is on the way and the edge still watches: the worst moment for a power cut."""

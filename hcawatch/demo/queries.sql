@@ -75,6 +75,10 @@ SELECT a.number, a.kind::text, a.violation, a.health, a.subject, a.level::text A
 FROM alert_transition t JOIN alert a USING (alert_id)
 WHERE t.at > %(after)s ORDER BY t.at, t.alert_id, t.n LIMIT 200;
 
+-- streaming_since --
+-- Since when a camera streams; no row where it does not, or did so before.
+SELECT since FROM camera_state WHERE camera_id = %(camera_id)s AND state = 'streaming' AND since >= %(after)s;
+
 -- story --
 -- Where the level I alert of one camera stands.
 SELECT a.alert_id::text AS alert_id, a.number, a.state::text AS state, a.level::text AS level, a.onset_at,
