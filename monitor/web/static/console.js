@@ -1,12 +1,14 @@
 // The console: the live list (laid out by the server) and the map (drawn here from /api/v1/map).
 import { announce, connect, now, refreshSoon, t } from "./live.js";
-import { alertMarker, cameraMarker, create, drawLines, note } from "./map.js";
+import { alertMarkers, cameraMarker, create, drawLines, note } from "./map.js";
 
 const element = document.getElementById("map");
 const title = document.title;
 const map = create(element);
 let drawn = null;
 let markers = null;
+let alertLayer = null;
+let alerts = [];
 
 function stateTexts() {
   return new Map([...document.querySelectorAll("#camera-list .camera")].map((li) => [li.id.slice("camera-".length), li.dataset.stateText]));
@@ -24,19 +26,32 @@ async function drawMap() {
       map.fitBounds(all.getBounds().isValid() ? all.getBounds() : [[-60, -170], [70, 170]], { padding: [48, 40], animate: false });
       drawn = drawLines(map, features);
       markers = L.layerGroup().addTo(map);
+      alertLayer = L.layerGroup().addTo(map);
+      map.on("zoomend", drawAlerts);
     }
     const states = stateTexts();
     const focused = document.activeElement?.getAttribute?.("alt") ?? document.activeElement?.getAttribute?.("aria-label");
     markers.clearLayers();
     for (const feature of features) {
       if (feature.properties.kind === "camera") markers.addLayer(cameraMarker(feature, states.get(feature.properties.id)));
-      if (feature.properties.kind === "alert") markers.addLayer(alertMarker(feature, ({ alert_id: id }) => location.assign(`/alerts/${id}`)));
     }
+    alerts = features.filter((feature) => feature.properties.kind === "alert");
+    drawAlerts();
     if (focused) [...element.querySelectorAll("[aria-label], [alt]")].find((e) => (e.getAttribute("alt") ?? e.getAttribute("aria-label")) === focused)?.focus({ preventScroll: true });
   } catch (error) {
     console.warn("map failed", error);
     if (!drawn) note(element, t("map_failed"));
   }
+}
+
+// a list that is open stays open as long as nothing about it changed
+let drawnAlerts = "";
+function drawAlerts() {
+  const asked = JSON.stringify([map.getZoom(), alerts]);
+  if (asked === drawnAlerts) return;
+  drawnAlerts = asked;
+  alertLayer.clearLayers();
+  for (const marker of alertMarkers(map, alerts, ({ alert_id: id }) => location.assign(`/alerts/${id}`))) alertLayer.addLayer(marker);
 }
 
 function rows() {

@@ -4,6 +4,7 @@ import { t } from "./live.js";
 const html = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
 const SPACING_PX = 110;
 const ARROW_PX = 6;
+const LEVELS = ["I", "II", "III", "IV"];
 
 export function nameOf(text) {
   return text?.[html] || text?.en || "";
@@ -132,7 +133,7 @@ export function alertMarker(feature, onOpen) {
   const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-alert level-${level}`, `${level} · ${number}`), iconSize: [58, 26], iconAnchor: [29, 34] });
   let text = t("map_alert", { level, number, title: nameOf(title) });
   if (placedBy !== "fix") text += ` (${t("map_placed_by_camera")})`;
-  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * level.length });
+  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * LEVELS.indexOf(level) });
   marker.bindTooltip(textNode(text)).on("click keypress", (event) => {
     if (event.type === "click" || event.originalEvent?.key === "Enter") onOpen(feature.properties);
   });
@@ -142,4 +143,45 @@ export function alertMarker(feature, onOpen) {
 export function placeMarker(feature) {
   const [lon, lat] = feature.geometry.coordinates;
   return L.circleMarker([lat, lon], { pane: "alerts", radius: 4, className: `place level-fill-${feature.properties.level}` }).bindTooltip(textNode(t("map_place")));
+}
+
+// ---------------------------------------------------------------- alerts that would cover each other
+const NEAR_PX = 34;
+const MOST_LISTED = 12;
+
+// one marker each, or one for all that stand within a thumb's breadth at this zoom; the worst stand on top
+export function alertMarkers(map, features, onOpen) {
+  const groups = [];
+  for (const feature of [...features].sort((a, b) => LEVELS.indexOf(a.properties.level) - LEVELS.indexOf(b.properties.level))) {
+    const [lon, lat] = feature.geometry.coordinates;
+    const at = map.project([lat, lon]);
+    const near = groups.find((group) => group.at.distanceTo(at) < NEAR_PX);
+    if (near) near.features.push(feature);
+    else groups.push({ at, features: [feature] });
+  }
+  return groups.map(({ features: of }) => (of.length === 1 ? alertMarker(of[0], onOpen) : groupMarker(of)));
+}
+
+function groupMarker(features) {
+  const { level } = features[0].properties;
+  const [lon, lat] = features[0].geometry.coordinates;
+  const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-alert level-${level}`, `${level} × ${features.length}`), iconSize: [58, 26], iconAnchor: [29, 34] });
+  const text = t("map_alerts", { n: features.length, level });
+  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * LEVELS.indexOf(level) });
+  const list = document.createElement("ul");
+  list.className = "map-list";
+  for (const { properties: alert } of features.slice(0, MOST_LISTED)) {
+    const link = document.createElement("a");
+    link.href = `/alerts/${alert.alert_id}`;
+    link.textContent = t("map_alert", { level: alert.level, number: alert.number, title: nameOf(alert.title) });
+    const line = document.createElement("li");
+    line.append(link);
+    list.append(line);
+  }
+  if (features.length > MOST_LISTED) {
+    const line = document.createElement("li");
+    line.textContent = t("map_more", { n: features.length - MOST_LISTED });
+    list.append(line);
+  }
+  return marker.bindTooltip(textNode(text)).bindPopup(list, { className: "map-popup", maxWidth: 320, maxHeight: 260 });
 }
