@@ -40,9 +40,11 @@ def _month(web: Web, wanted: str, t: Texts) -> str:
     return month
 
 
-def _neighbours(month: str, timezone: str) -> tuple[str, str]:
+def _neighbours(month: str, timezone: str, this_month: str) -> tuple[str, str | None]:
+    """The month before, and the one after unless it has not begun."""
     since, until = month_of(month, timezone)
-    return _named(since - timedelta(days=15)), _named(until + timedelta(days=15))
+    after = _named(until + timedelta(days=15)) if month < this_month else None
+    return _named(since - timedelta(days=15)), after
 
 
 def _named(at: datetime) -> str:
@@ -63,7 +65,7 @@ def visits_page(request: Request, me: Reader, month: MonthText = "") -> Response
         looks = read_looks(conn, shown, city.timezone)
         ratings = read_ratings(conn, shown, city.timezone)
         names = names_of(conn, [row.officer for row in found.rows] + [look.looked_by for look in looks])
-    before, after = _neighbours(shown, city.timezone)
+    before, after = _neighbours(shown, city.timezone, _month(web, "", t))
     sites = {hca.site_id: t.of(hca.name) for hca in city.hcas}
     return render(
         request, "visits.html",

@@ -393,6 +393,8 @@ def test_lawful_work_that_was_left_in_peace_is_counted_with_its_company(
         "not_arrived", "avoided_permit", "avoided_joined", "avoided_refuted",
     ]  # fmt: skip
     assert client.get("/visits?month=2026-13", headers=supervisor).status_code == 422
+    assert "2026-12" not in client.get("/visits?month=2026-11", headers=supervisor).text  # it has not begun
+    assert "2026-11 →" in client.get("/visits?month=2026-10", headers=supervisor).text
     for language, word in (("en", "Spared by a permit"), ("zh", "因许可免除")):
         page = client.get("/visits", headers={**supervisor, "accept-language": language}).text
         assert word in page
