@@ -289,7 +289,7 @@ def _ready(
     setup: Setup, track: TrackMemory, matched: tuple[Match, ...], sighting: Sighting, look: Look
 ) -> tuple[Judged, ...]:
     """Matches that are active now and whose dwell and minimum evidence hold, graded."""
-    rules = {rule.rule_id: rule for rule in setup.rules}
+    rules = {rule.rule_id: rule for rule in setup.rules if sighting.object_class in rule.classes}
     holds = {hold.key: hold for hold in track.holds}
     night = is_night(look.captured_at, setup.place.middle, setup.timezone)
     ready: list[Judged] = []

@@ -99,7 +99,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     configs = EdgeConfigs(pool, loaded.path, ingest.publish, lambda: ingest.connections)
     deps = WebDeps(
         pool=pool, engine=engine, city=loaded.city, data_dir=data_dir / "centre",
-        surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path), rule_book=thresholds,
+        surveys=ConfigSurveys(dsn=runtime.database_url, path=loaded.path), rule_book=thresholds, thresholds=thresholds,
         public_url=runtime.public_url, cookie_secure=(runtime.public_url or "").startswith("https://"),
         push=push, reply_secrets=_reply_secrets(loaded),
         checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),

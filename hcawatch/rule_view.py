@@ -96,7 +96,7 @@ def of_camera(
         """Why a row that is on tells nothing of this camera."""
         if pipeline.regime != REGIME:
             return "regime"
-        if rule.rule_id not in alarms:
+        if not rule.classes & alarms.get(rule.rule_id, frozenset()):
             return "model"
         if rule.zone is not None and rule.zone not in kinds:
             return "no_zone"
@@ -112,7 +112,8 @@ def of_camera(
             for z in camera.zones
         ],
         "rules": [
-            _held(ruling, silent(ruling.rule), alarms.get(ruling.rule.rule_id, frozenset()), tongue) for ruling in held
+            _held(ruling, silent(ruling.rule), ruling.rule.classes & alarms.get(ruling.rule.rule_id, frozenset()), tongue)
+            for ruling in held
         ],
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.feedback.causes import CAUSES, Verdict
 from alerts.feedback.replaying import Case, might_come, of_model, surely_comes
-from monitor.domain.rulebook import RuleSetting, most
+from monitor.domain.rulebook import RuleNumbers, RuleSetting, most
 from monitor.domain.violations import Rule
 
 Number = Literal["enter_score", "dwell_s"]
@@ -57,6 +57,7 @@ class Why(StrEnum):
     WOULD_MISS = "would_miss"
     JUDGE_FIRST = "judge_first"  # it would touch alerts that nobody has judged
     OWN_NIGHT = "own_night"  # the row has numbers of its own at night: a person sets both
+    OWN_CLASS = "own_class"  # a class of the row has such a number of its own: a person sets both
     NOT_ON = "not_on"  # the row is switched off here
 
 
@@ -76,15 +77,24 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return float(getattr(self.shipped, number) if given is None else given)
 
     def rule(self) -> Rule:
-        """The row with all its numbers by day."""
-        given = {} if self.setting is None else msgspec.structs.asdict(self.setting.numbers)
-        numbers = {key: value for key, value in given.items() if value is not None}
-        return msgspec.structs.replace(self.shipped, **numbers, on=self.setting is None or self.setting.on)
+        """The row with all its numbers by day; of classes that have their own, the lowest: what might come counts."""
+        if self.setting is None:
+            return msgspec.structs.replace(self.shipped, on=True)
+        numbers = _given(self.setting.numbers)
+        row = msgspec.structs.replace(self.shipped, **numbers, on=self.setting.on)
+        for own in self.setting.by_class:
+            lower = {key: min(getattr(row, key), value) for key, value in _given(own.numbers).items()}
+            row = msgspec.structs.replace(row, **lower)
+        return row
 
     def ceiling(self, number: Number) -> float:
         """Never above this, whoever approves."""
         shipped, bound = float(getattr(self.shipped, number)), BOUNDS[number]
         return min(shipped + bound.over * (shipped if bound.relative else 1.0), most(self.shipped, number))
+
+
+def _given(numbers: RuleNumbers) -> dict[str, float]:
+    return {key: value for key, value in msgspec.structs.asdict(numbers).items() if value is not None}
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,7 +176,14 @@ def propose(
 
 
 #: of several reasons the one that a person can do most about
-_TELLING: Final = (Why.JUDGE_FIRST, Why.WOULD_MISS, Why.OWN_NIGHT, Why.AT_CEILING, Why.NONE_AVOIDED)
+_TELLING: Final = (
+    Why.JUDGE_FIRST,
+    Why.WOULD_MISS,
+    Why.OWN_NIGHT,
+    Why.OWN_CLASS,
+    Why.AT_CEILING,
+    Why.NONE_AVOIDED,
+)
 
 
 def _remedy(case: Case) -> str:
@@ -176,6 +193,12 @@ def _remedy(case: Case) -> str:
 def _best(row: Row, number: Number, cases: Sequence[Case], now: datetime) -> Step | Silence:
     if row.setting is not None and getattr(row.setting.night, number) is not None:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
+    if row.setting is not None and any(
+        getattr(numbers, number) is not None
+        for own in row.setting.by_class
+        for numbers in (own.numbers, own.night)
+    ):
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_CLASS)
     values = _values(row, number)
     if not values:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.AT_CEILING)

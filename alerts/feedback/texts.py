@@ -37,6 +37,8 @@ WHY: dict[str, Text] = {
     "would_miss": _t("it would have missed confirmed alerts", "会漏掉已确认的告警"),
     "judge_first": _t("it would touch alerts that nobody has judged: judge them first", "涉及尚未判定的告警，请先判定"),
     "own_night": _t("the rule has numbers of its own at night: set both by hand", "该规则另设夜间数值，请人工设定"),
+    "own_class": _t("a class of the rule has such a number of its own: set both by hand",
+                    "该规则中有类别另设数值，请人工设定"),
     "not_on": _t("the rule is switched off here", "该规则在此处已停用"),
 }  # fmt: skip
 

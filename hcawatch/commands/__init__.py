@@ -20,6 +20,7 @@ from hcawatch.commands import (
     reports,
     rules,
     teams,
+    thresholds,
     up,
     visits,
 )
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(alerts.app, name="alerts")
     app.add_typer(permits.app, name="permits")
     app.add_typer(feedback.app, name="feedback")
+    app.add_typer(thresholds.app, name="thresholds")
     app.add_typer(reports.app, name="reports")
     app.add_typer(teams.app, name="teams")
     app.command("visits")(visits.visits)

@@ -2,7 +2,7 @@
 
 from hcawatch.config.schema import Document, NumbersSection, RuleSection, text_of
 from monitor.domain.hours import Hours, Schedule, clock_min
-from monitor.domain.rulebook import NUMBERS, RuleNumbers, RuleSetting
+from monitor.domain.rulebook import NUMBERS, ClassNumbers, RuleNumbers, RuleSetting
 
 
 def schedules_of(document: Document) -> tuple[Schedule, ...]:
@@ -25,6 +25,9 @@ def rules_of(sections: list[RuleSection]) -> tuple[RuleSetting, ...]:
         RuleSetting(
             rule_id=r.rule, reason=r.reason, on=r.on, numbers=_numbers(r), night=_numbers(r.night),
             within=r.within, outside=r.outside,
+            by_class=tuple(
+                ClassNumbers(object_class=c.object_class, numbers=_numbers(c), night=_numbers(c.night)) for c in r.by_class or ()
+            ),
         )
         for r in sections
     )  # fmt: skip

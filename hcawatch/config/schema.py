@@ -126,6 +126,11 @@ class NumbersSection(Section):
     )
 
 
+class ClassSection(NumbersSection):
+    object_class: Words = Field(description="one of the rule's classes, as `hcawatch rules` names them")
+    night: NumbersSection = Field(default=NumbersSection(), description="at night these numbers instead")
+
+
 class RuleSection(NumbersSection):
     rule: Words = Field(description="which row of the table; `hcawatch rules` lists them")
     reason: Words = Field(description="why; kept with the version")
@@ -135,6 +140,12 @@ class RuleSection(NumbersSection):
     night: NumbersSection = Field(default=NumbersSection(), description="at night these numbers instead")
     within: ScheduleName | None = Field(default=None, description="it holds only within these hours")
     outside: ScheduleName | None = Field(default=None, description="it holds only outside of these hours")
+    # None, not []: a file that does not name it keeps its fingerprint, else each centre would take it for edited
+    by_class: list[ClassSection] | None = Field(
+        default=None,
+        max_length=20,
+        description="numbers of single classes, over the rule's own by day and by night",
+    )
 
 
 def _clock(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Numbers of rules that feedback sets and takes back, written as versions of the configuration: fills alerts' port.
+"""Numbers of rules that feedback or a person sets and takes back, written as versions: fills alerts' two ports.
 
 What is written is the newest version with one camera's entry of one row changed, checked like a file, in the
 caller's transaction. An entry of the edge for that row is copied to the camera first, since a camera's own
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from alerts.feedback.ports import Ask, Current, Entry, FeedbackError, Written
+from alerts.thresholds.ports import ConfigurationRefused, Found, Said, ThresholdsError, Wanted
 from hcawatch.config import versions
 from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.faults import Fault
 from hcawatch.config.load import Report, from_document
 from hcawatch.config.versions import Version
 from monitor.domain.assets import City
@@ -60,12 +62,54 @@ class ConfigThresholds:
             raise FeedbackError("proposal_moved", now="–", was=f"{ask.value:g}")
         return self._write(conn, ask, body, camera, now_is, restored)
 
+    # ------------------------------------------------------------ by hand: alerts.thresholds' port
+    def found(self, conn: Conn, camera_id: str) -> Found | None:
+        """The camera's entries in the newest version."""
+        newest = versions.newest(conn)
+        camera = None if newest is None else _camera(newest.body, camera_id)
+        if newest is None or camera is None:
+            return None
+        edge = _edge_of(newest.body, camera)
+        return Found(number=newest.number, camera_id=camera_id, edge_id=camera["edge"], own=_by_rule(camera),
+                     of_edge=_by_rule(edge))  # fmt: skip
+
+    def write(self, conn: Conn, wanted: Wanted) -> tuple[int, dict[str, Any] | None]:
+        """The next version, with that entry; ConfigurationRefused says in words what would be wrong."""
+        newest = versions.newest(conn)
+        body = None if newest is None else copy.deepcopy(newest.body)
+        camera = None if body is None else _camera(body, wanted.camera_id)
+        if newest is None or body is None or camera is None or newest.number != wanted.seen:
+            raise ThresholdsError("thresholds_moved", seen=wanted.seen, number=newest.number if newest else 0)
+        _put(camera, wanted.rule_id, wanted.entry)
+        report = self._checked(body, wanted.now)
+        if report.config is None:
+            raise ConfigurationRefused(_sentences(report.errors))
+        try:
+            number = versions.apply(conn, report.config, author=wanted.author, reason=wanted.reason, now=wanted.now,
+                                    seen=wanted.seen)  # fmt: skip
+        except versions.ConfigMovedOn as exc:
+            raise ThresholdsError("thresholds_moved", seen=wanted.seen, number="?") from exc
+        written = _camera(report.config.document, wanted.camera_id)
+        return number, None if written is None else _entry(written, wanted.rule_id)
+
+    def said(self, conn: Conn, edge_id: str) -> Said | None:
+        """The edge's last word."""
+        heard = next((one for one in versions.edge_answers(conn) if one.edge_id == edge_id), None)
+        if heard is None:
+            return None
+        said = Said(online=heard.online, in_force=heard.config_number)
+        answer = heard.answer
+        if answer is None:
+            return said
+        return Said(online=heard.online, in_force=heard.config_number, about=answer.number, taken=answer.taken,
+                    reasons=answer.reasons)  # fmt: skip
+
     def _body(self, conn: Conn, ask: Ask) -> tuple[dict[str, Any], dict[str, Any]]:
         newest: Version | None = versions.newest(conn)
         if newest is None:
             raise FeedbackError("proposal_no_config")
         body = copy.deepcopy(newest.body)
-        camera = next((one for one in body["cameras"] if one["id"] == ask.camera_id), None)
+        camera = _camera(body, ask.camera_id)
         if camera is None or newest.number != ask.seen:
             raise FeedbackError("proposal_moved", now="–", was=f"{ask.value:g}")
         return body, camera
@@ -74,9 +118,8 @@ class ConfigThresholds:
         self, conn: Conn, ask: Ask, body: dict[str, Any], camera: dict[str, Any],
         before: dict[str, Any] | None, after: dict[str, Any] | None,
     ) -> Written:  # fmt: skip
-        kept = [one for one in camera.get("rules", []) if one["rule"] != ask.rule_id]
-        camera["rules"] = kept if after is None else [*kept, after]
-        report = self._checked(body, ask)
+        _put(camera, ask.rule_id, after)
+        report = self._checked(body, ask.now)
         if report.config is None:
             first = report.errors[0]
             raise FeedbackError("proposal_config_refused", what=f"{first.key}: {first.what()}")
@@ -89,21 +132,40 @@ class ConfigThresholds:
         written = next(one for one in report.config.document["cameras"] if one["id"] == ask.camera_id)
         return Written(version=number, before=before, after=_entry(written, ask.rule_id))
 
-    def _checked(self, body: dict[str, Any], ask: Ask) -> Report:
+    def _checked(self, body: dict[str, Any], now: datetime) -> Report:
         # nobody's secrets and files: it is only compared and stored
-        around = Surroundings(folder=self.path.absolute().parent, env={}, now=ask.now, part="nobody")
+        around = Surroundings(folder=self.path.absolute().parent, env={}, now=now, part="nobody")
         return from_document(body, path=self.path, around=around)
 
     def _city(self, body: dict[str, Any]) -> City | None:
-        around = Surroundings(
-            folder=self.path.absolute().parent, env={}, now=datetime.now(UTC), part="nobody"
-        )
-        config = from_document(body, path=self.path, around=around).config
+        config = self._checked(body, datetime.now(UTC)).config
         return None if config is None else config.city
 
 
 def _entry(section: dict[str, Any], rule_id: str) -> dict[str, Any] | None:
     return next((dict(one) for one in section.get("rules", []) if one["rule"] == rule_id), None)
+
+
+def _by_rule(section: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {one["rule"]: dict(one) for one in section.get("rules", [])}
+
+
+def _put(camera: dict[str, Any], rule_id: str, entry: dict[str, Any] | None) -> None:
+    """Changes the camera's section."""
+    kept = [one for one in camera.get("rules", []) if one["rule"] != rule_id]
+    camera["rules"] = kept if entry is None else [*kept, entry]
+
+
+def _camera(body: dict[str, Any], camera_id: str) -> dict[str, Any] | None:
+    return next((one for one in body["cameras"] if one["id"] == camera_id), None)
+
+
+def _sentences(faults: tuple[Fault, ...]) -> dict[str, str]:
+    """The first faults, in words."""
+    return {
+        "en": " ".join(f"{fault.what('en')}. {fault.remedy('en')}" for fault in faults[:3]),
+        "zh": "".join(f"{fault.what('zh')}。{fault.remedy('zh')}" for fault in faults[:3]),
+    }
 
 
 def _edge_of(body: dict[str, Any], camera: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Right(StrEnum):
     REQUEST_PERMIT = "request_permit"  # ask for one, withdraw the own, ask for a prolongation
     DECIDE_PERMIT = "decide_permit"
     DECIDE_FEEDBACK = "decide_feedback"  # thresholds that false alarms suggest
+    SET_THRESHOLDS = "set_thresholds"  # by hand, at one camera
     DECIDE_OBJECTION = "decide_objection"  # of a visited company
     SEE_AUDIT = "see_audit"
     EXPORT_AUDIT = "export_audit"
@@ -63,6 +64,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.REQUEST_PERMIT: frozenset({Role.HOLDER, Role.SUPERVISOR}),
     Right.DECIDE_PERMIT: frozenset({Role.SUPERVISOR}),
     Right.DECIDE_FEEDBACK: frozenset({Role.SUPERVISOR}),
+    Right.SET_THRESHOLDS: frozenset({Role.SUPERVISOR}),
     Right.DECIDE_OBJECTION: frozenset({Role.SUPERVISOR}),
     Right.SEE_AUDIT: frozenset({Role.AUDITOR, Role.SUPERVISOR}),
     Right.EXPORT_AUDIT: frozenset({Role.AUDITOR}),

@@ -34,6 +34,10 @@ RULE_FAULTS: Final[dict[str, tuple[str, str, str, str]]] = {
         "the score that keeps an episode open ({leave}) is not below the one that opens it ({enter})",
         "Lower leave_score or raise enter_score.",
         "维持事件的分值（{leave}）不低于开启事件的分值（{enter}）", "请降低 leave_score 或提高 enter_score。"),
+    "rule_class_unknown": (
+        "'{rule}' is not about '{name}'", "Use one of: {known}.", "规则“{rule}”不涉及“{name}”", "请使用：{known}。"),
+    "rule_class_twice": (
+        "'{name}' has numbers of its own twice", "Put them together.", "“{name}”的单独数值出现两次", "请合并为一处。"),
     "schedule_unknown": (
         "no schedule is called '{name}'", "Use one of: {known}; or write it under `schedules:`.",
         "没有名为“{name}”的时段", "请使用：{known}；或在 `schedules:` 中添加。"),

@@ -30,6 +30,15 @@ class RuleNumbers(msgspec.Struct, frozen=True, kw_only=True):
     min_box_px: float | None = None
 
 
+class ClassNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers that one class of a row has of its own: they go over the row's, by day and by night."""
+
+    object_class: str
+    numbers: RuleNumbers = RuleNumbers()
+    #: at night these over `numbers`
+    night: RuleNumbers = RuleNumbers()
+
+
 class RuleSetting(msgspec.Struct, frozen=True, kw_only=True):
     """What one camera (or all of an edge) has set for one row, and why."""
 
@@ -42,6 +51,8 @@ class RuleSetting(msgspec.Struct, frozen=True, kw_only=True):
     #: names of a schedule, 'day' or 'night': the row holds only within, or only outside of it
     within: str | None = None
     outside: str | None = None
+    #: of classes that have their own
+    by_class: tuple[ClassNumbers, ...] = ()
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,9 +132,34 @@ def rulings(
     timezone: ZoneInfo,
     now: Light,
 ) -> tuple[Ruling, ...]:
-    """Each row as it holds at an aware moment; rows that don't are kept, with `on` False."""
+    """Each row as it holds at an aware moment; rows that don't are kept, with `on` False.
+
+    A row whose classes have numbers of their own stands there once for the others and once for each of these.
+    """
     by_rule = {setting.rule_id: setting for setting in settings}
-    return tuple(_ruling(rule, by_rule.get(rule.rule_id), schedules, at, timezone, now) for rule in rules)
+    held: list[Ruling] = []
+    for rule in rules:
+        setting = by_rule.get(rule.rule_id)
+        ruling = _ruling(rule, setting, schedules, at, timezone, now)
+        held.extend(_by_class(ruling, setting, night=now.night) if setting is not None else (ruling,))
+    return tuple(held)
+
+
+def _by_class(ruling: Ruling, setting: RuleSetting, *, night: bool) -> Iterator[Ruling]:
+    rule = ruling.rule
+    own = [one for one in setting.by_class if one.object_class in rule.classes and rule.on]
+    rest = rule.classes - {one.object_class for one in own}
+    if rest:
+        yield (
+            msgspec.structs.replace(ruling, rule=msgspec.structs.replace(rule, classes=rest))
+            if own
+            else ruling
+        )
+    for one in own:
+        at_night = _given(one.night) if night else {}
+        numbers = {**_given(one.numbers), **at_night}
+        row = msgspec.structs.replace(rule, classes=frozenset({one.object_class}), **numbers)
+        yield msgspec.structs.replace(ruling, rule=row, why="set_for_night" if at_night else ruling.why)
 
 
 def _ruling(
@@ -200,6 +236,28 @@ def setting_faults(
     day = _given(setting.numbers)
     yield from _order_faults(rule, {}, day, ())
     yield from _order_faults(rule, day, _given(setting.night), ("night",))
+    yield from _class_faults(rule, setting)
+
+
+def _class_faults(rule: Rule, setting: RuleSetting) -> Iterator[RuleFault]:
+    day = _given(setting.numbers)
+    night = {**day, **_given(setting.night)}
+    for at, one in enumerate(setting.by_class):
+        path = ("by_class", str(at))
+        facts = {"rule": rule.rule_id, "name": one.object_class, "known": ", ".join(sorted(rule.classes))}
+        if one.object_class not in rule.classes:
+            yield RuleFault(code="rule_class_unknown", path=(*path, "object_class"), facts=facts)
+        elif one.object_class in {before.object_class for before in setting.by_class[:at]}:
+            yield RuleFault(code="rule_class_twice", path=(*path, "object_class"), facts=facts)
+        yield from _limit_faults(rule, one.numbers, path)
+        yield from _limit_faults(rule, one.night, (*path, "night"))
+        own = _given(one.numbers)
+        by_day = [*_order_faults(rule, day, own, path)]
+        yield from by_day
+        # by night it stands over the row's numbers of the night
+        at_night = {**own, **_given(one.night)}
+        by_night = _order_faults(rule, night, at_night, (*path, "night") if _given(one.night) else path)
+        yield from () if by_day else by_night
 
 
 def _order_faults(

@@ -528,6 +528,24 @@ CREATE TABLE threshold_proposal (
     reverted_version bigint
 );
 CREATE UNIQUE INDEX threshold_proposal_open ON threshold_proposal (camera_id, rule_id) WHERE state = 'proposed';
+CREATE INDEX threshold_proposal_camera ON threshold_proposal (camera_id);   -- where a camera's numbers come from
+-- what a person set by hand; each change has its audit entry 'thresholds.set' or 'thresholds.revert'
+CREATE TABLE threshold_change (
+    change_id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    camera_id     text NOT NULL,
+    rule_id       text NOT NULL,
+    entry_before  jsonb,                        -- the camera's setting of the rule; NULL: it had none of its own
+    entry_after   jsonb,
+    changed_at    timestamptz NOT NULL,
+    changed_by    text NOT NULL,
+    reason        text NOT NULL,
+    version       bigint NOT NULL,              -- of the configuration
+    reverted_at   timestamptz,
+    reverted_by   text,
+    revert_reason text NOT NULL DEFAULT '',
+    reverted_version bigint
+);
+CREATE INDEX threshold_change_camera ON threshold_change (camera_id, change_id);
 -- what becomes due, once for all workers; FOR UPDATE SKIP LOCKED
 CREATE TABLE feedback_due (
     what   text PRIMARY KEY,

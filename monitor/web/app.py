@@ -37,6 +37,7 @@ from monitor.web import (
     sites,
     stream,
     survey,
+    thresholds,
     visits,
 )
 from monitor.web.access import check_all_guarded
@@ -76,6 +77,7 @@ ROUTERS = tuple(
         shelves,
         stream,
         survey,
+        thresholds,
         visits,
     )
 )

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from alerts.engine import AlertEngine
 from alerts.feedback.ports import RuleBook
+from alerts.thresholds.ports import SettingBook
 from alerts.webpush.invitation import Push
 from monitor.domain.assets import City
 from monitor.store.pool import Pool
@@ -49,6 +50,8 @@ class WebDeps:
     surveys: SurveyBook | None = None
     #: where thresholds are set; None: they are shown, and can't be decided
     rule_book: RuleBook | None = None
+    #: where thresholds are set by hand; None: there is no page for it
+    thresholds: SettingBook | None = None
     #: notifications of browsers; None: no channel of that kind is set up
     push: Push | None = None
     max_evidence_bytes: int = 200 * MEGABYTE

@@ -17,6 +17,7 @@ from alerts.feedback import texts as feedback_texts
 from alerts.figures import texts as figure_texts
 from alerts.permitting import texts as permit_texts
 from alerts.reporting import texts as report_texts
+from alerts.thresholds import texts as threshold_texts
 from alerts.visiting import texts as visit_texts
 from monitor.domain.assets import Text
 
@@ -43,7 +44,11 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
         **figure_texts.PROBLEMS,
         **calm_texts.PROBLEMS,
         **report_texts.PROBLEMS,
+        **threshold_texts.PROBLEMS,
     },
+    "threshold": threshold_texts.NUMBERS,
+    "threshold_origin": threshold_texts.ORIGINS,
+    "threshold_answer": threshold_texts.ANSWERS,
     "feedback_why": feedback_texts.WHY,
     "feedback_number": feedback_texts.NUMBERS,
     "feedback_state": feedback_texts.STATES,

@@ -53,7 +53,7 @@ class FeedbackTown:
 
     def app(self, **changes: Any) -> FastAPI:
         """The web over this town."""
-        return self.here.app(**{"rule_book": self.book, **changes})
+        return self.here.app(**{"rule_book": self.book, "thresholds": self.book, **changes})
 
     def seen(self, score: float, *, lasts_s: float = 10.0, show: bool = False, **changes: Any) -> str:
         """An excavator that scores so much for so long, an hour after the last one; its alert's id."""

@@ -94,6 +94,13 @@ EXPECTED: dict[tuple[str, str], set[str]] = {
     ("GET", "/api/v1/feedback/precision"): CONSOLE,
     ("GET", "/api/v1/feedback/proposals"): CONSOLE,
     ("POST", "/api/v1/feedback/proposals/{proposal_id}/steps"): {"supervisor"},
+    ("GET", "/cameras/{camera_id}/thresholds"): CONSOLE,
+    ("POST", "/cameras/{camera_id}/thresholds"): {"supervisor"},
+    ("POST", "/cameras/{camera_id}/thresholds/{change_id}/back"): {"supervisor"},
+    ("GET", "/api/v1/cameras/{camera_id}/thresholds"): CONSOLE,
+    ("GET", "/api/v1/cameras/{camera_id}/thresholds/answer"): CONSOLE,
+    ("POST", "/api/v1/cameras/{camera_id}/thresholds"): {"supervisor"},
+    ("POST", "/api/v1/cameras/{camera_id}/thresholds/{change_id}/back"): {"supervisor"},
     ("GET", "/shelves"): CONSOLE,
     ("POST", "/shelves"): ROOM,
     ("POST", "/shelves/{shelf_id}/end"): ROOM,
@@ -165,6 +172,7 @@ def test_every_route_with_every_role(client: TestClient) -> None:
             objection_id=1,
             site_id="s1",
             shelf_id=NOBODYS_ID,
+            change_id=999_999,
             report_id=NOBODYS_ID,
         )
         for who in sorted(EVERYBODY):

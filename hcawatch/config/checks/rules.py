@@ -22,16 +22,22 @@ def check(look: Look) -> Iterator[Fault]:
     for index, camera in enumerate(look.document.cameras):
         yield from _settings(look, camera.rules, schedules, ("cameras", index, "rules"))
         for n, rule in enumerate(camera.rules):
-            for keys, enter in (
-                (("enter_score",), rule.enter_score),
-                (("night", "enter_score"), rule.night.enter_score),
-            ):
+            for keys, enter in _enters(rule):
                 if enter is not None and enter < camera.min_score:
                     yield look.fault("enter_below_min_score", "cameras", index, "rules", n, *keys,
                                      rule=rule.rule, enter=f"{enter:g}", min_score=f"{camera.min_score:g}")  # fmt: skip
         for n, zone in enumerate(camera.zones):
             for fault in zone_faults(zone.kind, zone.within, zone.outside, _ROWS, schedules):
                 yield _said(look, fault, ("cameras", index, "zones", n))
+
+
+def _enters(rule: RuleSection) -> Iterator[tuple[Path, float | None]]:
+    """Each score that opens an episode, with its keys below the rule."""
+    yield ("enter_score",), rule.enter_score
+    yield ("night", "enter_score"), rule.night.enter_score
+    for n, own in enumerate(rule.by_class or ()):
+        yield ("by_class", n, "enter_score"), own.enter_score
+        yield ("by_class", n, "night", "enter_score"), own.night.enter_score
 
 
 def _settings(
@@ -48,7 +54,8 @@ def _settings(
 
 
 def _said(look: Look, fault: RuleFault, path: Path) -> Fault:
-    return look.fault(fault.code, *path, *fault.path, **fault.facts)
+    keys = (int(key) if key.isdigit() else key for key in fault.path)
+    return look.fault(fault.code, *path, *keys, **fault.facts)
 
 
 def _hours(look: Look) -> Iterator[Fault]:

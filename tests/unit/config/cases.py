@@ -166,6 +166,12 @@ CASES: tuple[Case, ...] = (
     # ---- rules and hours
     rule("rule_unknown", ".rule", "rule: dig-9m #!\n        reason: r"),
     rule("rule_without_reason", ".reason", "rule: dig-5m\n        reason: ' ' #!"),
+    rule("rule_class_unknown", ".by_class[0].object_class",
+         "rule: dig-5m\n        reason: r\n        by_class:\n          - object_class: person #!"),
+    rule("rule_class_twice", ".by_class[1].object_class",
+         "rule: dig-5m\n        reason: r\n        by_class:\n          - object_class: loader\n          - object_class: loader #!"),
+    rule("enter_below_min_score", ".by_class[0].night.enter_score",
+         "rule: dig-5m\n        reason: r\n        by_class:\n          - object_class: loader\n            night: {enter_score: 0.2, leave_score: 0.1} #!"),
     rule("rule_must_stay_on", ".on", "rule: dig-5m\n        reason: r\n        on: false #!"),
     rule("rule_must_stay_on", ".within", "rule: dig-5m\n        reason: r\n        within: night #!"),
     rule("rule_would_silence", ".enter_score", "rule: dig-5m\n        reason: r\n        enter_score: 0.9 #!"),

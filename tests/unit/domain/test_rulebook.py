@@ -11,6 +11,7 @@ from monitor.domain.hours import Hours, Schedule
 from monitor.domain.rulebook import (
     LIMITS,
     NUMBERS,
+    ClassNumbers,
     RuleNumbers,
     RuleSetting,
     merged,
@@ -102,3 +103,55 @@ def test_a_cameras_setting_takes_the_place_of_its_edges() -> None:
             RuleSetting(rule_id="works-50m", reason="e"))  # fmt: skip
     own = (RuleSetting(rule_id="dig-5m", reason="c", numbers=RuleNumbers(enter_score=0.6)),)
     assert merged(edge, own) == (own[0], edge[1])
+
+
+def by_class(**classes: RuleNumbers) -> RuleSetting:
+    own = tuple(ClassNumbers(object_class=name, numbers=numbers) for name, numbers in classes.items())
+    return RuleSetting(rule_id="dig-5m", reason="r", numbers=RuleNumbers(enter_score=0.6), by_class=own,
+                       night=RuleNumbers(dwell_s=8.0))  # fmt: skip
+
+
+def test_a_class_with_numbers_of_its_own_stands_in_a_row_of_its_own() -> None:
+    """A crane that scores low gets a number of its own, and nobody else's changes."""
+    setting = by_class(loader=RuleNumbers(enter_score=0.7, leave_score=0.4))
+    for now, dwell_s in ((DAY, 4.0), (NIGHT, 8.0)):
+        held = rulings((ROWS["dig-5m"],), (setting,), {}, at=AT_TEN, timezone=SHANGHAI, now=now)
+        rows = {tuple(sorted(r.rule.classes)): r.rule for r in held}
+        assert set(rows) == {("drill_rig", "excavator"), ("loader",)}
+        assert {row.rule_id for row in rows.values()} == {"dig-5m"}
+        assert (rows["loader",].enter_score, rows["loader",].leave_score, rows["loader",].dwell_s) == (
+            0.7,
+            0.4,
+            dwell_s,
+        )
+        assert rows["drill_rig", "excavator"].enter_score == 0.6
+
+
+def test_a_row_that_does_not_hold_is_not_switched_on_by_a_class() -> None:
+    """Numbers are not a switch."""
+    setting = RuleSetting(rule_id="works-50m", reason="r", on=False,
+                          by_class=(ClassNumbers(object_class="crane", numbers=RuleNumbers(enter_score=0.6)),))  # fmt: skip
+    (ruling,) = rulings((ROWS["works-50m"],), (setting,), {}, at=AT_TEN, timezone=SHANGHAI, now=DAY)
+    assert (ruling.rule.on, ruling.why) == (False, "switched_off")
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "path"),
+    [
+        (by_class(truck=RuleNumbers(enter_score=0.6)), "rule_class_unknown", ("by_class", "0", "object_class")),
+        (by_class(loader=RuleNumbers(enter_score=0.85)), "rule_would_silence", ("by_class", "0", "enter_score")),
+        (by_class(loader=RuleNumbers(dwell_s=31.0)), "rule_would_silence", ("by_class", "0", "dwell_s")),
+        (by_class(loader=RuleNumbers(leave_score=0.6)), "rule_leave_above_enter", ("by_class", "0", "leave_score")),
+        (RuleSetting(rule_id="dig-5m", reason="r", night=RuleNumbers(leave_score=0.45), by_class=(
+            ClassNumbers(object_class="loader", numbers=RuleNumbers(enter_score=0.4)),)),
+         "rule_leave_above_enter", ("by_class", "0", "enter_score")),
+        (RuleSetting(rule_id="dig-5m", reason="r", by_class=(
+            ClassNumbers(object_class="loader"), ClassNumbers(object_class="loader"))),
+         "rule_class_twice", ("by_class", "1", "object_class")),
+    ],
+)  # fmt: skip
+def test_a_class_can_be_silenced_no_more_than_its_row(
+    setting: RuleSetting, code: str, path: tuple[str, ...]
+) -> None:
+    """The same limits; and by night, over the row's numbers of the night, the lower score is still the lower one."""
+    assert [(fault.code, fault.path) for fault in setting_faults(setting, ROWS, SCHOOL)] == [(code, path)]

@@ -14,7 +14,7 @@ from edge.watcher import Seen, Setup
 from monitor.domain.assets import PictureZone
 from monitor.domain.hours import Hours, Schedule
 from monitor.domain.risk import Weights
-from monitor.domain.rulebook import RuleNumbers, RuleSetting
+from monitor.domain.rulebook import ClassNumbers, RuleNumbers, RuleSetting
 from tests.doubles.edge_things import NOON, ids, looks, setup
 from tests.unit.edge.test_edge_watcher import HOLE, digger, drive, phases
 
@@ -45,6 +45,17 @@ def test_a_cameras_own_numbers_hold(numbers: dict[str, float], told: bool) -> No
     """A digger of score 0.7 for ten seconds: higher thresholds, longer dwell and larger boxes keep it quiet."""
     own = core(dig(numbers=RuleNumbers(**numbers)))
     assert bool(drive(lambda s: (digger(score=0.7),), 10.0, core=own)[1]) is told
+
+
+@pytest.mark.parametrize(
+    ("object_class", "numbers", "told"),
+    [("excavator", {"enter_score": 0.75}, False), ("excavator", {"dwell_s": 25.0}, False),
+     ("loader", {"enter_score": 0.75}, True), ("loader", {"dwell_s": 25.0}, True)],
+)  # fmt: skip
+def test_a_class_has_numbers_of_its_own(object_class: str, numbers: dict[str, float], told: bool) -> None:
+    """An excavator of score 0.7 for ten seconds: a loader's numbers say nothing of it, its own do."""
+    own = ClassNumbers(object_class=object_class, numbers=RuleNumbers(**numbers))
+    assert bool(drive(lambda s: (digger(score=0.7),), 10.0, core=core(dig(by_class=(own,))))[1]) is told
 
 
 def test_the_night_has_numbers_of_its_own() -> None:
