@@ -205,7 +205,7 @@ ORDER BY announced_at
 -- evidence --
 -- Evidence of the alert's episodes, and its photos.
 SELECT sha256, kind, content_type, bytes, camera_id, event_id::text, episode_id::text,
-       uploaded_by, footage, announced_at, stored_at, lost_reason
+       uploaded_by, footage, announced_at, stored_at, lost_reason, taken_at, lon, lat
 FROM evidence
 WHERE episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(alert_id)s)
    OR alert_id = %(alert_id)s

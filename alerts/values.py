@@ -354,3 +354,7 @@ class EvidenceItem(msgspec.Struct, frozen=True, kw_only=True):
     announced_at: datetime
     stored_at: datetime | None = None
     lost_reason: str | None = None
+    #: of a photo: when by the phone's clock, and where (WGS84)
+    taken_at: datetime | None = None
+    lon: float | None = None
+    lat: float | None = None

@@ -617,6 +617,15 @@ CREATE TABLE objection (
 );
 CREATE INDEX objection_notice ON objection (notice_id);
 CREATE INDEX objection_open ON objection (at) WHERE state = 'open';            -- the supervisor's tasks
+-- what a company sends with its objection: the original is sealed by its hash, pages show copies encoded anew
+CREATE TABLE objection_file (
+    objection_id bigint PRIMARY KEY REFERENCES objection (objection_id),
+    sha256       text NOT NULL,
+    content_type text NOT NULL,
+    bytes        bigint NOT NULL,
+    pages        integer NOT NULL CHECK (pages >= 1),   -- copies to look at, from 1
+    at           timestamptz NOT NULL
+);
 
 -- ---------------------------------------------------------------- evidence
 CREATE TABLE evidence (
@@ -633,7 +642,10 @@ CREATE TABLE evidence (
     footage      text NOT NULL DEFAULT 'real',
     announced_at timestamptz NOT NULL,
     stored_at    timestamptz,
-    lost_reason  text
+    lost_reason  text,
+    taken_at     timestamptz,                   -- photos: by the phone's clock, where that can be
+    lon          double precision,
+    lat          double precision
 );
 CREATE INDEX evidence_episode ON evidence (episode_id);
 CREATE INDEX evidence_waiting ON evidence (announced_at) WHERE stored_at IS NULL AND lost_reason IS NULL;
@@ -686,6 +698,16 @@ CREATE TABLE app_session (
     created_at   timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL
 );
+-- tries to log in, or codes of notices, that failed: counted together whatever server process they came to.
+-- Rows live for a quarter of an hour
+CREATE TABLE failed_try (
+    try_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind   text NOT NULL,                        -- what was tried: login, notice
+    who    text NOT NULL,                        -- counted by: name and address, address alone, name alone
+    at     timestamptz NOT NULL
+);
+CREATE INDEX failed_try_who ON failed_try (kind, who, at DESC);   -- recent_tries
+CREATE INDEX failed_try_at ON failed_try (at);                    -- sweep_tries
 -- browsers that show dispatches as notifications (alerts.webpush)
 CREATE TABLE push_subscription (
     endpoint   text PRIMARY KEY,                 -- the push service's address of this browser: a secret

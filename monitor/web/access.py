@@ -34,6 +34,7 @@ OPEN_ROUTES = frozenset(
         ("GET", "/notice"),
         ("POST", "/notice"),
         ("GET", "/notice/{code}"),
+        ("GET", "/notice/{code}/pictures/{sha256}"),
         ("POST", "/notice/{code}/rating"),
         ("POST", "/notice/{code}/objection"),
         ("GET", "/healthz"),

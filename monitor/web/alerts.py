@@ -1,4 +1,4 @@
-"""The API of alerts: the map, lists, one alert, steps and photos.
+"""The API of alerts: the map, lists, one alert, and steps.
 
 What a step means is the alert module's decision; here its refusals become sentences. The field sees and
 touches only alerts that were sent to its own team.
@@ -6,11 +6,8 @@ touches only alerts that were sent to its own team.
 
 from typing import Annotated, Any
 
-import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from starlette.datastructures import UploadFile
 
 from alerts import errors as loop_errors
 from alerts.lifecycle import AlertKind, IllegalStep, Incomplete, NotAllowed, State, Step
@@ -19,19 +16,15 @@ from alerts.values import Actor
 from alerts.views import AlertView
 from alerts.visiting.checks import asked_before_resolving
 from alerts.visiting.desk import VisitDesk
-from monitor.domain.events import sha256_hex
 from monitor.domain.roles import Right, Role, may
-from monitor.web import geo, showing, trail
+from monitor.web import geo, showing
 from monitor.web.access import Guard
 from monitor.web.cameras import cameras
 from monitor.web.deps import Web, web_of
 from monitor.web.errors import Conflict, Forbidden, NotFound, Unusable, WebError
 from monitor.web.evidence import is_dispatched_to
 from monitor.web.people import Principal
-from monitor.web.photos import shown_copy
 from monitor.web.rendering import reader_texts
-from monitor.web.sql import QUERIES
-from monitor.web.uploads import path_of, shown_path_of, write_whole
 
 router = APIRouter(prefix="/api/v1")
 
@@ -39,7 +32,6 @@ Room = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE))]
 Anybody = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE, Right.SEE_FIELD))]
 FieldReader = Annotated[Principal, Depends(Guard(Right.SEE_FIELD))]
 Stepper = Annotated[Principal, Depends(Guard(Right.TAKE_STEP))]
-Photographer = Annotated[Principal, Depends(Guard(Right.UPLOAD_PHOTO))]
 
 #: a city in trouble; the page says how many more there are
 MOST_RUNNING = 500
@@ -146,6 +138,8 @@ class StepBody(BaseModel):
     cause: str = Field("", max_length=40)
     #: items of the checklist that stay open when the case is put right; the note says why
     left_open: list[Annotated[str, Field(max_length=120)]] = Field([], max_length=100)
+    #: the dispatch that the step was meant for, if it was pressed without a link: it may be another one by now
+    dispatch: str = Field("", max_length=40)
 
     @model_validator(mode="after")
     def _whole(self) -> "StepBody":
@@ -171,6 +165,7 @@ def take_step(
     ):
         raise Unusable("bad_key", status=400)
     before = view_for(web, alert_id, me)
+    _same_dispatch(before, body, idempotency_key)
     _ask_for_checklist(request, before, body, idempotency_key)
     try:
         after = web.deps.engine.step(
@@ -183,13 +178,26 @@ def take_step(
     return {"now": web.deps.clock(), **showing.alert_json(after, me, web.deps.city)}
 
 
+def _known(view: AlertView, key: str | None) -> bool:
+    """Whether the step of that key was taken: it is answered as it was then."""
+    return bool(key) and any(move.idempotency_key == key for move in view.transitions)
+
+
+def _same_dispatch(view: AlertView, body: StepBody, key: str | None) -> None:
+    """What was pressed on one visit says nothing of the next: the case may have been reopened meanwhile."""
+    running = view.running
+    if (
+        body.dispatch
+        and running is not None
+        and running.dispatch_id != body.dispatch
+        and not _known(view, key)
+    ):
+        raise Conflict("other_dispatch", step=body.step)
+
+
 def _ask_for_checklist(request: Request, view: AlertView, body: StepBody, key: str | None) -> None:
     """Before a case counts as put right: its checklist is answered, or left open by name and with a reason."""
-    if (
-        body.step is not Step.RESOLVE
-        or not body.reason
-        or (key and any(m.idempotency_key == key for m in view.transitions))
-    ):
+    if body.step is not Step.RESOLVE or not body.reason or _known(view, key):
         return
     web, t = web_of(request), reader_texts(request)
     desk = VisitDesk(web.deps.pool, web.deps.city, web.deps.engine)
@@ -226,48 +234,3 @@ def refusal(exc: Exception, step: Step, view: AlertView, me: Principal) -> WebEr
     if isinstance(exc, loop_errors.Unusable):
         return Unusable("bad_values")
     raise exc
-
-
-@router.post("/alerts/{alert_id}/photos", status_code=201)
-async def upload_photo(request: Request, alert_id: str, me: Photographer) -> JSONResponse:
-    """Take a photo of the site: the original is sealed by its hash, pages show a copy encoded anew."""
-    # the form is read here and not by a parameter: only after the guard let the sender in
-    async with request.form(max_files=1, max_fields=4) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Unusable("photo_missing")
-        original = await file.read()
-    status, sha256 = await anyio.to_thread.run_sync(_store_photo, web_of(request), alert_id, me, original)
-    return JSONResponse({"sha256": sha256}, status)
-
-
-def _store_photo(web: Web, alert_id: str, me: Principal, original: bytes) -> tuple[int, str]:
-    view = view_for(web, alert_id, me)
-    with web.deps.pool.connection() as conn:
-        if not is_dispatched_to(conn, view.alert.alert_id, me, running=True):
-            raise Forbidden("no_running_dispatch")
-    content_type, copy = shown_copy(original)
-    sha256 = sha256_hex(original)
-    # files first: a row never names what isn't there, and a file without a row hurts nobody
-    write_whole(path_of(web.deps.data_dir, sha256), original)
-    write_whole(shown_path_of(web.deps.data_dir, sha256), copy)
-    now = web.deps.clock()
-    with web.deps.pool.connection() as conn:
-        new = conn.execute(
-            QUERIES["insert_photo"],
-            {"sha256": sha256, "content_type": content_type, "bytes": len(original), "alert": view.alert.alert_id,
-             "user": me.user, "footage": view.alert.footage, "now": now},
-        ).rowcount  # fmt: skip
-        if not new:
-            row = conn.execute(QUERIES["evidence_row"], {"sha256": sha256}).fetchone()
-            if row is None or str(row["alert_id"]) != view.alert.alert_id:
-                raise Conflict("photo_elsewhere")
-            return 200, sha256
-        trail.record(
-            conn, trail.PHOTO_STORED, sha256, me.user, now, alert_id=view.alert.alert_id, bytes=len(original)
-        )
-        conn.execute("SELECT pg_notify('hcawatch_evidence', %(sha256)s)", {"sha256": sha256})
-        conn.execute(
-            "SELECT pg_notify('hcawatch_change', %(what)s)", {"what": f"alert:{view.alert.alert_id}"}
-        )
-    return 201, sha256

@@ -24,9 +24,11 @@ from monitor.web import (
     figures,
     health,
     models,
+    notice_files,
     notices,
     permit_pages,
     permits,
+    photo_uploads,
     problems,
     push,
     replies,
@@ -45,7 +47,7 @@ from monitor.web.copies import Copies
 from monitor.web.deps import Web, WebDeps
 from monitor.web.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, SecurityHeaders
 from monitor.web.stream import Hub
-from monitor.web.throttle import LoginThrottle
+from monitor.web.throttle import Throttle
 from monitor.web.uploads import PartFiles
 
 __all__ = ["WebDeps", "create_app"]
@@ -65,9 +67,11 @@ ROUTERS = tuple(
         figures,
         health,
         models,
+        notice_files,
         notices,
         permit_pages,
         permits,
+        photo_uploads,
         push,
         replies,
         report_pages,
@@ -86,7 +90,7 @@ ROUTERS = tuple(
 def create_app(deps: WebDeps) -> FastAPI:
     """The web, ready for an ASGI server. The pool has to be open while it runs."""
     web = Web(
-        deps=deps, throttle=LoginThrottle(), guesses=LoginThrottle(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
+        deps=deps, throttle=Throttle(deps.pool, "login"), guesses=Throttle(deps.pool, "notice"), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
         copies=Copies(deps.data_dir, time.monotonic),
     )  # fmt: skip
 
@@ -115,7 +119,7 @@ def create_app(deps: WebDeps) -> FastAPI:
             return None  # counted by the route, against what was announced
         if path == "/report":
             return report_pages.MOST_PHOTOS * deps.max_photo_bytes + MAX_BODY_BYTES
-        picture = path.endswith(("/photos", "/survey/picture"))
+        picture = path.endswith(("/photos", "/survey/picture", "/objection")) or "/photos/" in path
         return deps.max_photo_bytes + 64 * 1024 if picture else MAX_BODY_BYTES
 
     app.add_middleware(BodyLimit, limit_of=limit_of, answer=problems.early_answer)

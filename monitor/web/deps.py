@@ -19,7 +19,7 @@ from monitor.web.surveying import SurveyBook
 if TYPE_CHECKING:
     from monitor.web.copies import Copies
     from monitor.web.stream import Hub
-    from monitor.web.throttle import LoginThrottle
+    from monitor.web.throttle import Throttle
     from monitor.web.uploads import PartFiles
 
 MEGABYTE = 1_000_000
@@ -68,9 +68,9 @@ class Web:
     """What lives as long as the app: the dependencies and its own few mutable parts."""
 
     deps: WebDeps
-    throttle: "LoginThrottle"
+    throttle: "Throttle"
     #: of codes of notices, by address
-    guesses: "LoginThrottle"
+    guesses: "Throttle"
     parts: "PartFiles"
     hub: "Hub"
     copies: "Copies"

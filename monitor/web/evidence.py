@@ -160,7 +160,7 @@ async def upload(request: Request, sha256: Sha256, edge: Uploader) -> Response:
             raise Conflict("upload_offset", headers={"Upload-Offset": str(part.offset())})
         owner, file = taken
         try:
-            await _receive(
+            await receive(
                 request, part, owner, file, room=row["bytes"] - begin, stall_s=web.deps.upload_stall_s
             )
             at = part.offset()
@@ -182,7 +182,7 @@ async def upload(request: Request, sha256: Sha256, edge: Uploader) -> Response:
         log.warning("web.evidence_refused", sha256=sha256, edge=edge.user, why=end)
         raise Unusable("other_hash") if end is Finish.OTHER_HASH else Unusable("evidence_type", status=415)
     await anyio.to_thread.run_sync(_commit, web, row, edge.user)
-    web.parts.forget(sha256)
+    web.parts.forget(part)
     return JSONResponse({"sha256": sha256, "stored": True}, 201)
 
 
@@ -191,7 +191,7 @@ def _commit(web: Web, row: dict[str, Any], edge_id: str) -> None:
         _mark_stored(web, conn, row, edge_id)
 
 
-async def _receive(
+async def receive(
     request: Request, part: PartFile, owner: int, file: IO[bytes], *, room: int, stall_s: float
 ) -> None:
     """Write what comes. A broken or silent connection leaves what arrived, for the next try."""

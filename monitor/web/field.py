@@ -27,9 +27,23 @@ FieldReader = Annotated[Principal, Depends(Guard(Right.SEE_FIELD))]
 _FIELD = (Role.OFFICER, Role.PATROL)
 #: from arrival on, photos are taken and the checklist is filled in
 _ON_SITE = ("on_site", "evidence_collected")
-#: steps that need nothing but a press, in their order: what a phone without a link can go on with
-CHAIN = ("accept", "depart", "arrive")
-_AFTER = {"dispatched": CHAIN, "accepted": CHAIN[1:], "en_route": CHAIN[2:]}
+#: an officer's steps in their order, each with the state that it starts from: a phone without a link goes on with them
+CHAIN = (
+    ("accept", "dispatched"), ("depart", "accepted"), ("arrive", "en_route"), ("collect", "on_site"),
+    ("resolve", "evidence_collected"),
+)  # fmt: skip
+_ON_THE_WAY = tuple(step for step, since in CHAIN if since not in _ON_SITE)
+_WAY_STATES = tuple(since for _, since in CHAIN if since not in _ON_SITE)
+
+
+def ahead_of(state: str) -> tuple[tuple[str, str], ...]:
+    """(step, state that it starts from) of all that an officer has still to do; empty if nothing runs.
+
+    >>> ahead_of("on_site")
+    (('collect', 'on_site'), ('resolve', 'evidence_collected'))
+    """
+    at = next((n for n, (_, since) in enumerate(CHAIN) if since == state), len(CHAIN))
+    return CHAIN[at:]
 
 
 @router.get("/field")
@@ -83,20 +97,21 @@ def dispatch_page(request: Request, alert_id: str, me: FieldReader) -> Response:
     desk = checks.desk_of(web)
     with web.deps.pool.connection() as conn:
         values = alert_values(view, web.deps.city, conn, request, me)
-    mine = view.running is not None and view.running.officer == me.user
+    running = view.running
+    mine = running is not None and running.officer == me.user
     state = view.alert.state.value
-    taken_along = view.running is not None and checks.is_taken_along(view.running.choice)
+    taken_along = running is not None and checks.is_taken_along(running.choice)
     return render(
         request, "field_alert.html",
         **values,
         next_steps=[step for step in values["steps"] if step in FIELD_STEPS],
-        chain=_AFTER.get(state, ()) if mine and may(me.role, Right.TAKE_STEP) else (),
-        mine=mine or view.running is None,
-        due_at=_due_at(view, web.deps.engine.dispatches_for(view.running.officer)) if view.running else None,
-        officer=view.running.officer if view.running else "",
-        may_photo=mine and may(me.role, Right.UPLOAD_PHOTO) and state in _ON_SITE,
+        ahead=ahead_of(state) if mine and running is not None and may(me.role, Right.TAKE_STEP) else (),
+        on_the_way=_ON_THE_WAY, way_states=_WAY_STATES, dispatch_id=running.dispatch_id if running else "",
+        mine=mine or running is None,
+        due_at=_due_at(view, web.deps.engine.dispatches_for(running.officer)) if running else None,
+        officer=running.officer if running else "",
         lines=checks.line_rows(desk.lines(view.alert), t),
-        may_check=mine and may(me.role, Right.FILL_CHECKLIST) and (state in _ON_SITE or state in _AFTER),
+        may_check=mine and may(me.role, Right.FILL_CHECKLIST) and bool(ahead_of(state)),
         on_site=state in _ON_SITE,
         along=checks.along_rows(desk, view.alert.alert_id, t),
         looked=list(LOOKED), taken_along=taken_along,

@@ -2,8 +2,7 @@
 supervisor decides. Nothing here names an officer, a caller or another case to the company.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -18,6 +17,8 @@ from alerts.visiting.notices import Notice, NoticeDesk, NoticeView, normal
 from monitor.domain.geometry import format_chainage
 from monitor.domain.roles import Right
 from monitor.domain.violations import CATALOGUE, LAW
+from monitor.store.pool import Conn
+from monitor.web import trail
 from monitor.web.access import Guard
 from monitor.web.alerts import view_for
 from monitor.web.checks import Filler, Key, Note, actor_of, refusal
@@ -29,11 +30,15 @@ from monitor.web.problems import sentence
 from monitor.web.qr import qr_of
 from monitor.web.rendering import reader_texts, render
 from monitor.web.sessions import Throttled
+from monitor.web.sql import QUERIES
+from monitor.web.throttle import of_code
 
 router = APIRouter()
 Decider = Annotated[Principal, Depends(Guard(Right.DECIDE_OBJECTION))]
 Code = Annotated[str, Form(max_length=40)]
 Words = Annotated[str, Form(max_length=8000)]
+#: a reload within this is the same look
+_SAME_LOOK = timedelta(minutes=5)
 
 
 class NoticeBody(BaseModel):
@@ -68,30 +73,21 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-@contextmanager
-def _guessing(request: Request) -> Iterator[None]:
-    """Five wrong codes in five minutes from one address are free; NotFound inside counts as one."""
-    web, address = web_of(request), _address(request)
-    now = web.deps.clock()
-    if (wait_s := web.guesses.wait_s(address, address, now)) > 0:
+def view_of(request: Request, code: str) -> NoticeView:
+    """The notice of a code. Five wrong ones in five minutes from one address are free, then all wait: NotFound, Throttled."""
+    web, counted = web_of(request), of_code(_address(request))
+    now, view = web.deps.clock(), NoticeDesk(web_of(request).deps.pool).view(code[:40])
+    # whoever has to wait is not told which code was right
+    wait_s = web.guesses.wait_s(counted, now) if view else web.guesses.take(counted, now).wait_s
+    if wait_s > 0:
         raise Throttled(wait_s)
-    try:
-        yield
-    except NotFound:
-        web.guesses.failed(address, address, now)
-        raise
-
-
-def _view(request: Request, code: str) -> NoticeView:
-    with _guessing(request):
-        view = NoticeDesk(web_of(request).deps.pool).view(code[:40])
-        if view is None:
-            raise NotFound("notice_unknown")
+    if view is None:
+        raise NotFound("notice_unknown")
     return view
 
 
 @router.get("/notice")
-def code_page(request: Request) -> Response:
+def codepage(request: Request) -> Response:
     """Where a code is typed in."""
     return render(request, "notice_code.html", problem="")
 
@@ -100,16 +96,19 @@ def code_page(request: Request) -> Response:
 def code_form(request: Request, code: Code = "") -> Response:
     """To the notice of a code; a wrong one is said beside the field."""
     try:
-        _view(request, code)
+        view_of(request, code)
     except (NotFound, Throttled) as exc:
         return render(request, "notice_code.html", exc.status, exc.headers, problem=sentence(request, exc))
     return RedirectResponse(f"/notice/{quote(normal(code) or '')}", 303)
 
 
 @router.get("/notice/{code}")
-def notice_page(request: Request, code: str) -> Response:
-    """What concerns the company: act, article, place, day, how the case stands, its own words and their answers."""
-    return _page(request, code, _view(request, code))
+def noticepage(request: Request, code: str) -> Response:
+    """What concerns the company: act, article, place, day, pictures, how the case stands, its own words and answers."""
+    web, view = web_of(request), view_of(request, code)
+    with web.deps.pool.connection() as conn:
+        note_look(conn, view.notice, trail.NOTICE_LOOK, view.notice.notice_id, web.deps.clock())
+    return page(request, code, view)
 
 
 @router.post("/notice/{code}/rating")
@@ -117,23 +116,10 @@ def rate_form(
     request: Request, code: str, rating: Annotated[int, Form(ge=1, le=5)], note: Words = ""
 ) -> Response:
     """Rate the visit; the first rating counts."""
-    view = _view(request, code)
+    view = view_of(request, code)
     NoticeDesk(web_of(request).deps.pool).rate(
         view.notice, rating, _clean(note)[:2000], web_of(request).deps.clock()
     )
-    return RedirectResponse(f"/notice/{quote(code)}", 303)
-
-
-@router.post("/notice/{code}/objection")
-def objection_form(request: Request, code: str, text: Words = "") -> Response:
-    """Object; a refusal is said on the page, and what was typed stays there."""
-    view = _view(request, code)
-    web = web_of(request)
-    try:
-        NoticeDesk(web.deps.pool).object(view.notice, _clean(text), web.deps.clock())
-    except CheckRefused as exc:
-        error = refusal(exc)
-        return _page(request, code, view, text, error)
     return RedirectResponse(f"/notice/{quote(code)}", 303)
 
 
@@ -141,9 +127,17 @@ def _clean(text: str) -> str:
     return text.replace("\x00", "")
 
 
-def _page(
+def note_look(conn: Conn, notice: Notice, kind: str, subject: str, now: datetime, **body: str) -> None:
+    """An entry for the company's look; what follows within five minutes is part of it."""
+    given = {"subject": subject, "kind": kind, "notice": notice.notice_id, "since": now - _SAME_LOOK}
+    if conn.execute(QUERIES["company_looked_since"], given).fetchone() is None:
+        trail.record(conn, kind, subject, "company", now, notice_id=notice.notice_id, **body)
+
+
+def page(
     request: Request, code: str, view: NoticeView, text: str = "", problem: WebError | None = None
 ) -> Response:
+    """The company's page; `problem` is why what it sent was refused."""
     city, t = web_of(request).deps.city, reader_texts(request)
     alert, row = view.alert, CATALOGUE.get(view.alert.violation or "")
     line = next((one for one in city.pipelines if one.pipeline_id == alert.pipeline_id), None)
@@ -154,7 +148,7 @@ def _page(
         request, "notice.html", problem.status if problem else 200,
         code=code, notice=view.notice, objections=view.objections, stands=_stands(alert), row=row, law=LAW,
         where=" · ".join(part for part in where if part), seen_at=alert.onset_at, arrived_at=alert.arrived_at,
-        text=text, problem=sentence(request, problem) if problem else "",
+        pictures=NoticeDesk(web_of(request).deps.pool).pictures(view.notice), text=text, problem=sentence(request, problem) if problem else "",
     )  # fmt: skip
 
 
@@ -170,7 +164,7 @@ _TOLD = frozenset({"rectified", "referred", "permitted_work", "false_alarm"})
 
 # ---------------------------------------------------------------- the supervisor's side
 @router.get("/objections")
-def objections_page(request: Request, me: Decider) -> Response:
+def objectionspage(request: Request, me: Decider) -> Response:
     """What waits for a decision, and what was decided last."""
     return _objections(request)
 

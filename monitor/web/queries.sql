@@ -34,6 +34,30 @@ SELECT u.user_name, u.role, u.display_name, u.team_id, u.password_hash
 FROM app_session s JOIN app_user u USING (user_name)
 WHERE s.token_sha256 = %(hash)s AND s.expires_at > %(now)s
 
+-- lock_tries --
+-- one try after the other, of those that are counted together; always in the same order
+SELECT pg_advisory_xact_lock(n) FROM (
+    SELECT hashtextextended(key, 0) AS n FROM unnest(%(keys)s::text[]) AS key ORDER BY n
+) AS locks
+
+-- recent_tries --
+-- failures that may still count, the newest of each
+SELECT key AS who, found.at FROM unnest(%(keys)s::text[]) AS key CROSS JOIN LATERAL (
+    SELECT at FROM failed_try WHERE kind = %(kind)s AND who = key AND at > %(since)s ORDER BY at DESC LIMIT 50
+) AS found
+
+-- add_tries --
+INSERT INTO failed_try (kind, who, at) SELECT %(kind)s, key, %(now)s FROM unnest(%(keys)s::text[]) AS key
+RETURNING try_id
+
+-- forget_tries --
+-- it was right: neither this try counts, nor those before it
+DELETE FROM failed_try WHERE (kind = %(kind)s AND who = %(who)s) OR try_id = ANY(%(ids)s)
+
+-- sweep_tries --
+-- what counts for nobody any more
+DELETE FROM failed_try WHERE at <= %(before)s
+
 -- upsert_edge --
 INSERT INTO edge_credential (edge_id, token_sha256) VALUES (%(edge)s, %(hash)s)
 ON CONFLICT (edge_id) DO UPDATE SET token_sha256 = EXCLUDED.token_sha256
@@ -85,6 +109,13 @@ WHERE subject = %(sha256)s AND kind = %(kind)s AND actor = %(user)s AND at > %(s
   AND convert_from(body, 'UTF8')::jsonb->'body'->>'copy' = %(copy)s
 LIMIT 1
 
+-- company_looked_since --
+-- whether the company's look, by this notice, is an entry already
+SELECT 1 FROM audit_entry
+WHERE subject = %(subject)s AND kind = %(kind)s AND actor = 'company' AND at > %(since)s
+  AND convert_from(body, 'UTF8')::jsonb->'body'->>'notice_id' = %(notice)s
+LIMIT 1
+
 -- evidence_stored --
 -- once: whoever comes second changes no row
 UPDATE evidence SET stored_at = %(now)s, lost_reason = NULL WHERE sha256 = %(sha256)s AND stored_at IS NULL
@@ -95,8 +126,10 @@ SELECT alert_id FROM alert_episode WHERE episode_id = %(episode)s
 UNION SELECT alert_id FROM evidence WHERE sha256 = %(sha256)s AND alert_id IS NOT NULL
 
 -- insert_photo --
-INSERT INTO evidence (sha256, kind, content_type, bytes, alert_id, uploaded_by, footage, announced_at, stored_at)
-VALUES (%(sha256)s, 'photo', %(content_type)s, %(bytes)s, %(alert)s, %(user)s, %(footage)s, %(now)s, %(now)s)
+INSERT INTO evidence (sha256, kind, content_type, bytes, alert_id, uploaded_by, footage, announced_at, stored_at,
+                      taken_at, lon, lat)
+VALUES (%(sha256)s, 'photo', %(content_type)s, %(bytes)s, %(alert)s, %(user)s, %(footage)s, %(now)s, %(now)s,
+        %(taken_at)s, %(lon)s, %(lat)s)
 ON CONFLICT (sha256) DO NOTHING
 
 -- alert_teams --

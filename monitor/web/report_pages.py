@@ -116,7 +116,7 @@ def _keep(web: Web, copies: list[tuple[bytes, str, bytes]], taken: Taken, me: Pr
         write_whole(path_of(web.deps.data_dir, sha256), original)
         write_whole(shown_path_of(web.deps.data_dir, sha256), copy)
         row = {"sha256": sha256, "content_type": content_type, "bytes": len(original), "alert": alert.alert_id,
-               "user": me.user, "footage": alert.footage, "now": now}  # fmt: skip
+               "user": me.user, "footage": alert.footage, "now": now, "taken_at": None, "lon": None, "lat": None}  # fmt: skip
         with web.deps.pool.connection() as conn:
             if conn.execute(QUERIES["insert_photo"], row).rowcount:
                 trail.record(conn, trail.PHOTO_STORED, sha256, me.user, now, alert_id=alert.alert_id,

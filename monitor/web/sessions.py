@@ -14,6 +14,7 @@ from monitor.web.deps import Web, web_of
 from monitor.web.errors import NotLoggedIn, WebError
 from monitor.web.people import Principal
 from monitor.web.rendering import render
+from monitor.web.throttle import of_login
 
 log = structlog.get_logger(__name__)
 router = APIRouter()
@@ -58,8 +59,10 @@ def log_in(web: Web, user: str, password: str, address: str) -> tuple[str, Princ
     now = web.deps.clock()
     if not user.isprintable():
         user = _UNPRINTABLE
-    if (wait_s := web.throttle.wait_s(user, address, now)) > 0:
-        raise Throttled(wait_s)
+    counted = of_login(user, address)
+    one = web.throttle.take(counted, now)
+    if one.wait_s > 0:
+        raise Throttled(one.wait_s)
     with web.deps.pool.connection() as conn:
         principal = people.verify(conn, user, password)
         if principal is not None:
@@ -67,9 +70,8 @@ def log_in(web: Web, user: str, password: str, address: str) -> tuple[str, Princ
             trail.record(
                 conn, trail.LOGIN, principal.user, principal.user, now, role=principal.role, address=address
             )
-            web.throttle.succeeded(user, address)
+            web.throttle.succeeded(conn, counted, one.ids)
             return token, principal
-        web.throttle.failed(user, address, now)
         trail.record(conn, trail.LOGIN_REFUSED, user[:64], "", now, address=address)
     log.warning("web.login_refused", user=user[:64], address=address)
     raise WrongPassword

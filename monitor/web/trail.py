@@ -14,6 +14,7 @@ EVIDENCE_STORED = "evidence.stored"
 EVIDENCE_VIEWED = "evidence.viewed"
 PHOTO_STORED = "evidence.photo"
 EXPORT = "export"
+NOTICE_LOOK = "notice.look"
 SURVEY_PICTURE = "survey.picture"
 
 

@@ -13,7 +13,7 @@ from typing import IO
 
 CHUNK_BYTES = 1 << 20
 
-JPEG, PNG, WEBP, MP4 = "image/jpeg", "image/png", "image/webp", "video/mp4"
+JPEG, PNG, WEBP, MP4, PDF = "image/jpeg", "image/png", "image/webp", "video/mp4", "application/pdf"
 
 
 def sniff(head: bytes) -> str | None:
@@ -26,6 +26,8 @@ def sniff(head: bytes) -> str | None:
         return PNG
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return WEBP
+    if head.startswith(b"%PDF-"):
+        return PDF
     return None
 
 
@@ -145,23 +147,34 @@ class PartFile:
             sync_folder(self.path.parent)
             return Finish.STORED
 
+    def take_out(self, owner: int) -> bytes:
+        """All bytes of it; the part is gone then. TakenOverError as above."""
+        with self._lock:
+            if owner != self._owner:
+                raise TakenOverError
+            data = self.path.read_bytes()
+            self.path.unlink()
+            return data
+
 
 class PartFiles:
-    """The parts that are being written now, by hash."""
+    """The parts that are being written now, by their path."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._parts: dict[str, PartFile] = {}
+        self._parts: dict[Path, PartFile] = {}
         self._lock = threading.Lock()
 
     def of(self, sha256: str) -> PartFile:
-        """The part of one hash; the same object for all requests about it."""
-        with self._lock:
-            if sha256 not in self._parts:
-                self._parts[sha256] = PartFile(path_of(self._data_dir, sha256).with_suffix(".part"))
-            return self._parts[sha256]
+        """The part of an edge's evidence; the same object for all requests about it."""
+        return self.at(path_of(self._data_dir, sha256).with_suffix(".part"))
 
-    def forget(self, sha256: str) -> None:
+    def at(self, path: Path) -> PartFile:
+        """The part that grows there; the same object for all requests about it."""
+        with self._lock:
+            return self._parts.setdefault(path, PartFile(path))
+
+    def forget(self, part: PartFile) -> None:
         """The upload is done."""
         with self._lock:
-            self._parts.pop(sha256, None)
+            self._parts.pop(part.path, None)

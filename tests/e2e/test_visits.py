@@ -137,12 +137,14 @@ def test_a_visit_with_its_list_and_without_a_link(
         _shot(page, "field-along-zh-390")
         page.locator("#step-begin").click()
         expect(page.locator("#photo-label")).to_be_visible()
+        expect(page.locator("#outbox")).to_be_hidden()
         assert here.engine.view(waits).alert.state == "on_site"
         assert fits(page)
 
         # recalled while the phone had no link: what it says then is refused with its reason, and not tried again
+        photo.write_bytes(picture("another pit"))
         page.locator("#photo").set_input_files(photo)
-        expect(page.locator("#photo-count")).to_be_visible()
+        expect(page.locator("#photos-waiting")).to_be_hidden()
         page.context.set_offline(True)
         first = page.locator(".check-line").first
         first.locator(".check-do[data-answer=done]").click()
