@@ -32,6 +32,8 @@ _GIVEN: Final = frozenset({State.ON_SITE, State.EVIDENCE_COLLECTED, State.RESOLV
 #: of one notice, so that nobody fills the supervisor's desk
 MOST_OBJECTIONS: Final = 5
 MOST_CHARS: Final = 4000
+#: that the company's page shows
+MOST_PICTURES: Final = 24
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +67,28 @@ class Objection(msgspec.Struct, frozen=True, kw_only=True):
     company: str = ""
     alert_id: str = ""
     number: int = 0
+    #: what was sent with it
+    file_sha256: str | None = None
+    file_type: str | None = None
+    file_bytes: int | None = None
+    pages: int = 0
+
+
+class CompanyFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture or document of the company's own: sealed, with so many copies to look at."""
+
+    sha256: str
+    content_type: str
+    bytes: int
+    pages: int
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored picture of the case, by the hash of its original."""
+
+    sha256: str
+    kind: str
+    at: datetime
 
 
 class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,23 +207,52 @@ class NoticeDesk:
             )
             return True
 
-    def object(self, notice: Notice, text: str, now: datetime) -> None:
-        """The company objects: a task for the supervisor. The same text again is the same objection. CheckRefused."""
-        text = text.strip()
-        if not text or len(text) > MOST_CHARS:
-            raise CheckRefused("objection_text", most=MOST_CHARS)
+    def pictures(self, notice: Notice) -> tuple[Picture, ...]:
+        """What the cameras and the officers on site showed of the notice's case, oldest first; of no other case."""
+        given = {"alert_id": notice.alert_id, "limit": MOST_PICTURES}
+        with self._pool.connection() as conn:
+            return tuple(msgspec.convert(row, Picture) for row in conn.execute(QUERIES["pictures"], given))
+
+    def may_object(self, notice: Notice, text: str) -> None:
+        """CheckRefused as `object` would, before a file is looked at."""
+        _checked(text)
+        with self._pool.connection() as conn:
+            if len(_objections(conn, notice.notice_id)) >= MOST_OBJECTIONS:
+                raise CheckRefused("objection_many", most=MOST_OBJECTIONS)
+
+    def object(self, notice: Notice, text: str, now: datetime, file: CompanyFile | None = None) -> None:
+        """The company objects: a task for the supervisor. The same words and file again are the same. CheckRefused."""
+        text = _checked(text)
+        sent = msgspec.structs.asdict(file) if file else {}
         with self._pool.connection() as conn:
             conn.execute(QUERIES["notice_for_update"], {"notice_id": notice.notice_id})
             known = _objections(conn, notice.notice_id)
-            if any(one.text == text for one in known):
+            if any((one.text, one.file_sha256) == (text, sent.get("sha256")) for one in known):
                 return
             if len(known) >= MOST_OBJECTIONS:
                 raise CheckRefused("objection_many", most=MOST_OBJECTIONS)
-            conn.execute(QUERIES["add_objection"], {"notice_id": notice.notice_id, "now": now, "text": text})
-            _log(conn, "notice.objection", notice.notice_id, "company", now, {"text": text})
+            new = {"notice_id": notice.notice_id, "now": now, "text": text}
+            row = conn.execute(QUERIES["add_objection"], new).fetchone()
+            assert row is not None
+            if file:
+                conn.execute(QUERIES["add_file"], {**row, **sent, "now": now})
+            _log(
+                conn,
+                "notice.objection",
+                notice.notice_id,
+                "company",
+                now,
+                {"text": text, **({"file": sent} if sent else {})},
+            )
             conn.execute(QUERIES["notify"], {"payload": f"alert:{notice.alert_id}"})
 
     # ------------------------------------------------------------ the supervisor's side
+    def file_of(self, objection_id: int) -> CompanyFile | None:
+        """What was sent with an objection."""
+        with self._pool.connection() as conn:
+            row = conn.execute(QUERIES["file_of"], {"objection_id": objection_id}).fetchone()
+            return msgspec.convert(row, CompanyFile) if row else None
+
     def open_objections(self) -> tuple[Objection, ...]:
         """The supervisor's tasks, oldest first, then the last that were decided."""
         with self._pool.connection() as conn:
@@ -228,6 +281,13 @@ class NoticeDesk:
             conn.execute(QUERIES["decide"], given)
             body = {"objection": objection_id, "state": state, "decision": decision.strip()}
             _log(conn, "notice.decision", str(row["notice_id"]), actor.user, now, body)
+
+
+def _checked(text: str) -> str:
+    text = text.strip()
+    if not text or len(text) > MOST_CHARS:
+        raise CheckRefused("objection_text", most=MOST_CHARS)
+    return text
 
 
 def _objections(conn: Conn, notice_id: str) -> tuple[Objection, ...]:

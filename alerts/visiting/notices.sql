@@ -35,18 +35,42 @@ WHERE notice_id = %(notice_id)s AND rating IS NULL
 
 -- objections_of --
 -- A notice's objections, oldest first.
-SELECT objection_id, notice_id::text, at, text, state, decided_by, decided_at, decision
-FROM objection WHERE notice_id = %(notice_id)s ORDER BY objection_id
+SELECT objection_id, notice_id::text, o.at, text, state, decided_by, decided_at, decision, f.sha256 AS file_sha256,
+       f.content_type AS file_type, f.bytes AS file_bytes, coalesce(f.pages, 0) AS pages
+FROM objection AS o LEFT JOIN objection_file AS f USING (objection_id)
+WHERE notice_id = %(notice_id)s ORDER BY objection_id
 
 -- add_objection --
 -- A task for the supervisor.
-INSERT INTO objection (notice_id, at, text) VALUES (%(notice_id)s, %(now)s, %(text)s)
+INSERT INTO objection (notice_id, at, text) VALUES (%(notice_id)s, %(now)s, %(text)s) RETURNING objection_id
+
+-- add_file --
+-- What the company sent with it.
+INSERT INTO objection_file (objection_id, sha256, content_type, bytes, pages, at)
+VALUES (%(objection_id)s, %(sha256)s, %(content_type)s, %(bytes)s, %(pages)s, %(now)s)
+
+-- file_of --
+-- The file of an objection.
+SELECT sha256, content_type, bytes, pages FROM objection_file WHERE objection_id = %(objection_id)s
+
+-- pictures --
+-- Stored pictures of an alert: the cameras', and photos by officers who were there (never a caller's), oldest first.
+SELECT sha256, kind, coalesce(taken_at, announced_at) AS at FROM evidence AS e
+WHERE stored_at IS NOT NULL AND (
+      kind IN ('snapshot_annotated', 'snapshot_clean')
+      AND episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(alert_id)s)
+   OR kind = 'photo' AND e.alert_id = %(alert_id)s
+      AND uploaded_by IN (SELECT officer FROM dispatch WHERE alert_id = %(alert_id)s AND arrived_at IS NOT NULL))
+ORDER BY 3, sha256
+LIMIT %(limit)s
 
 -- objections --
 -- What waits for a decision, oldest first; then what was decided last.
 SELECT objection_id, o.notice_id::text, o.at, o.text, o.state, o.decided_by, o.decided_at, o.decision, n.company,
-       n.alert_id::text, a.number
+       n.alert_id::text, a.number, f.sha256 AS file_sha256, f.content_type AS file_type, f.bytes AS file_bytes,
+       coalesce(f.pages, 0) AS pages
 FROM objection AS o JOIN notice AS n USING (notice_id) JOIN alert AS a USING (alert_id)
+LEFT JOIN objection_file AS f USING (objection_id)
 ORDER BY o.state <> 'open', CASE WHEN o.state = 'open' THEN o.at END, o.decided_at DESC
 LIMIT 100
 

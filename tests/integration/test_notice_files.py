@@ -1,0 +1,148 @@
+"""The company's page shows its own case's pictures, blurred, and takes a picture or a PDF with its objection."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from monitor.domain.events import sha256_hex
+from monitor.web.pdf_pages import MOST_PAGES
+from monitor.web.uploads import path_of
+from tests.doubles.web_town import EDGE_TOKENS, Town, picture, snapshot, town
+from tests.integration.test_notices import COMPANY, FORM
+from tests.integration.test_visits import arrive, collect, entries, login
+from tests.integration.test_web_photos import photo_with_secret
+
+EDGE = {"authorization": f"Bearer {EDGE_TOKENS['e1']}", "content-type": "image/jpeg"}
+
+
+@pytest.fixture
+def here(postgres_dsn: str, tmp_path: Path) -> Iterator[Town]:
+    with town(postgres_dsn, tmp_path) as here:
+        yield here
+
+
+@pytest.fixture
+def client(here: Town) -> Iterator[TestClient]:
+    with TestClient(here.app(max_photo_bytes=400_000), follow_redirects=False) as client:
+        yield client
+
+
+def seen(client: TestClient, here: Town, text: str, camera_id: str = "old-town") -> tuple[str, str]:
+    """An alert with a stored snapshot; (alert_id, SHA-256)."""
+    data = picture(text)
+    here.sees(camera_id, evidence=[snapshot(data)])
+    url = f"/api/v1/evidence/{sha256_hex(data)}"
+    assert client.put(url, content=data, headers=EDGE).status_code == 201
+    return here.newest().alert.alert_id, sha256_hex(data)
+
+
+def given(client: TestClient, alert_id: str) -> str:
+    """The code of a notice by the officer who is there."""
+    mine = login(client, "li.wei")
+    arrive(client, alert_id, mine)
+    collect(client, alert_id, mine)
+    answer = client.post(f"/api/v1/alerts/{alert_id}/notices", json=COMPANY, headers=mine)
+    return str(answer.json()["code"])
+
+
+def pdf(pages: int = 2) -> bytes:
+    drawn = [Image.new("RGB", (300, 400), (200, 20 * n, 40)) for n in range(pages)]
+    out = io.BytesIO()
+    drawn[0].save(out, "PDF", save_all=True, append_images=drawn[1:])
+    return out.getvalue()
+
+
+def test_the_company_sees_blurred_copies_of_its_own_case(client: TestClient, here: Town) -> None:
+    """Snapshot and the officer's photo with their hashes; no original, no other case's, no caller's; each look an entry."""
+    alert_id, sha256 = seen(client, here, "excavator")
+    other_id, other = seen(client, here, "another", "village")
+    assert other_id != alert_id
+    code = given(client, alert_id)
+    (photo,) = (item.sha256 for item in here.engine.view(alert_id).evidence if item.kind == "photo")
+    with here.pool.connection() as conn:
+        conn.execute(
+            "INSERT INTO evidence (sha256, kind, content_type, bytes, alert_id, uploaded_by, announced_at, stored_at)"
+            " VALUES (%s, 'photo', 'image/jpeg', 1, %s, 'operator', now(), now())",
+            ("c" * 64, alert_id),
+        )
+    page = client.get(f"/notice/{code}")
+    assert (sha256 in page.text, photo in page.text, other in page.text, "c" * 64 in page.text) == (
+        True,
+        True,
+        False,
+        False,
+    )
+    for one in (sha256, photo, sha256):
+        shown = client.get(f"/notice/{code}/pictures/{one}?original=true")
+        assert (shown.status_code, shown.headers["evidence-copy"]) == (200, "blurred")
+        assert sha256_hex(shown.content) != one
+    for hidden in (other, "c" * 64, "a" * 64):
+        assert client.get(f"/notice/{code}/pictures/{hidden}").status_code == 404
+    assert client.get(f"/notice/ABCDEFGH2345/pictures/{sha256}").status_code == 404
+    looks = [entry for entry in entries(here, "evidence.viewed") if entry["actor"] == "company"]
+    assert [(entry["subject"], entry["body"]["copy"]) for entry in looks] == [
+        (sha256, "blurred"),
+        (photo, "blurred"),
+    ]
+    here.now += timedelta(minutes=6)
+    client.get(f"/notice/{code}/pictures/{sha256}")
+    client.get(f"/notice/{code}")
+    assert len([entry for entry in entries(here, "evidence.viewed") if entry["actor"] == "company"]) == 3
+    assert len(entries(here, "notice.look")) == 2
+
+
+def test_an_objection_brings_a_picture_or_a_pdf(client: TestClient, here: Town) -> None:
+    """The original is sealed byte for byte; the supervisor looks at copies encoded anew; what is sent twice is one."""
+    code = given(client, seen(client, here, "excavator")[0])
+    url, secret = f"/notice/{code}/objection", photo_with_secret()
+    for data, text in ((secret, "our permit"), (secret, "our permit"), (pdf(), "the contract")):
+        sent = client.post(url, data={"text": text}, files={"file": ("x", data)}, headers=FORM)
+        assert sent.status_code == 303, sent.text
+        assert path_of(here.data_dir, sha256_hex(data)).read_bytes() == data
+    assert [entry["body"]["file"]["pages"] for entry in entries(here, "notice.objection")] == [1, 2]
+    assert sha256_hex(secret) in client.get(f"/notice/{code}").text
+    supervisor = login(client, "supervisor")
+    tasks = client.get("/objections", headers=supervisor).text
+    assert tasks.count("/file/1") == 2 * 2
+    for path in ("/objections/1/file/1", "/objections/2/file/1", "/objections/2/file/2"):
+        shown = client.get(path, headers=supervisor)
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+        assert b"secret" not in shown.content
+        assert Image.open(io.BytesIO(shown.content)).size[0] > 100
+        assert client.get(path, headers=login(client, "operator")).status_code == 403
+    for gone in ("/objections/2/file/3", "/objections/2/file/0", "/objections/9/file/1"):
+        assert client.get(gone, headers=supervisor).status_code == 404
+    assert len([one for one in entries(here, "evidence.viewed") if one["actor"] == "supervisor"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"<html><script>alert(1)</script>", 415),
+        (b"\x00\x00\x00\x18ftypmp42", 415),
+        (b"%PDF-1.7 nothing else", 422),
+        (picture()[:300], 422),
+        (pdf(MOST_PAGES + 1), 422),
+        (b"%PDF-" + bytes(500_000), 413),
+    ],
+    ids=["page", "film", "broken-pdf", "broken-picture", "many-pages", "large"],
+)
+def test_what_cannot_be_looked_at_is_refused_in_a_sentence(
+    client: TestClient, here: Town, data: bytes, status: int
+) -> None:
+    """On the page, with what was typed; nothing is kept, no objection without its file."""
+    code = given(client, seen(client, here, "excavator")[0])
+    sent = client.post(
+        f"/notice/{code}/objection", data={"text": "our own words"}, files={"file": ("x", data)}, headers=FORM
+    )
+    assert sent.status_code == status
+    assert status == 413 or ("our own words" in sent.text and 'role="alert"' in sent.text)
+    assert entries(here, "notice.objection") == []
+    assert not path_of(here.data_dir, sha256_hex(data)).exists()
