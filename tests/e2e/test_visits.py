@@ -144,7 +144,7 @@ def test_a_visit_with_its_list_and_without_a_link(
         # recalled while the phone had no link: what it says then is refused with its reason, and not tried again
         photo.write_bytes(picture("another pit"))
         page.locator("#photo").set_input_files(photo)
-        expect(page.locator("#photos-waiting")).to_be_hidden()
+        expect(page.locator("#photo-count")).to_have_attribute("data-photos", sha256_hex(photo.read_bytes()))
         page.context.set_offline(True)
         first = page.locator(".check-line").first
         first.locator(".check-do[data-answer=done]").click()
