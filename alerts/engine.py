@@ -9,7 +9,6 @@ transaction made impossible is decided again; what can never be decided becomes 
 it neither blocks the queue nor is lost.
 """
 
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,18 +21,19 @@ from alerts.apply import Performer
 from alerts.commands import Clear, Problem, Raise, SeekOfficer, StepRequest
 from alerts.decide import on_event
 from alerts.dispatching import accept_within, send, who_covers
-from alerts.errors import AlertsError, Conflict, NotFound
+from alerts.errors import AlertsError, Conflict
 from alerts.escalation import ClockFacts, on_clocks
 from alerts.joining import apart
-from alerts.lifecycle import AlertKind, State, Step
+from alerts.lifecycle import State, Step
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
 from alerts.reasons import EndOfDispatch, Health, Why
+from alerts.shown import Shown, found
 from alerts.steps import PICTURES, StepFacts, on_step
 from alerts.timers import TimerFacts, on_timer
 from alerts.transactions import in_transaction
 from alerts.values import Actor, Alert, Confirmation, Dispatch, LastWord, Timer, TimerKind, Work
-from alerts.views import AlertRow, AlertView, DispatchView, alert_row, alert_view, dispatch_view
+from alerts.views import AlertView
 from alerts.visiting.bundling import same_visit
 from alerts.working import decide_work
 from monitor.audit.errors import AuditError
@@ -60,7 +60,7 @@ def new_uuid7() -> str:
     return str(uuid_utils.uuid7())
 
 
-class AlertEngine:
+class AlertEngine(Shown):
     """See the module. Safe to use from many threads and processes at once."""
 
     def __init__(
@@ -70,17 +70,8 @@ class AlertEngine:
         policy: Policy | None = None,
         new_id: Callable[[], str] = new_uuid7,
     ) -> None:
-        self._book, self._city, self._policy, self._new_id = book, city, policy or Policy(), new_id
-
-    @property
-    def city(self) -> City:
-        """What is watched."""
-        return self._city
-
-    @property
-    def policy(self) -> Policy:
-        """The numbers that decide here."""
-        return self._policy
+        super().__init__(book, city, policy or Policy())
+        self._new_id = new_id
 
     # ------------------------------------------------------------ what ingest and time bring
     def take_work(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
@@ -145,7 +136,7 @@ class AlertEngine:
                               idempotency_key=idempotency_key)  # fmt: skip
 
         def take(tx: AlertTx) -> AlertView:
-            alert = _found(tx, alert_id, for_update=True)
+            alert = found(tx, alert_id, for_update=True)
             if idempotency_key is None or not tx.has_move(alert.alert_id, idempotency_key):
                 facts = StepFacts(
                     running=tx.running_dispatch(alert.alert_id),
@@ -163,7 +154,7 @@ class AlertEngine:
         """Gives an open alert to the officer who is at its site because of another one; None if it needs nobody."""
 
         def take(tx: AlertTx) -> Dispatch | None:
-            alert = _found(tx, alert_id, for_update=True)
+            alert = found(tx, alert_id, for_update=True)
             unwanted = alert.confirmation is Confirmation.REFUTED or alert.held_by is not None
             if alert.state is not State.OPEN or unwanted:
                 running = tx.running_dispatch(alert_id)
@@ -189,52 +180,9 @@ class AlertEngine:
         """An id for something new."""
         return self._new_id()
 
-    # ------------------------------------------------------------ what pages show
-    def view(self, alert_id: str) -> AlertView:
-        """All of one alert; NotFound."""
-        with self._book.begin() as tx:
-            return self.view_in(tx, alert_id)
-
-    def list_alerts(
-        self,
-        state: State | None = None,
-        kind: AlertKind | None = None,
-        running: bool | None = None,
-        limit: int = 100,
-    ) -> tuple[AlertRow, ...]:
-        """Alerts, newest first."""
-        with self._book.begin() as tx:
-            escalates_at = tx.next_escalations()
-            return tuple(
-                alert_row(alert, escalates_at.get(alert.alert_id))
-                for alert in tx.list_alerts(state, kind, running, limit)
-            )
-
-    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[AlertRow, ...]:
-        """Running alerts that ring, or that are held: worst level first, then the oldest, so that none such is cut."""
-        with self._book.begin() as tx:
-            escalates_at = tx.next_escalations()
-            return tuple(
-                alert_row(alert, escalates_at.get(alert.alert_id))
-                for alert in tx.urgent_alerts(held=held, limit=limit)
-            )
-
-    def dispatches_for(self, user: str | None) -> tuple[DispatchView, ...]:
-        """Running dispatches of one officer; of all if `user` is None (the control room)."""
-        with self._book.begin() as tx:
-            views = [
-                dispatch_view(tx, dispatch, self._city, self._policy.response)
-                for dispatch in tx.running_dispatches(user)
-            ]
-            return tuple(view for view in views if view is not None)
-
     def _rule_for(self, tx: AlertTx, alert: Alert, now: datetime) -> SupervisionRule | None:
         rules = self._policy.supervision
         return ruled(alert.level, tx.site_record(alert), rules, now) if rules.rules else None
-
-    def view_in(self, tx: AlertTx, alert_id: str) -> AlertView:
-        """The same within a transaction."""
-        return alert_view(tx, _found(tx, alert_id), self._city, self._policy.response)
 
     # ------------------------------------------------------------ many in one transaction
     def _onsets(self, now: datetime, limit: int) -> tuple[int, int]:
@@ -306,7 +254,7 @@ class AlertEngine:
             if timer is None:
                 return False
             taken[:] = [timer]
-            alert = _found(tx, timer.alert_id, for_update=True)
+            alert = found(tx, timer.alert_id, for_update=True)
             tx.finish_timer(timer.timer_id, now)
             sent = tx.dispatches(alert.alert_id)
             if timer.what == TimerKind.CLOCKS:
@@ -361,17 +309,6 @@ class AlertEngine:
 
     def _in_transaction(self, do: Callable[[AlertTx], T]) -> T:
         return in_transaction(self._book, do)
-
-
-def _found(tx: AlertTx, alert_id: str, *, for_update: bool = False) -> Alert:
-    try:
-        uuid.UUID(alert_id)
-    except ValueError:
-        raise NotFound(alert_id) from None
-    alert = tx.alert(alert_id, for_update=for_update)
-    if alert is None:
-        raise NotFound(alert_id)
-    return alert
 
 
 def _stored_pictures(tx: AlertTx, alert: Alert) -> tuple[str, ...]:

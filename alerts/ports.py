@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.calm.ports import CalmTx
+from alerts.calm.running import EVERY, Chosen
 from alerts.decide import Nearby
 from alerts.lifecycle import AlertKind, State
 from alerts.policy import Policy
@@ -244,8 +245,10 @@ class AlertTx(CalmTx, Protocol):
         """Newest first."""
         ...
 
-    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[Alert, ...]:
-        """Running alerts that ring, or that are held: worst level first, then the oldest."""
+    def urgent_alerts(
+        self, *, held: bool, limit: int, chosen: Chosen = EVERY, after: int = 0
+    ) -> tuple[Alert, ...]:
+        """Running alerts that ring, or that are held: worst level first, then the oldest; `after` so many of them."""
         ...
 
     def moves(self, alert_id: str) -> tuple[Move, ...]:

@@ -10,6 +10,7 @@ from psycopg import errors
 
 from alerts.calm.holding import Quiet
 from alerts.calm.postgres import CalmRows
+from alerts.calm.running import EVERY, Chosen
 from alerts.decide import Nearby
 from alerts.errors import Conflict, Unusable
 from alerts.joining import place_box
@@ -280,8 +281,10 @@ class PostgresAlertTx(CalmRows):
     ) -> tuple[Alert, ...]:
         return self._all("list_alerts", Alert, state=state, kind=kind, running=running, limit=limit)
 
-    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[Alert, ...]:
-        return self._all("urgent_alerts", Alert, held=held, limit=limit)
+    def urgent_alerts(
+        self, *, held: bool, limit: int, chosen: Chosen = EVERY, after: int = 0
+    ) -> tuple[Alert, ...]:
+        return self._all("urgent_alerts", Alert, held=held, limit=limit, after=after, **parameters(chosen))
 
     def moves(self, alert_id: str) -> tuple[Move, ...]:
         return self._all("moves", Move, alert_id=alert_id)

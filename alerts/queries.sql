@@ -505,11 +505,15 @@ LIMIT %(limit)s
 
 -- urgent_alerts --
 -- Running alerts that ring, or that are held; the worst level first and the oldest within it: where the list is cut,
--- what is milder and newer is left out.
+-- what is milder and newer is left for the next page. The empty site: those without one.
 SELECT * FROM alert
 WHERE closed_at IS NULL AND (held_by IS NOT NULL) = %(held)s::boolean
+  AND (%(level)s::risk_level IS NULL OR level = %(level)s::risk_level)
+  AND (%(state)s::alert_state IS NULL OR state = %(state)s::alert_state)
+  AND (%(site_id)s::text IS NULL OR coalesce(site_id, '') = %(site_id)s::text)
+  AND (%(what)s::text IS NULL OR coalesce(violation, health, '') = %(what)s::text)
 ORDER BY level, opened_at, number
-LIMIT %(limit)s
+LIMIT %(limit)s OFFSET %(after)s
 
 -- alerts_with_entries --
 -- Every alert with the loop's entries about it: one statement, so that both are of the same moment.

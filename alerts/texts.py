@@ -226,10 +226,15 @@ REASONS: dict[str, Text] = {
 
 def title(alert: Alert) -> Text:
     """The alert's headline: what is suspected, or what is wrong."""
-    if alert.health is not None:
-        return HEALTH.get(alert.health, _t(alert.health, alert.health))
-    row = CATALOGUE.get(alert.violation or "")
-    return dict(row.title) if row else _t(alert.violation or "", alert.violation or "")
+    return title_of(alert.violation or alert.health or "", is_health=alert.health is not None)
+
+
+def title_of(what: str, *, is_health: bool) -> Text:
+    """The same by the catalogue's code, or by what is wrong."""
+    if is_health:
+        return HEALTH.get(what, _t(what, what))
+    row = CATALOGUE.get(what)
+    return dict(row.title) if row else _t(what, what)
 
 
 def article(alert: Alert) -> Text | None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from alerts.apply import CHANGE_CHANNEL, Performer
-from alerts.calm.holding import Left, Quiet, on_shelf, on_shelf_end
+from alerts.calm.holding import Left, on_shelf, on_shelf_end
 from alerts.calm.messages import shelf_messages
 from alerts.calm.shelves import EndOfShelf, Scope, Shelf, ShelfAsk, ShelfNotFound, begin, end
 from alerts.commands import Send
@@ -108,12 +108,12 @@ class ShelfDesk:
             shelf = tx.shelf(shelf_id) if _is_id(shelf_id) else None
             if shelf is None:
                 raise ShelfNotFound
-            return ShelfView(shelf=shelf, alerts=tx.alerts_of_shelf(shelf_id))
+            return _views([shelf], tx.alerts_of_shelf(shelf_id))[0]
 
     def _views(self, *, running: bool, limit: int) -> tuple[ShelfView, ...]:
         with self._book.begin() as tx:
             shelves = tx.list_shelves(running=running, limit=limit)
-            return tuple(ShelfView(shelf=one, alerts=tx.alerts_of_shelf(one.shelf_id)) for one in shelves)
+            return _views(shelves, tx.alerts_of_shelves([one.shelf_id for one in shelves]))
 
     # ------------------------------------------------------------ pieces
     def _end(
@@ -123,7 +123,8 @@ class ShelfDesk:
         ended = end(shelf, actor, why, note, now)
         tx.put_shelf(ended)
         alerts = tx.alerts_of_shelf(shelf.shelf_id, for_update=True)
-        came = [(alert, self._quiet(tx, alert)) for alert in alerts]
+        quiet = tx.quiet_of(alerts)
+        came = [(alert, quiet[alert.alert_id]) for alert in alerts]
         left = on_shelf_end(ended, came, self._policy, now)
         tx.audit(_entry("end", ended, actor, now, _counts(left)))
         messages = [Send(message=one) for one in shelf_messages(ended, left, self._city, now)]
@@ -132,10 +133,6 @@ class ShelfDesk:
         tx.notify(CHANGE_CHANNEL, f"camera:{shelf.camera_id}")
         return ended
 
-    def _quiet(self, tx: AlertTx, alert: Alert) -> Quiet:
-        word = tx.last_word_of_camera(alert.camera_id) if alert.camera_id else None
-        return Quiet(shelves=tx.shelves_of(alert.camera_id, [alert.alert_id]), camera=word)
-
     def _sites(self, ask: ShelfAsk | None, alert: Alert | None, shelf: Shelf | None = None) -> Sequence[str]:
         """Whose events must not be decided meanwhile: the camera's site, and the alert's."""
         camera_id = shelf.camera_id if shelf else ask.camera_id if ask else None
@@ -143,6 +140,13 @@ class ShelfDesk:
         found |= {alert.site_id} if alert is not None and alert.site_id else set()
         found |= {shelf.site_id} if shelf is not None and shelf.site_id else set()
         return sorted(found)
+
+
+def _views(shelves: Sequence[Shelf], alerts: Sequence[Alert]) -> tuple[ShelfView, ...]:
+    held: dict[str | None, list[Alert]] = {}
+    for alert in alerts:
+        held.setdefault(alert.shelf_id, []).append(alert)
+    return tuple(ShelfView(shelf=one, alerts=tuple(held.get(one.shelf_id, ()))) for one in shelves)
 
 
 def _is_id(text: str | None) -> bool:

@@ -13,6 +13,8 @@ import msgspec
 import psycopg
 from psycopg.rows import dict_row
 
+from alerts.calm.running import Tally, what_of
+from alerts.lifecycle import AlertKind
 from alerts.postgres_rows import QUERIES
 from alerts.values import Alert
 from monitor.domain.calm import Calm
@@ -73,25 +75,30 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     worst: Level
     oldest_at: datetime
     newest_at: datetime
+    #: how many there are
+    n: int
     #: nobody has acknowledged these
     unacknowledged: int
-    #: worst first, oldest first within a level
-    alerts: tuple[Alert, ...]
+    #: those at hand, worst first, oldest first within a level; may be fewer than `n`
+    alerts: tuple[Alert, ...] = ()
 
 
-def grouped(alerts: Sequence[Alert]) -> tuple[Group, ...]:
-    """All of them, by site and kind; the worst group first, then the one that waits longest."""
-    found: dict[tuple[str | None, str, bool], list[Alert]] = {}
+def grouped(counted: Sequence[Tally], alerts: Sequence[Alert] = ()) -> tuple[Group, ...]:
+    """All that was counted, by site and kind; the worst group first, then the one that waits longest."""
+    tallied: dict[tuple[str | None, str, bool], list[Tally]] = {}
+    for one in counted:
+        tallied.setdefault((one.site_id, one.what, one.kind is AlertKind.HEALTH), []).append(one)
+    shown: dict[tuple[str | None, str, bool], list[Alert]] = {}
     for alert in alerts:
-        what = alert.violation or alert.health or ""
-        found.setdefault((alert.site_id, what, alert.health is not None), []).append(alert)
+        key = (alert.site_id, what_of(alert), alert.kind is AlertKind.HEALTH)
+        shown.setdefault(key, []).append(alert)
     groups = [
         Group(
-            site_id=site_id, what=what, is_health=is_health, worst=min((a.level for a in mine), key=lambda v: v.rank),
-            oldest_at=min(a.opened_at for a in mine), newest_at=max(a.opened_at for a in mine),
-            unacknowledged=sum(a.acknowledged_at is None for a in mine),
-            alerts=tuple(sorted(mine, key=lambda a: (a.level.rank, a.opened_at, a.number))),
+            site_id=key[0], what=key[1], is_health=key[2], worst=min((one.level for one in mine), key=lambda v: v.rank),
+            oldest_at=min(one.oldest_at for one in mine), newest_at=max(one.newest_at for one in mine),
+            n=sum(one.n for one in mine), unacknowledged=sum(one.unacknowledged for one in mine),
+            alerts=tuple(sorted(shown.get(key, ()), key=lambda a: (a.level.rank, a.opened_at, a.number))),
         )
-        for (site_id, what, is_health), mine in found.items()
+        for key, mine in tallied.items()
     ]  # fmt: skip
     return tuple(sorted(groups, key=lambda g: (g.worst.rank, g.oldest_at, g.site_id or "", g.what)))

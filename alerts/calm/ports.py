@@ -1,10 +1,11 @@
 """What the loop needs of a database to keep calm; a part of AlertTx (alerts/ports.py)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from alerts.calm.bundling import ToldLately
+from alerts.calm.holding import Quiet
 from alerts.calm.shelves import Shelf
 from alerts.values import Alert, Outgoing
 
@@ -39,6 +40,14 @@ class CalmTx(Protocol):
 
     def alerts_of_shelf(self, shelf_id: str, *, for_update: bool = False) -> tuple[Alert, ...]:
         """What that shelf holds or held last, by id."""
+        ...
+
+    def alerts_of_shelves(self, shelf_ids: Collection[str]) -> tuple[Alert, ...]:
+        """What these shelves hold or held last, by id: asked at once, however many there are."""
+        ...
+
+    def quiet_of(self, alerts: Sequence[Alert]) -> Mapping[str, Quiet]:
+        """By alert: what may keep it from ringing; asked at once, however many there are."""
         ...
 
     # coming and going

@@ -1,12 +1,13 @@
 """Shelves, coming and going, and bundles in PostgreSQL; a part of PostgresAlertTx. Decides nothing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from alerts.calm.bundling import ToldLately
+from alerts.calm.holding import Quiet
 from alerts.calm.shelves import Shelf
-from alerts.postgres_rows import PostgresRows, parameters
-from alerts.values import Alert, Outgoing
+from alerts.postgres_rows import PostgresRows, parameters, value
+from alerts.values import Alert, LastWord, Outgoing
 
 
 class CalmRows(PostgresRows):
@@ -33,6 +34,18 @@ class CalmRows(PostgresRows):
     def alerts_of_shelf(self, shelf_id: str, *, for_update: bool = False) -> tuple[Alert, ...]:
         query = "alerts_of_shelf_for_update" if for_update else "alerts_of_shelf"
         return self._all(query, Alert, shelf_id=shelf_id)
+
+    def alerts_of_shelves(self, shelf_ids: Collection[str]) -> tuple[Alert, ...]:
+        return self._all("alerts_of_shelves", Alert, shelf_ids=list(shelf_ids))
+
+    def quiet_of(self, alerts: Sequence[Alert]) -> Mapping[str, Quiet]:
+        cameras = sorted({alert.camera_id for alert in alerts if alert.camera_id})
+        shelves = self._all(
+            "shelves_of_many", Shelf, camera_ids=cameras, alert_ids=[a.alert_id for a in alerts]
+        )
+        rows = self._run("last_words_of_cameras", camera_ids=cameras).fetchall()
+        words = {row.pop("camera_id"): value(row, LastWord) for row in rows}
+        return {a.alert_id: Quiet(shelves=shelves, camera=words.get(a.camera_id or "")) for a in alerts}
 
     def lost_before(self, health: str, subject: str, since: datetime) -> int:
         return self._count("lost_before", health=health, subject=subject, since=since)

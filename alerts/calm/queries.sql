@@ -109,3 +109,27 @@ CROSS JOIN LATERAL (
 ) AS rung
 WHERE (opened_at > %(since)s OR rung_at > %(since)s) AND rung.at > %(since)s AND state <> 'supervised'
 ORDER BY 1
+
+-- running_tallies --
+-- How many alerts run, by everything that a list is grouped or chosen by.
+SELECT site_id, coalesce(violation, health, '') AS what, kind, level, state, held_by IS NOT NULL AS held,
+       count(*) AS n, count(*) FILTER (WHERE acknowledged_at IS NULL) AS unacknowledged,
+       min(opened_at) AS oldest_at, max(opened_at) AS newest_at
+FROM alert WHERE closed_at IS NULL
+GROUP BY 1, 2, 3, 4, 5, 6
+
+-- alerts_of_shelves --
+-- What these shelves hold, or held last.
+SELECT * FROM alert WHERE shelf_id = ANY(%(shelf_ids)s::uuid[]) ORDER BY alert_id
+
+-- last_words_of_cameras --
+-- The newest states of these cameras.
+SELECT camera_id, state, since FROM camera_state WHERE camera_id = ANY(%(camera_ids)s::text[])
+
+-- shelves_of_many --
+-- Shelves that did not end, of these cameras or alerts.
+SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, worst, reason, note, shelved_by, role,
+       from_at, until_at, ended_at, ended_by, end_reason, end_note
+FROM shelf WHERE ended_at IS NULL
+    AND (camera_id = ANY(%(camera_ids)s::text[]) OR alert_id = ANY(%(alert_ids)s::uuid[]))
+ORDER BY shelf_id

@@ -69,8 +69,11 @@ WORDS: dict[str, Text] = {
     "came_back": _t("came and went {n} more times", "又反复 {n} 次"),
     "flapping": _t("flaps: clears once it stays well", "反复中断：持续恢复后才解除"),
     "flood": _t(
-        "Flood: {n} alerts in 10 minutes (over {above}). Grouped by place and kind; all are here.",
-        "警情洪泛：10分钟内 {n} 条（超过 {above} 条）。已按区段与类别分组，全部保留。",
+        "Flood: {n} alerts in 10 minutes (over {above}); {all} run now.",
+        "警情洪泛：10分钟内 {n} 条（超过 {above} 条），当前共 {all} 条。",
+    ),
+    "flood_grouped": _t(
+        "Grouped by place and kind; every alert is counted.", "已按区段与类别分组，每条均已计数。"
     ),
     "flood_group": _t("grouped", "分组"),
     "flood_single": _t("one by one", "逐条"),

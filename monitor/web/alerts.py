@@ -25,6 +25,7 @@ from monitor.web.errors import Conflict, Forbidden, NotFound, Unusable, WebError
 from monitor.web.evidence import is_dispatched_to
 from monitor.web.people import Principal
 from monitor.web.rendering import reader_texts
+from monitor.web.running import MOST_RUNNING
 
 router = APIRouter(prefix="/api/v1")
 
@@ -33,8 +34,6 @@ Anybody = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE, Right.SEE_FIELD)
 FieldReader = Annotated[Principal, Depends(Guard(Right.SEE_FIELD))]
 Stepper = Annotated[Principal, Depends(Guard(Right.TAKE_STEP))]
 
-#: a city in trouble; the page says how many more there are
-MOST_RUNNING = 500
 _FIELD = (Role.OFFICER, Role.PATROL)
 
 

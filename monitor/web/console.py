@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+import msgspec
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
-from alerts.calm.flood import flood_now, grouped
+from alerts.calm.flood import flood_now
+from alerts.calm.running import running_now, totals
 from alerts.calm.shelves import may_shelve
 from alerts.channels.overview import MODES, overview
 from alerts.feedback.causes import FalseCause, Outcome
-from alerts.lifecycle import AlertKind, State
-from alerts.views import AlertRow, AlertView
+from alerts.lifecycle import State
+from alerts.views import AlertView
 from alerts.visiting.notices import NoticeDesk
 from monitor.domain.assets import City
 from monitor.domain.risk import Weights
@@ -20,37 +22,17 @@ from monitor.domain.violations import CATALOGUE, LAW
 from monitor.store.pool import Conn
 from monitor.web import checks, showing
 from monitor.web.access import Guard
-from monitor.web.alerts import MOST_RUNNING, view_for
+from monitor.web.alerts import view_for
 from monitor.web.cameras import cameras, overloaded
 from monitor.web.deps import web_of
 from monitor.web.people import Principal
 from monitor.web.rendering import reader_texts, render
+from monitor.web.running import MOST_RUNNING, AskedOf, by_urgency, choices, group_rows, split
 from monitor.web.sql import QUERIES
-from monitor.web.texts import Texts
 
 router = APIRouter()
 Room = Annotated[Principal, Depends(Guard(Right.SEE_CONSOLE))]
 CLOSED_SHOWN = 12
-
-
-def by_urgency(rows: Iterable[AlertRow]) -> list[AlertRow]:
-    """Worst level first; within a level the newest first."""
-    return sorted(rows, key=lambda item: (item.alert.level.rank, -item.alert.opened_at.timestamp()))
-
-
-def group_rows(rows: Iterable[AlertRow], city: City, t: Texts) -> list[dict[str, Any]]:
-    """The running alerts by place and kind, in words; each group holds all of its rows."""
-    by_id = {item.alert.alert_id: item for item in rows}
-    places = {hca.site_id: t.of(hca.name) for hca in city.hcas}
-    return [
-        {
-            "group": group, "id": f"group-{group.site_id or 'none'}-{group.what}",
-            "title": t.of(by_id[group.alerts[0].alert_id].title),
-            "place": places.get(group.site_id or "", group.site_id or t("calm.group_elsewhere")),
-            "rows": [showing.row(by_id[alert.alert_id], city, t) for alert in group.alerts],
-        }
-        for group in grouped([item.alert for item in by_id.values()])
-    ]  # fmt: skip
 
 
 def names_of(conn: Conn, users: Iterable[str]) -> dict[str, str]:
@@ -60,31 +42,37 @@ def names_of(conn: Conn, users: Iterable[str]) -> dict[str, str]:
 
 
 @router.get("/")
-def console(
-    request: Request, me: Room, view: Annotated[str, Query(pattern="^(|groups|single)$")] = ""
-) -> Response:
+def console(request: Request, me: Room, asked: AskedOf) -> Response:
     """Map, live alerts, cameras. In a flood the list is grouped; `view` has it either way."""
     deps = web_of(request).deps
     t = reader_texts(request)
-    # each with its own limit: what is held takes no place from what rings
-    running = by_urgency(deps.engine.urgent_alerts(held=False, limit=MOST_RUNNING))
-    held = by_urgency(deps.engine.urgent_alerts(held=True, limit=MOST_RUNNING))
     closed = deps.engine.list_alerts(running=False, limit=CLOSED_SHOWN)
     with deps.pool.connection() as conn:
         known = cameras(conn, deps.city, deps.clock())
         loads = overloaded(conn)
         channels = overview(conn, deps.city, deps.clock())
         flood = flood_now(conn, deps.engine.policy.calm, deps.clock())
-    in_groups = flood.on if not view else view == "groups"
-    watching = sum(1 for camera in known if camera["watching"])
-    awaiting = sum(
-        1 for item in running if item.alert.state is State.OPEN and item.alert.kind is AlertKind.VIOLATION
+        rings, quiet = split(running_now(conn))
+    chosen, every = asked.chosen, totals(rings)
+    mine = [one for one in rings if chosen.takes(one)]
+    in_groups = flood.on and chosen.all if not asked.view else asked.view == "groups"
+    # groups show the worst and oldest; a page of its own has what a group leaves out
+    asked = msgspec.structs.replace(asked, page=1) if in_groups else asked
+    whole = totals(mine).all <= MOST_RUNNING
+    # each with its own limit: what is held takes no place from what rings
+    running = by_urgency(
+        deps.engine.urgent_alerts(held=False, limit=MOST_RUNNING, chosen=chosen, after=asked.after),
+        whole=whole,
     )
+    held = by_urgency(deps.engine.urgent_alerts(held=True, limit=MOST_RUNNING))
+    watching = sum(1 for camera in known if camera["watching"])
     return render(
         request, "console.html",
         running=[showing.row(item, deps.city, t) for item in running],
         held=[showing.row(item, deps.city, t) for item in held],
-        flood=flood, in_groups=in_groups, groups=group_rows(running, deps.city, t) if in_groups else [],
+        flood=flood, in_groups=in_groups, groups=group_rows(mine, running, deps.city, asked, t) if in_groups else [],
+        held_all=totals(quiet).all, every=every.all, most=MOST_RUNNING, listed=totals(mine).all, whole=whole, asked=asked,
+        last=asked.after + len(running), choices=choices(rings, asked, deps.city, t),
         closed=[showing.row(item, deps.city, t) for item in closed],
         # who does not watch comes first: the row scrolls
         cameras=[
@@ -101,7 +89,7 @@ def console(
         channels_bad=sum(1 for row in channels if not row.well),
         channel_modes=MODES,
         may_report=may(me.role, Right.REPORT),
-        counters=[("running", len(running), "busy"), ("awaiting", awaiting, "wait"), ("blind", len(known) - watching, "bad")],
+        counters=[("running", every.all, "busy"), ("awaiting", every.awaiting, "wait"), ("blind", len(known) - watching, "bad")],
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from alerts.calm.holding import Quiet
+from alerts.calm.running import EVERY, Chosen
 from alerts.calm.shelves import Shelf
 from alerts.decide import Nearby
 from alerts.errors import Conflict
@@ -532,9 +533,15 @@ class MemoryAlertTx(MemoryCalmTx):
         ]
         return tuple(sorted(found, key=lambda alert: -alert.number)[:limit])
 
-    def urgent_alerts(self, *, held: bool, limit: int) -> tuple[Alert, ...]:
-        mine = [a for a in self._t.alerts.values() if a.closed_at is None and (a.held_by is not None) == held]
-        return tuple(sorted(mine, key=lambda a: (a.level.rank, a.opened_at, a.number))[:limit])
+    def urgent_alerts(
+        self, *, held: bool, limit: int, chosen: Chosen = EVERY, after: int = 0
+    ) -> tuple[Alert, ...]:
+        mine = [
+            a
+            for a in self._t.alerts.values()
+            if a.closed_at is None and (a.held_by is not None) == held and chosen.takes(a)
+        ]
+        return tuple(sorted(mine, key=lambda a: (a.level.rank, a.opened_at, a.number))[after : after + limit])
 
     def moves(self, alert_id: str) -> tuple[Move, ...]:
         return tuple(self._t.moves.get(alert_id, ()))

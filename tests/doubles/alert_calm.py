@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from alerts.calm.bundling import ToldLately
+from alerts.calm.holding import Quiet
 from alerts.calm.shelves import Shelf
 from alerts.lifecycle import AlertKind
 from alerts.reasons import Health
@@ -67,6 +68,17 @@ class MemoryCalmTx:
     def alerts_of_shelf(self, shelf_id: str, *, for_update: bool = False) -> tuple[Alert, ...]:
         found = [a for a in self._t.alerts.values() if a.shelf_id == shelf_id]
         return tuple(sorted(found, key=lambda a: a.alert_id))
+
+    def alerts_of_shelves(self, shelf_ids: Collection[str]) -> tuple[Alert, ...]:
+        found = [a for a in self._t.alerts.values() if a.shelf_id in set(shelf_ids)]
+        return tuple(sorted(found, key=lambda a: a.alert_id))
+
+    def quiet_of(self, alerts: Sequence[Alert]) -> Mapping[str, Quiet]:
+        return {
+            a.alert_id: Quiet(shelves=self.shelves_of(a.camera_id, [a.alert_id]),
+                              camera=self.last_word_of_camera(a.camera_id) if a.camera_id else None)
+            for a in alerts
+        }  # fmt: skip
 
     def lost_before(self, health: str, subject: str, since: datetime) -> int:
         return sum(

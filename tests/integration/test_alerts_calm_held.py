@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import msgspec
+import pytest
 
 from alerts.calm.desk import ShelfDesk
+from alerts.calm.running import Chosen
+from alerts.calm.shelves import Scope
 from alerts.engine import AlertEngine
 from alerts.lifecycle import AlertKind, Step
+from alerts.postgres_rows import PostgresRows
 from alerts.values import LastWord
 from monitor.domain.levels import Level
+from tests.doubles.alert_book import MemoryAlertBook
 from tests.doubles.alert_story import NOON, OPERATOR, SUPERVISOR, event, mild, uid
 from tests.integration.test_alerts_book import Book, book, engine, outgoing, take, the_alert
 from tests.integration.test_alerts_calm import ORANGE, at, desk, explained, shelve, steps, turn
@@ -163,3 +169,55 @@ def test_a_flood_never_pushes_the_oldest_red_alert_out_of_the_list(
     assert [row.alert.number for row in rows] == [red.number, red.number + 1]
     (held,) = engine.urgent_alerts(held=True, limit=2)
     assert held.alert.held_by == "shelf"
+
+
+def test_a_list_goes_on_after_its_end_and_can_be_narrowed(book: Book, engine: AlertEngine) -> None:
+    """Page after page has each alert once; of one level, place or kind only those."""
+    take(book, engine, event())
+    for n in range(4):
+        take(book, engine, mild(episode=f"m{n}", zone_id=f"z{n}", camera_id="c2", seq=n + 2), after_s=n + 1)
+    every = [row.alert for row in engine.urgent_alerts(held=False, limit=10)]
+    pages = [engine.urgent_alerts(held=False, limit=2, after=after) for after in (0, 2, 4, 6)]
+    assert [row.alert for page in pages for row in page] == every
+    red = every[0]
+    for chosen in (Chosen(level=Level.I), Chosen(what=red.violation), Chosen(level=Level.I, state=red.state)):
+        found = [row.alert for row in engine.urgent_alerts(held=False, limit=10, chosen=chosen)]
+        assert found == [alert for alert in every if chosen.takes(alert)]
+        assert found[0] == red
+    assert engine.urgent_alerts(held=False, limit=10, chosen=Chosen(site_id="")) == ()
+
+
+def test_shelves_are_read_and_ended_with_as_few_questions_as_one(
+    book: Book, engine: AlertEngine, desk: ShelfDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many shelves, and many alerts on one: the page and the shelf's end ask no oftener than for a single one."""
+    if isinstance(book, MemoryAlertBook):
+        return  # no statements to count
+    asked: list[str] = []
+    run = PostgresRows._run
+
+    def counting(self: PostgresRows, query: str, **given: Any) -> Any:
+        asked.append(query)
+        return run(self, query, **given)
+
+    monkeypatch.setattr(PostgresRows, "_run", counting)
+    first = shelve(desk, camera_id="c1")
+    for code in ("on_pipe", "works_50m", "fire_5m"):
+        shelve(desk, camera_id="c2", scope=Scope.RULE, violation=code)
+    for n in range(5):
+        take(
+            book,
+            engine,
+            event(episode=f"h{n}", position=None, zone_id=f"far{n}", seq=n + 1, after_s=n, **ORANGE),
+            after_s=n + 1,
+        )
+    asked.clear()
+    views = desk.running()
+    assert asked == ["running_shelves", "alerts_of_shelves"]
+    assert sorted(len(view.alerts) for view in views) == [0, 0, 0, 5]
+    asked.clear()
+    desk.end(first.shelf_id, SUPERVISOR, "", at(60))
+    questions = [query for query in asked if query.startswith(("shelves_of", "last_word"))]
+    assert questions == ["shelves_of_many", "last_words_of_cameras"]
+    assert {row.alert.held_by for row in engine.list_alerts(kind=AlertKind.VIOLATION)} == {None}
+    assert explained(book) == []

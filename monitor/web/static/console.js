@@ -58,11 +58,18 @@ function rows() {
   return [...document.querySelectorAll("#alert-list .alerts:not(.alerts-closed) .alert-row")];
 }
 
+// of a list that goes on on another page, whatever moved up from there is no news
+const NEWS_MS = 120000;
+function isNews(row) {
+  if (!document.querySelector("#alert-list .pages")) return true;
+  return now() - Date.parse(row.querySelector("time")?.dateTime) < NEWS_MS;
+}
+
 let known = new Set(rows().map((row) => row.dataset.alert));
 const marked = new Map();
 
 function afterRefresh() {
-  const fresh = rows().filter((row) => !known.has(row.dataset.alert));
+  const fresh = rows().filter((row) => !known.has(row.dataset.alert) && isNews(row));
   known = new Set(rows().map((row) => row.dataset.alert));
   for (const row of fresh) marked.set(row.dataset.alert, now() + 20000);
   for (const row of rows()) row.classList.toggle("is-new", (marked.get(row.dataset.alert) ?? 0) > now());
@@ -72,7 +79,8 @@ function afterRefresh() {
 }
 
 function showCount() {
-  document.title = known.size ? `(${known.size}) ${title}` : title;
+  const running = Number(document.getElementById("count-running")?.textContent || known.size);
+  document.title = running ? `(${running}) ${title}` : title;
 }
 
 showCount();

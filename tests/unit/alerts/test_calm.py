@@ -15,6 +15,7 @@ from alerts.calm.flapping import flaps, on_flap_timer
 from alerts.calm.flood import flood, grouped
 from alerts.calm.holding import INHIBITING, Held, Quiet, hold_of, on_shelf_end
 from alerts.calm.messages import shelf_messages
+from alerts.calm.running import tallies
 from alerts.calm.shelves import (
     EndOfShelf,
     Scope,
@@ -381,7 +382,10 @@ def test_groups_lose_nothing(rows: list[tuple[str | None, str, Level]]) -> None:
     """Each alert is in one group, the worst group comes first, and its worst level is what it says."""
     alerts = [alert(alert_id=uid(f"a{n}"), number=n, site_id=s, violation=v, level=level, opened_at=NOON + timedelta(seconds=n))
               for n, (s, v, level) in enumerate(rows)]  # fmt: skip
-    groups = grouped(alerts)
+    groups = grouped(tallies(alerts), alerts)
+    assert sum(g.n for g in grouped(tallies(alerts), alerts[:3])) == len(rows), (
+        "what is not at hand counts too"
+    )
     assert sorted(a.number for g in groups for a in g.alerts) == list(range(len(rows)))
     ranks = [g.worst.rank for g in groups]
     assert ranks == sorted(ranks)
