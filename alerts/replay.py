@@ -1,4 +1,5 @@
-"""Rebuilds every alert's case from the audit log alone, and compares it with the table.
+"""Rebuilds every alert's case from the audit log alone, and compares it with the table; what is kept beside alerts
+(shelves, what visits took along, notices) is rebuilt in alerts/rebuilding.
 
 Pure but for `check`. The log proves the table: a state, level or confirmation that no entry explains is
 a difference, and so is a gap in an alert's history or a step that the lifecycle's table does not know.
@@ -14,6 +15,8 @@ from psycopg.rows import dict_row
 from alerts.lifecycle import TRANSITIONS, AlertKind, State, Step
 from alerts.log import CASE_FIELDS, case_fields
 from alerts.postgres_rows import QUERIES, value
+from alerts.rebuilding.reading import check as check_beside
+from alerts.rebuilding.values import Difference
 from alerts.values import Alert
 from monitor.audit.entries import Entry, read
 
@@ -28,15 +31,6 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     case: dict[str, Any]
     faults: tuple[str, ...] = ()
-
-
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the table and the log disagree."""
-
-    alert_id: str
-    what: str
-    log: Any = None
-    table: Any = None
 
 
 def replay(entries: Iterable[Entry]) -> dict[str, Rebuilt]:
@@ -86,22 +80,30 @@ def compare(rebuilt: dict[str, Rebuilt], alerts: Iterable[Alert]) -> list[Differ
         seen.add(alert.alert_id)
         told = rebuilt.get(alert.alert_id)
         if told is None:
-            found.append(Difference(alert_id=alert.alert_id, what="not in the log", table=alert.number))
+            found.append(Difference(subject=alert.alert_id, what="not in the log", table=alert.number))
             continue
-        found += [Difference(alert_id=alert.alert_id, what=fault) for fault in told.faults]
+        found += [Difference(subject=alert.alert_id, what=fault) for fault in told.faults]
         table = {**case_fields(alert), "version": alert.version}
         log = {**told.case, "version": told.version}
         found += [
-            Difference(alert_id=alert.alert_id, what=name, log=log.get(name), table=table[name])
+            Difference(subject=alert.alert_id, what=name, log=log.get(name), table=table[name])
             for name in (*CASE_FIELDS, "version")
             if log.get(name) != table[name]
         ]
-    found += [Difference(alert_id=gone, what="not in the table") for gone in rebuilt.keys() - seen]
+    found += [Difference(subject=gone, what="not in the table") for gone in rebuilt.keys() - seen]
     return found
 
 
+def sentence(found: Difference) -> str:
+    """A difference in words."""
+    said = f"{found.kind} {found.subject}: {found.what}"
+    if found.log is None and found.table is None:
+        return said
+    return f"{said}: the log has {found.log}, the table {found.table}"
+
+
 def check(conn: psycopg.Connection[Any]) -> list[Difference]:
-    """Compares the database's alerts with its audit log. Empty: all is explained. Safe while alerts change."""
+    """Compares alerts, shelves, visits and notices with the audit log. Empty: all is explained. Safe while they change."""
     entries: list[Entry] = []
     alerts: list[Alert] = []
     with conn.cursor(row_factory=dict_row) as cursor:
@@ -110,4 +112,4 @@ def check(conn: psycopg.Connection[Any]) -> list[Difference]:
             alerts.append(value(row, Alert))
         for row in cursor.execute(QUERIES["entries_without_alert"], {}):
             entries.append(read(bytes(row["body"])))
-    return compare(replay(entries), alerts)
+    return [*compare(replay(entries), alerts), *check_beside(conn)]

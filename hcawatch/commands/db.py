@@ -44,7 +44,7 @@ def replay(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild every alert from the audit log and say where the stored one differs."""
+    """Rebuild every alert, shelf, visit and notice from the audit log and say where the stored one differs."""
     import psycopg
 
     from alerts import replay as history
@@ -56,6 +56,6 @@ def replay(
         typer.echo(json.dumps({"differences": [plain(found) for found in differences]}, ensure_ascii=False))
     else:
         for found in differences:
-            typer.echo(f"{found.alert_id}: {found.what}: the log has {found.log}, the table {found.table}")
-        typer.echo(f"{len(differences)} differences between the audit log and the alerts")
+            typer.echo(history.sentence(found))
+        typer.echo(f"{len(differences)} differences between the audit log and the tables")
     raise typer.Exit(1 if check and differences else 0)

@@ -638,12 +638,12 @@ def test_the_log_alone_rebuilds_every_alert(book: Book, engine: AlertEngine) -> 
         assert replay.check(conn) == []
         conn.execute("UPDATE alert SET level = 'IV' WHERE alert_id = %s", (alert_id,))
         (difference,) = replay.check(conn)
-        assert (difference.alert_id, difference.what, difference.log) == (alert_id, "level", "I")
+        assert (difference.subject, difference.what, difference.log) == (alert_id, "level", "I")
         conn.rollback()
         (row,) = conn.execute("SELECT body FROM audit_entry WHERE kind = 'alert.open' LIMIT 1").fetchall()
         stray = msgspec.structs.replace(read(bytes(row["body"])), subject=uid("gone"))
         append(conn, stray)
-        assert [(d.alert_id, d.what) for d in replay.check(conn)] == [(uid("gone"), "not in the table")]
+        assert [(d.subject, d.what) for d in replay.check(conn)] == [(uid("gone"), "not in the table")]
 
 
 # ---------------------------------------------------------------- what must not be muted, nor disturb twice

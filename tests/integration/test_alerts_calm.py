@@ -13,6 +13,7 @@ from alerts.calm.shelves import EndOfShelf, Scope, Shelf, ShelfAsk, ShelfReason,
 from alerts.engine import AlertEngine
 from alerts.lifecycle import AlertKind, State, Step
 from alerts.reasons import Why
+from alerts.rebuilding import shelves
 from alerts.values import Alert, LastWord
 from monitor.audit.entries import read
 from monitor.domain.levels import Level
@@ -52,7 +53,10 @@ def turn(engine: AlertEngine, desk: ShelfDesk, after_s: float) -> None:
 def explained(book: Book) -> list[Any]:
     """Differences between the log and the alerts."""
     if hasattr(book, "tables"):
-        return replay.compare(replay.replay(book.tables.entries), book.tables.alerts.values())
+        entries, tables = book.tables.entries, book.tables
+        beside = [e for e in entries if e.kind in shelves.KINDS]
+        return [*replay.compare(replay.replay(entries), tables.alerts.values()),
+                *shelves.compare(beside, tables.shelves.values())]  # fmt: skip
     with book.pool.connection() as conn:
         return replay.check(conn)
 

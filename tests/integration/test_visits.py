@@ -280,6 +280,9 @@ def test_one_visit_does_what_waits_at_the_site(client: TestClient, here: Town) -
     assert "three excavators" in client.get("/visits?month=2026-11", headers=supervisor).text
     with here.pool.connection() as conn:
         assert replay.check(conn) == []
+        conn.execute("UPDATE visit_check SET outcome = 'as_permitted' WHERE kind = 'permit'")
+        (difference,) = replay.check(conn)
+        assert (difference.kind, difference.what, difference.log) == ("visit", "outcome", "not_as_permitted")
 
 
 def test_what_was_only_taken_along_waits_on_as_before(client: TestClient, here: Town) -> None:

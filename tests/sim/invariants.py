@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from alerts.rebuilding import shelves
 from alerts.replay import compare, replay
 from monitor.audit import tree
 from monitor.audit.entries import read
@@ -130,6 +131,9 @@ def _episodes(world: World) -> Iterator[str]:
 def _replayed(world: World) -> Iterator[str]:
     entries = [read(leaf) for leaf in world.database.leaves]
     for difference in compare(replay(entries), world.database.book.tables.alerts.values()):
+        yield f"log and table differ: {difference}"
+    told = [entry for entry in entries if entry.kind in shelves.KINDS]
+    for difference in shelves.compare(told, world.database.book.tables.shelves.values()):
         yield f"log and table differ: {difference}"
 
 
