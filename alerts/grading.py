@@ -27,7 +27,7 @@ class Graded(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     reasons: tuple[Reason, ...]
     weights_version: str
-    #: number of a permit that covers the event, where the law knows one
+    #: number of the (first) permit that covers the event, where the law knows one
     lawful_by: str | None = None
     #: … and all that was seen of its alert before
     always_lawful: bool = False
@@ -56,7 +56,8 @@ def grade_event(
             level=event.risk_edge, reasons=(reason, *origin.remarks), weights_version=policy.weights.version
         )
     zone = ZoneInfo(city.timezone)
-    permit = covering(event, permits, machines, zone, looks)
+    papers = covering(event, permits, machines, zone, looks)
+    permit = papers[0] if papers else None
     hca_grade, extra = _hca_grade(event.site_id, city)
     risk = grade(
         Facts(
@@ -68,14 +69,15 @@ def grade_event(
         ),
         policy.weights,
     )  # fmt: skip
-    extra = (*extra, *origin.remarks)
+    beside = (Reason(key="permit_added", points=0, detail=other.permit_number) for other in papers[1:])
+    extra = (*extra, *origin.remarks, *beside)
     if permit is None:
         extra = (*extra, *breaches(event, permits, machines, zone))
     lawful = permit is not None and lowers(looks_of(event))
     return Graded(
         level=risk.level, reasons=(*risk.reasons, *extra), weights_version=risk.weights_version,
         lawful_by=permit.permit_number if permit and lawful else None,
-        always_lawful=permit is not None and lawful and always_within(event, permit, looks, machines, zone),
+        always_lawful=permit is not None and lawful and always_within(event, papers, looks, machines, zone),
     )  # fmt: skip
 
 

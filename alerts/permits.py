@@ -4,12 +4,14 @@ A permit covers an event only if no limit is broken: approval, dates, hours, cha
 class and number of machines. What the law makes of it (lowered, or shown only) is grading.py's.
 
 Machines are counted on one camera, since two cameras may see the same machine; of those that are there at
-once the first ones are within the permit and the later ones are not.
+once the first ones are within the permit and the later ones are not. Where several permits cover the same
+machine, the numbers that they allow add up.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import combinations
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -25,6 +27,8 @@ NEAR_M: Final = 2000.0
 STILL_THERE: Final = timedelta(minutes=5)
 #: more minutes than these (some three days) are not compared: such an alert stays a case
 MOST_LOOKS: Final = 5000
+#: permits of one place whose numbers of machines are added up; with more, each is asked by itself as well
+MOST_TOGETHER: Final = 6
 _MINUTE: Final = timedelta(minutes=1)
 #: who may dig may also stop or pass
 _RANK: Final = {"passing": 0, "stopped": 1, "working": 2}
@@ -64,13 +68,17 @@ def broken(
     event: RiskEvent, permit: Permit, machines: tuple[MachineSeen, ...], zone: ZoneInfo
 ) -> tuple[Limit, ...]:
     """The limits that an event breaks; none: the permit covers it. Without a place it covers nothing."""
-    seen = looks_of(event)
-    limits = list(_broken(seen, permit, zone))
-    if seen.from_m is None:
-        limits.append(Limit.PLACE)
-    if _too_many(event, permit, machines, whole_life=False):
+    limits = _limits(event, permit, zone)
+    if _too_many(event, (permit,), machines, whole_life=False):
         limits.append(Limit.NUMBER)
     return tuple(dict.fromkeys(limits))
+
+
+def _limits(event: RiskEvent, permit: Permit, zone: ZoneInfo) -> list[Limit]:
+    """The same but for the number of machines."""
+    seen = looks_of(event)
+    limits = list(_broken(seen, permit, zone))
+    return [*limits, Limit.PLACE] if seen.from_m is None else limits
 
 
 def covering(
@@ -79,31 +87,44 @@ def covering(
     machines: tuple[MachineSeen, ...],
     zone: ZoneInfo,
     looks: tuple[Looks, ...] = (),
-) -> Permit | None:
-    """The permit that covers the event: one that covers all `looks` too if there is one, else the first by number."""
-    ordered = sorted(permits, key=lambda permit: permit.permit_number)
-    covers = [permit for permit in ordered if not broken(event, permit, machines, zone)]
+) -> tuple[Permit, ...]:
+    """The permit that covers the event, or several whose numbers of machines add up; none: nothing covers it.
+
+    Numbers add up of permits that each cover this very machine in everything but its number: its kind, place and
+    hour. As few permits as do, by number; but first those that cover all `looks` too, if there are such.
+    """
+    fit = sorted(
+        (p for p in permits if not set(_limits(event, p, zone))), key=lambda permit: permit.permit_number
+    )
+    few = min(len(fit), MOST_TOGETHER)
+    sets = [(one,) for one in fit] + [
+        some for size in range(2, few + 1) for some in combinations(fit[:MOST_TOGETHER], size)
+    ]
+    covers = [some for some in sets if not _too_many(event, some, machines, whole_life=False)]
     if len(covers) < 2:
-        return covers[0] if covers else None
-    always = (permit for permit in covers if always_within(event, permit, looks, machines, zone))
+        return covers[0] if covers else ()
+    always = (some for some in covers if always_within(event, some, looks, machines, zone))
     return next(always, covers[0])
 
 
 def always_within(
     event: RiskEvent,
-    permit: Permit,
+    permits: tuple[Permit, ...],
     looks: tuple[Looks, ...],
     machines: tuple[MachineSeen, ...],
     zone: ZoneInfo,
 ) -> bool:
-    """Whether the permit covers all that was seen, not only the newest look.
+    """Whether the permits cover all that was seen, not only the newest look: each of them each look, and the number.
 
     Work that began before its hours, or was outside its stretch for a while, was a violation: that the
     machine is back inside takes nothing back. Looks without a place are asked for the rest.
     """
-    if len(looks) > MOST_LOOKS or _too_many(event, permit, machines, whole_life=True):
+    if len(looks) > MOST_LOOKS or _too_many(event, permits, machines, whole_life=True):
         return False
-    return all(lowers(seen) and not any(True for _ in _broken(seen, permit, zone)) for seen in looks)
+    return all(
+        lowers(seen) and not any(True for permit in permits for _ in _broken(seen, permit, zone))
+        for seen in looks
+    )
 
 
 def breaches(
@@ -111,7 +132,8 @@ def breaches(
 ) -> tuple[Reason, ...]:
     """How the event lies outside the permit that it is nearest to; each reason names the permit.
 
-    One that never was approved, or is no longer, is named only if there is no other.
+    One that never was approved, or is no longer, is named only if there is no other. Too many machines for several
+    permits together names each of them.
     """
     found = [
         (bool(_OF_STATE & set(limits)), len(limits), permit.permit_number, limits)
@@ -121,6 +143,10 @@ def breaches(
     if not found:
         return ()
     *_, number, limits = min(found)
+    if limits == (Limit.NUMBER,):
+        # their numbers add up, and the sum is exceeded: it is about each of them
+        numbers = sorted(number for *_, number, limits in found if limits == (Limit.NUMBER,))
+        return tuple(Reason(key=Limit.NUMBER, points=0, detail=number) for number in numbers)
     return tuple(Reason(key=limit, points=0, detail=number) for limit in limits)
 
 
@@ -230,11 +256,13 @@ def lowers(seen: Looks) -> bool:
 
 
 def _too_many(
-    event: RiskEvent, permit: Permit, machines: tuple[MachineSeen, ...], *, whole_life: bool
+    event: RiskEvent, permits: tuple[Permit, ...], machines: tuple[MachineSeen, ...], *, whole_life: bool
 ) -> bool:
-    """Whether as many machines of its class as allowed were there before it, now or ever since it came."""
-    most = permit.machine_limits.get(event.object_class)
-    if most is None:
+    """Whether as many machines of its class as these permits allow together were there before it, now or ever since
+    it came. Whoever may belong to one of them counts once: so one of them has room, however the others are shared out.
+    """
+    limits = [permit.machine_limits.get(event.object_class) for permit in permits]
+    if None in limits:
         return False
     own = next((machine for machine in machines if machine.episode_id == event.episode_id), None)
     came_at = min(own.first_at, event.captured_at) if own else event.captured_at
@@ -245,17 +273,17 @@ def _too_many(
         if (machine.first_at, machine.episode_id) < (came_at, event.episode_id)
         and machine.object_class == event.object_class
         and _there_until(machine) >= since
-        and not set(machine.violations).isdisjoint(permit.kinds)
-        and _overlaps(machine, permit)
+        and any(_may_be_of(machine, permit) for permit in permits)
     ]
-    return len(before) >= most
+    return len(before) >= sum(most for most in limits if most is not None)
 
 
 def _there_until(machine: MachineSeen) -> datetime:
     return machine.last_at if machine.ended else machine.last_at + STILL_THERE
 
 
-def _overlaps(machine: MachineSeen, permit: Permit) -> bool:
-    if machine.from_m is None or machine.to_m is None:
+def _may_be_of(machine: MachineSeen, permit: Permit) -> bool:
+    """Whether its kind and place may be those of the permit."""
+    if machine.from_m is None or machine.to_m is None or set(machine.violations).isdisjoint(permit.kinds):
         return False
     return machine.from_m <= permit.to_m and permit.from_m <= machine.to_m

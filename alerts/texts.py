@@ -185,6 +185,7 @@ REASONS: dict[str, Text] = {
     "permit_outside_kind": _t("another kind of work than its permit names", "作业类型与许可不符"),
     "permit_outside_activity": _t("does more than its permit allows", "作业活动超出许可"),
     "permit_outside_machine": _t("a machine that its permit does not name", "机械类型不在许可内"),
+    "permit_added": _t("numbers of machines added up with this permit", "与此许可的机械数量合并计算"),
     "permit_too_many_machines": _t(
         "more machines at once than its permit allows", "同时作业机械数量超出许可"
     ),

@@ -48,7 +48,7 @@ _OUTGOING: Final = "hcawatch_outgoing"
 #: reasons that name a permit because an alert lay outside of it, or because the law knows no permit for the work …
 _NOT_COVERED: Final = frozenset({*(str(limit) for limit in Limit), "permit_not_known_to_law"})
 #: … and all that name one
-_NAMES_PERMIT: Final = sorted(_NOT_COVERED | {"permit"})
+_NAMES_PERMIT: Final = sorted(_NOT_COVERED | {"permit", "permit_added"})
 
 
 class PermitAlert(msgspec.Struct, frozen=True, kw_only=True):

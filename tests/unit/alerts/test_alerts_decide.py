@@ -221,7 +221,7 @@ WORKS = {"violation": "works_50m", "rule_id": "works-50m"}
 )
 def test_a_permit_covers_place_time_and_kind(one: RiskEvent, covered: bool) -> None:
     """Outside its stretch, hours, pipeline or kind it covers nothing."""
-    assert (covering(one, (permit(),), (), ZoneInfo(CITY.timezone)) is not None) == covered
+    assert bool(covering(one, (permit(),), (), ZoneInfo(CITY.timezone))) == covered
 
 
 def test_lawful_work_is_a_supervised_record() -> None:

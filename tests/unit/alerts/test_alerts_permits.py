@@ -15,7 +15,7 @@ from alerts.commands import Open
 from alerts.decide import Nearby, on_event
 from alerts.grading import grade_event
 from alerts.lifecycle import State
-from alerts.permits import Limit, always_within, broken, looks_of
+from alerts.permits import Limit, always_within, broken, covering, looks_of
 from alerts.policy import Policy
 from alerts.reasons import Why
 from alerts.values import MachineSeen, Permit, PermitState
@@ -144,8 +144,8 @@ def test_one_too_many_stays_a_case_when_the_first_has_left() -> None:
 def test_what_began_before_the_hours_stays_a_case() -> None:
     """Digging since 13:59 under a permit from 14:00 on was a violation."""
     paper = permit(hours=(Hours(from_min=14 * 60, to_min=18 * 60),))
-    assert always_within(works(), paper, (looks_of(works()),), (), ZONE)
-    assert not always_within(works(), paper, (looks_of(works(after_s=-1)),), (), ZONE)
+    assert always_within(works(), (paper,), (looks_of(works()),), (), ZONE)
+    assert not always_within(works(), (paper,), (looks_of(works(after_s=-1)),), (), ZONE)
 
 
 def test_of_two_permits_the_one_that_always_covered_counts() -> None:
@@ -270,3 +270,88 @@ def test_shrinking_a_permit_never_makes_an_event_lawful(
         if paper.state is PermitState.WITHDRAWN and how == 9:
             return  # withdrawn once
         assert broken(one, _shrunk(paper, how), there, ZONE)
+
+
+# ---------------------------------------------------------------- two permits for one place
+def arrived(n: int, **changes: Any) -> tuple[RiskEvent, MachineSeen]:
+    """The n-th machine: its event, and how it is seen by those that come later."""
+    place = {"chainage_m": changes.get("from_m", 9500.0)}
+    return works(episode=f"n{n}", after_s=n, **place), seen(f"n{n}", n, 9000, **changes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+def test_the_numbers_of_permits_that_cover_the_same_work_add_up(numbers: list[int]) -> None:
+    """As many machines as all allow together are lawful in the order in which they came; the next breaks each of them."""
+    papers = [
+        permit(permit_number=f"P-{n}", machine_limits={"excavator": most}) for n, most in enumerate(numbers)
+    ]
+    there: tuple[MachineSeen, ...] = ()
+    for n in range(sum(numbers) + 2):
+        one, machine = arrived(n)
+        graded = grade_event(one, tuple(papers), 0, CITY, POLICY, there)
+        assert (graded.lawful_by is not None) == (n < sum(numbers)), n
+        if n >= sum(numbers):
+            named = {r.detail for r in graded.reasons if r.key == Limit.NUMBER}
+            assert named == {paper.permit_number for paper in papers}
+        there = (*there, machine)
+
+
+def test_numbers_are_not_added_up_where_the_other_permit_is_for_something_else() -> None:
+    """Another hour, kind or stretch: its number is not for this machine, and the breach names only the one that is."""
+    first = arrived(0)[1]
+    others = (
+        {"hours": (Hours(from_min=0, to_min=60),)}, {"violation": "river_works_500m"}, {"from_m": 9600.0, "to_m": 9900.0},
+        {"machine_limits": {"crane": 1}},
+    )  # fmt: skip
+    for other in others:
+        papers = (permit(**ONE), permit(permit_number="P-2", **{**ONE, **other}))
+        graded = grade_event(arrived(1)[0], papers, 0, CITY, POLICY, (first,))
+        assert graded.lawful_by is None, other
+        assert {(r.key, r.detail) for r in graded.reasons if r.key.startswith("permit")} == {
+            (Limit.NUMBER, "P-1")
+        }
+
+
+def test_the_record_names_every_permit_whose_number_it_uses() -> None:
+    """The second excavator is lawful by both; that one was there first and has left takes nothing back."""
+    papers = (permit(**ONE), permit(permit_number="P-2", **ONE))
+    first = arrived(0)[1]
+    looks = (looks_of(arrived(1)[0]),)
+    graded = grade_event(arrived(1)[0], papers, 0, CITY, POLICY, (first,), looks)
+    assert (graded.lawful_by, graded.always_lawful) == ("P-1", True)
+    named = {(r.key, r.detail) for r in graded.reasons if r.key.startswith("permit")}
+    assert named == {("permit", "P-1"), ("permit_added", "P-2")}
+    gone = replace(first, last_at=NOON + timedelta(seconds=30))
+    later = works(episode="n1", after_s=60, phase="update")
+    alone = grade_event(later, papers, 0, CITY, POLICY, (gone, arrived(1)[1]), looks)
+    assert (alone.lawful_by, alone.always_lawful) == ("P-1", True)
+
+
+stretches = st.sampled_from([(9400.0, 9550.0), (9450.0, 9650.0), (9550.0, 9700.0)])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(stretches, st.integers(0, 2)), min_size=1, max_size=3),
+    st.lists(st.sampled_from([9420.0, 9500.0, 9600.0, 9680.0]), max_size=5), st.sampled_from([9420.0, 9500.0, 9600.0, 9680.0]),
+)  # fmt: skip
+def test_what_is_lawful_by_several_has_room_however_the_others_are_shared_out(
+    limits: list[tuple[tuple[float, float], int]], before: list[float], at_m: float
+) -> None:
+    """Also with the worst sharing out one of its permits has room; and a further permit never takes a right away."""
+    papers = [permit(permit_number=f"P-{n}", from_m=a, to_m=b, machine_limits={"excavator": most})
+              for n, ((a, b), most) in enumerate(limits)]  # fmt: skip
+    there = tuple(arrived(n, from_m=m, to_m=m)[1] for n, m in enumerate(before))
+    one = works(episode="last", after_s=99, chainage_m=at_m)
+    found = covering(one, papers, there, ZONE)
+    mine = [paper for paper in papers if paper.from_m <= at_m <= paper.to_m]
+    if found:
+        assert all(paper in mine for paper in found)
+        # the most that all others can fill of these permits' room
+        others = sum(any(p.from_m <= m <= p.to_m for p in found) for m in before)
+        assert others < sum(paper.machine_limits["excavator"] for paper in found)
+    for paper in mine:  # who had room by one permit alone has it with all of them
+        if covering(one, [paper], there, ZONE):
+            assert found
+    assert not found or covering(one, [*papers, permit(permit_number="P-9", **ONE)], there, ZONE)
