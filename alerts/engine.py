@@ -1,7 +1,7 @@
 """The loop's engine: takes work, lets what is due happen, takes people's steps; one transaction each.
 
-Onsets come before everything else that waits, and those at places of their own are opened together in one
-transaction: what they ask and write costs few statements then (postgres_together.py), and nobody's alert
+Onsets and smart cameras' alarms come before everything else that waits, and onsets at places of their own are opened
+together in one transaction: what they ask and write costs few statements then (postgres_together.py), and nobody's alert
 waits for an edge's backlog. Timers and all other work are one transaction each.
 
 Reads facts, asks the pure decisions, has the commands performed. It never reads a clock. What another
@@ -48,6 +48,8 @@ T = TypeVar("T")
 
 #: work or timers taken in one call, so that the caller's clock moves on
 MOST_AT_ONCE = 100
+#: alarms of smart cameras that are decided, one by one, before the next onsets
+DEVICES_IN_TURN = 10
 
 #: what no retry can mend: the facts themselves cannot be read or written
 _HOPELESS = (
@@ -80,23 +82,31 @@ class AlertEngine(Shown):
         return onsets + self.take_rest(now, limit - onsets)
 
     def take_onsets(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
-        """Does up to `limit` waiting onsets; returns how many there were."""
+        """Does up to `limit` waiting onsets and alarms of smart cameras; returns how many there were.
+
+        By turns, so that a flood of neither keeps the other waiting.
+        """
         done = 0
         while done < limit:
+            devices = self._until_empty(
+                lambda: self._one_work(now, lambda tx: tx.next_device_alarm()),
+                min(DEVICES_IN_TURN, limit - done),
+            )
+            done += devices
             together, left = self._onsets(now, limit - done)
             done += together
             # near an alert or each other: one after the other, before others are looked at together
             for _ in range(min(left, limit - done)):
-                if not self._one_work(now, onset=True):
+                if not self._one_work(now, lambda tx: tx.next_onset()):
                     return done
                 done += 1
-            if not together and not left:
+            if not together and not left and not devices:
                 break
         return done
 
     def take_rest(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
-        """Does up to `limit` pieces of the work that is no onset; returns how many there were."""
-        return self._until_empty(lambda: self._one_work(now, onset=False), limit)
+        """Does up to `limit` pieces of all other work; returns how many there were."""
+        return self._until_empty(lambda: self._one_work(now, lambda tx: tx.next_rest()), limit)
 
     def run_due(self, now: datetime, limit: int = MOST_AT_ONCE) -> int:
         """Handles up to `limit` timers that are due; returns how many there were."""
@@ -217,11 +227,11 @@ class AlertEngine(Shown):
         return done
 
     # ------------------------------------------------------------ one transaction each
-    def _one_work(self, now: datetime, *, onset: bool) -> bool:
+    def _one_work(self, now: datetime, next_of: Callable[[AlertTx], Work | None]) -> bool:
         taken: list[Work] = []
 
         def do(tx: AlertTx) -> bool:
-            work = tx.next_work(onset=onset)
+            work = next_of(tx)
             if work is None:
                 return False
             taken[:] = [work]

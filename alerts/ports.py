@@ -61,10 +61,21 @@ class AlertTx(CalmTx, Protocol):
         ...
 
     # work and timers: rows that another transaction holds are passed over
-    def next_work(self, *, onset: bool) -> Work | None:
-        """The oldest onset, or the oldest other work, that nobody does, held until the transaction ends.
+    def next_onset(self) -> Work | None:
+        """The oldest onset that nobody does, held until the transaction ends."""
+        ...
 
-        Other work of an episode comes after all older work of that episode, its onset included.
+    def next_device_alarm(self) -> Work | None:
+        """The oldest alarm of a smart camera that nobody does, held until the transaction ends.
+
+        A camera's comes after all older ones of that camera, also while another transaction does those.
+        """
+        ...
+
+    def next_rest(self) -> Work | None:
+        """The oldest other work that nobody does, held until the transaction ends.
+
+        That of an episode comes after all older work of that episode, its onset included.
         """
         ...
 

@@ -106,8 +106,14 @@ class PostgresAlertTx(CalmRows):
         append(self._conn, entry)
 
     # ------------------------------------------------------------ work and timers
-    def next_work(self, *, onset: bool) -> Work | None:
-        return self._one("waiting_onsets", Work, limit=1) if onset else self._one("next_rest", Work)
+    def next_onset(self) -> Work | None:
+        return self._one("waiting_onsets", Work, limit=1)
+
+    def next_device_alarm(self) -> Work | None:
+        return self._one("next_device_alarm", Work)
+
+    def next_rest(self) -> Work | None:
+        return self._one("next_rest", Work)
 
     def waiting_onsets(self, limit: int) -> tuple[Work, ...]:
         return self._all("waiting_onsets", Work, limit=limit)

@@ -24,11 +24,25 @@ ORDER BY work_id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
+-- next_device_alarm --
+-- The oldest alarm of a smart camera that no other transaction holds; a camera's after all that is older of it, so that
+-- an "over" is never overtaken by the next alarm. While one of them is being decided, the camera's others wait.
+SELECT work_id, kind, body, created_at FROM alert_work
+WHERE done_at IS NULL AND kind = 'device_alarm'
+  AND work_id = coalesce((
+      SELECT min(older.work_id) FROM alert_work AS older
+      WHERE older.done_at IS NULL AND older.kind = 'device_alarm'
+        AND older.body->>'camera_id' = alert_work.body->>'camera_id'
+  ), work_id)
+ORDER BY work_id
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
 -- next_rest --
--- The oldest work, but for onsets, that no other transaction holds; an episode's after all that is older of it.
+-- The oldest other work that no other transaction holds; an episode's after all that is older of it.
 -- min() and not NOT EXISTS, so that the index answers for the one row that is looked at.
 SELECT work_id, kind, body, created_at FROM alert_work
-WHERE done_at IS NULL AND (kind = 'event' AND body->>'phase' = 'onset') IS NOT TRUE
+WHERE done_at IS NULL AND (kind = 'event' AND body->>'phase' = 'onset') IS NOT TRUE AND kind <> 'device_alarm'
   AND work_id = coalesce((
       SELECT min(older.work_id) FROM alert_work AS older
       WHERE older.done_at IS NULL AND older.body->>'episode_id' = alert_work.body->>'episode_id'

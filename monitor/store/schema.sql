@@ -184,9 +184,13 @@ CREATE TABLE alert_work (
     created_at timestamptz NOT NULL,
     done_at    timestamptz
 );
--- next_rest: not past all onsets that wait
+-- next_rest: not past all onsets and device alarms that wait
 CREATE INDEX alert_work_rest ON alert_work (work_id)
-    WHERE done_at IS NULL AND (kind = 'event' AND body->>'phase' = 'onset') IS NOT TRUE;
+    WHERE done_at IS NULL AND (kind = 'event' AND body->>'phase' = 'onset') IS NOT TRUE AND kind <> 'device_alarm';
+-- next_device_alarm, and that a camera's keep their order
+CREATE INDEX alert_work_devices ON alert_work (work_id) WHERE done_at IS NULL AND kind = 'device_alarm';
+CREATE INDEX alert_work_device ON alert_work ((body->>'camera_id'), work_id)
+    WHERE done_at IS NULL AND kind = 'device_alarm';
 -- next_onset, waiting_onsets
 CREATE INDEX alert_work_onsets ON alert_work (work_id)
     WHERE done_at IS NULL AND kind = 'event' AND body->>'phase' = 'onset';

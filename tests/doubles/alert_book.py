@@ -175,14 +175,20 @@ class MemoryAlertTx(MemoryCalmTx):
     def lock_all(self, names: Sequence[str]) -> None:
         """As `lock`."""
 
-    def next_work(self, *, onset: bool) -> Work | None:
-        if onset:
-            return next(iter(self.waiting_onsets(1)), None)
+    def next_onset(self) -> Work | None:
+        return next(iter(self.waiting_onsets(1)), None)
+
+    def next_device_alarm(self) -> Work | None:
+        # transactions of this book come one after the other: the oldest is its camera's oldest
+        waiting = (work for work, done_at in self._t.work.values() if done_at is None)
+        return next((work for work in waiting if work.kind == "device_alarm"), None)
+
+    def next_rest(self) -> Work | None:
         waiting: set[str] = set()
         for work, done_at in self._t.work.values():
             if done_at is None:
                 episode_id = work.body.get("episode_id") if isinstance(work.body, dict) else None
-                if episode_id not in waiting and not _is_onset(work):
+                if episode_id not in waiting and not _is_onset(work) and work.kind != "device_alarm":
                     return work
                 if episode_id is not None:
                     waiting.add(episode_id)

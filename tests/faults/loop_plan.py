@@ -10,7 +10,7 @@ import msgspec
 
 #: calls of a worker at which it can be killed, before the call or after it
 STEPS: Final = (
-    "next_work", "waiting_onsets", "alone", "nearby", "insert_alert", "add_move", "audit", "hold_episode",
+    "next_onset", "next_device_alarm", "next_rest", "waiting_onsets", "alone", "nearby", "insert_alert", "add_move", "audit", "hold_episode",
     "add_dispatch", "add_timer", "add_outgoing", "update_alert", "finish_work", "flush", "next_timer",
     "finish_timer", "end_dispatch", "take_outgoing", "send", "outgoing_sent", "outgoing_failed", "commit",
 )  # fmt: skip

@@ -189,7 +189,7 @@ def test_an_episode_keeps_its_order(book: SeededPostgresBook) -> None:
     book.add_event(event(episode="a", phase="end", after_s=9), NOON)
     engine = AlertEngine(book, CITY)
     with book.begin() as tx:
-        assert tx.next_work(onset=True) is not None
+        assert tx.next_onset() is not None
         assert engine.take_rest(NOON) == 0
     assert engine.take_work(NOON) == 2
     (row,) = engine.list_alerts(kind=AlertKind.VIOLATION)

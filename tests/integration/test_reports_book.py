@@ -250,3 +250,47 @@ def test_a_camera_that_is_gone_from_the_configuration_is_told(book: Book, engine
     """Work that nobody can decide is a health alert, never lost."""
     alarm(book, engine, camera_id="gone")
     assert [row.alert.health for row in engine.list_alerts()] == ["work_failed"]
+
+
+def test_an_alarm_does_not_wait_behind_a_storm_of_updates(book: Book, engine: AlertEngine) -> None:
+    """It is decided with the onsets, while all that edges left before it still waits; onsets wait behind no device."""
+    for n in range(60):
+        book.add_work("event", event(episode=f"u{n}", phase="update", seq=n + 1), NOON)
+    for n in range(25):
+        body = {"camera_id": "c2", "violation": "on_pipe", "device_key": f"k{n}", "message_key": f"k{n}", "active": True,
+                "at": NOON, "said": "in"}  # fmt: skip
+        book.add_work("device_alarm", body, NOON)
+    book.add_work("event", event(episode="onset", seq=99), NOON)
+    assert engine.take_onsets(NOON, limit=11) == 11  # ten alarms, then the onset: neither waits for the other
+    assert {row.alert.source for row in engine.list_alerts()} == {"device", "edge"}
+    assert engine.take_onsets(NOON) == 15
+    with book.begin() as tx:
+        assert tx.next_onset() is None
+        assert tx.next_device_alarm() is None
+        waits = tx.next_rest()
+        assert waits is not None
+        assert waits.body["phase"] == "update"
+    assert engine.take_rest(NOON) == 60
+
+
+def test_an_over_is_not_overtaken_by_the_next_alarm(book: Book, engine: AlertEngine) -> None:
+    """What a device says is decided in its order, also while another worker has the first of it; others go on."""
+    if hasattr(book, "tables"):
+        return  # one transaction after the other
+    alarm(book, engine)
+    for n, (camera_id, active) in enumerate([("c2", False), ("c2", True), ("c1", True)]):
+        body = {"camera_id": camera_id, "violation": "on_pipe", "device_key": camera_id if n == 2 else "fence",
+                "message_key": f"o{n}", "active": active, "at": NOON + timedelta(seconds=60 + n), "said": "in"}  # fmt: skip
+        book.add_work("device_alarm", body, NOON)
+    with book.begin() as slow, book.begin() as other:
+        first = slow.next_device_alarm()
+        assert (first.body["camera_id"], first.body["active"]) == ("c2", False)
+        second = other.next_device_alarm()
+        assert (second.body["camera_id"], second.body["active"]) == ("c1", True)
+        other.finish_work(second.work_id, NOON)
+        assert other.next_device_alarm() is None
+    assert engine.take_work(NOON + timedelta(seconds=70)) == 2
+    (row,) = (row for row in engine.list_alerts() if row.alert.camera_id == "c2")
+    view = engine.view(row.alert.alert_id)
+    assert [move.reason for move in view.transitions][:2] == ["new_place", "condition_ended"]
+    assert (len(view.reports), view.alert.condition_ended_at) == (2, None), "ended, and began anew"
