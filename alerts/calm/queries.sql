@@ -51,6 +51,10 @@ SELECT shelf_id::text, scope, camera_id, violation, alert_id::text, site_id, wor
        from_at, until_at, ended_at, ended_by, end_reason, end_note
 FROM shelf WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, shelf_id LIMIT %(limit)s
 
+-- alert_of_number --
+-- The alert that people call by this number.
+SELECT alert_id FROM alert WHERE number = %(number)s
+
 -- standing_of --
 -- Running alerts of a camera (violations, and that it does not watch) or one alert, their rows locked in one order.
 SELECT * FROM alert

@@ -1,4 +1,4 @@
-"""`hcawatch alerts`: figures of the loop, and the monthly list of points."""
+"""`hcawatch alerts`: figures of the loop, the monthly list of points; shelves are shelving.py's."""
 
 import json
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from hcawatch.commands import shelving
 from hcawatch.commands.common import (
     AsJson,
     CommandError,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from alerts.figures.monthly import Month
     from monitor.domain.assets import City
 
-app = group("Alerts: figures of the loop, the monthly list of points.")
+app = group("Alerts: figures of the loop, the monthly list of points, shelves.")
+app.command()(shelving.shelve)
+app.command()(shelving.unshelve)
+app.command()(shelving.shelves)
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 

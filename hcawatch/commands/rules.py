@@ -92,7 +92,7 @@ def _shipped_classes() -> frozenset[str] | None:
     return None if shipped is None else frozenset(shipped)
 
 
-def moment_of(text: str | None, timezone: str) -> datetime:
+def moment_of(text: str | None, timezone: str, option: str = "--at") -> datetime:
     """A time as --at takes it, or now; CommandError."""
     from datetime import UTC
     from zoneinfo import ZoneInfo
@@ -102,5 +102,5 @@ def moment_of(text: str | None, timezone: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as exc:
-        raise CommandError(f"--at {text!r} is no time; write it as 2026-12-01T03:00") from exc
+        raise CommandError(f"{option} {text!r} is no time; write it as 2026-12-01T03:00") from exc
     return at if at.tzinfo is not None else at.replace(tzinfo=ZoneInfo(timezone))

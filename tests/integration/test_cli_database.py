@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -157,3 +158,26 @@ def test_database_of_a_running_installation(tmp_path: Path) -> None:
     )
     assert database_url(None, tmp_path) == "postgresql://x/y"
     assert database_url("postgresql://named", tmp_path) == "postgresql://named"
+
+
+def test_shelves_from_the_command_line(hcawatch, repository: Path, postgres_dsn: str) -> None:  # type: ignore[no-untyped-def]
+    """Shelved with who, why and until; listed; refused by the page's rules and in its words; ended; all in the log."""
+    ids = ("--config", str(repository / CITY), "--lang", "en")
+    (camera,) = re.findall(r"^cameras:\n\s+- id: (\S+)", (repository / CITY).read_text(), re.MULTILINE)
+    source = ("--camera", camera, "--reason", "maintenance", "--note", "the mast is painted")
+    made = json.loads(hcawatch("alerts", "shelve", *source, "--for", "2h", "--by", "li", "--json", *ids))
+    assert (made["shelved_by"], made["scope"], made["worst"]) == ("cli:li", "camera", "III")
+    assert "shelved already" in hcawatch("alerts", "shelve", *source, "--for", "1h", *ids, status=1)
+    assert "12 hours at most" in hcawatch("alerts", "shelve", *source, "--for", "2d", *ids, status=1)
+    assert "no such alert" in hcawatch(
+        "alerts", "shelve", "--alert", "7", "--note", "why", "--for", "1h", *ids, status=1
+    )
+    listed = hcawatch("alerts", "shelves", *ids)
+    assert all(word in listed for word in (made["shelf_id"], "the mast is painted", "cli:li", "1 shelves"))
+    assert "ended" in hcawatch("alerts", "unshelve", made["shelf_id"], "--note", "done", "--by", "li", *ids)
+    assert "over already" in hcawatch("alerts", "unshelve", made["shelf_id"], *ids, status=1)
+    with psycopg.connect(postgres_dsn) as conn:
+        rows = conn.execute(
+            "SELECT kind, actor FROM audit_entry WHERE kind LIKE 'shelf.%' ORDER BY entry_id"
+        ).fetchall()
+    assert rows == [("shelf.begin", "cli:li"), ("shelf.end", "cli:li")]
