@@ -27,12 +27,13 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from monitor.grafana.cameras import CAMERAS
 from monitor.grafana.control_room import CONTROL_ROOM
+from monitor.grafana.loop import LOOP
 from monitor.grafana.panels import Board, Kind, Language, Panel, Type, Words
 from monitor.grafana.response import RESPONSE
 from monitor.store.queries import Queries
 
-BOARDS: Final = (CONTROL_ROOM, CAMERAS, RESPONSE)
-QUERIES: Final = Queries("monitor.grafana")
+BOARDS: Final = (CONTROL_ROOM, CAMERAS, RESPONSE, LOOP)
+QUERIES: Final = {**Queries("monitor.grafana"), **Queries("monitor.grafana", "loop.sql")}
 
 #: Grafana's grid
 GRID_WIDTH: Final = 24

@@ -121,6 +121,13 @@ TITLES: dict[str, Words] = {
     "footage": Words("Footage", "画面来源"),
     "frames": Words("Frames", "帧数"),
     "from_at": Words("From", "自"),
+    "high": Words("At most", "上限"),
+    "low": Words("At least", "下限"),
+    "most_10min": Words("Most in 10 min", "10分钟最多"),
+    "per_position": Words("Alarms a position", "每席位告警"),
+    "right_n": Words("Right", "属实"),
+    "rule_id": Words("Rule", "规则"),
+    "week": Words("Week from", "周（起始）"),
     "from_seq": Words("First number", "起始编号"),
     "from_state": Words("From", "原状态"),
     "health": Words("What is wrong", "异常"),
@@ -183,7 +190,7 @@ TITLES: dict[str, Words] = {
 
 _UNITS = {
     "age_s": "s", "longest_blind_s": "s", "unwatched_s": "s", "share": "percentunit", "benchmark": "percentunit",
-    "flood_share": "percentunit", "watched_share": "percentunit", "accuracy_m": "lengthm", "bytes": "bytes",
+    "flood_share": "percentunit", "low": "percentunit", "high": "percentunit", "watched_share": "percentunit", "accuracy_m": "lengthm", "bytes": "bytes",
     "p50": "s", "p95": "s", "accept_p50": "s", "accept_p95": "s",
 }  # fmt: skip
 

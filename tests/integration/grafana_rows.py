@@ -81,6 +81,10 @@ def _alerts(conn: psycopg.Connection) -> None:
         )  # fmt: skip
     running = add_alert(conn, opened_at=HOUR_AGO, level="II", state="en_route", subject="cam-2")
     add_dispatch(conn, running, HOUR_AGO + timedelta(seconds=30))
+    conn.execute(
+        """INSERT INTO alert_transition (alert_id, n, step, from_state, to_state, level, actor, role, at, reason)
+           VALUES (%s, 1, 'join', 'en_route', 'en_route', 'II', 'system', 'system', %s, 'same_place')""", (running, HOUR_AGO)
+    )  # fmt: skip
     add_alert(conn, opened_at=NOW - timedelta(days=2), level="III", subject="cam-3")  # stale
     add_alert(conn, opened_at=HOUR_AGO, level="IV", state="dismissed", subject="cam-3", closed_s=60,
               closing_reason="false_alarm", confirmation="refuted", lon=None)  # fmt: skip

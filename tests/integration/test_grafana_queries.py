@@ -1,17 +1,28 @@
 """Every panel's query runs on the migrated schema, gives the columns that its panel expects, and right figures."""
 
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
+from alerts.figures.desk import figures
+from alerts.figures.values import Period
+from alerts.visiting.book import read_month
+from alerts.visiting.counting import AVOIDED
+from monitor.domain.response import Response
+from monitor.domain.risk import Weights
+from monitor.domain.shares import share
 from monitor.grafana.check import check_panels, run_panel
 from monitor.grafana.dashboards import BOARDS, QUERIES
 from monitor.grafana.errors import PanelBroken
 from monitor.grafana.grants import grant_reading
 from monitor.grafana.panels import Panel, Type, columns
-from tests.integration.grafana_rows import SINCE, UNTIL, fill
+from tests.doubles.alert_story import CITY
+from tests.integration.grafana_rows import HOUR_AGO, NOW, SINCE, UNTIL, add_alert, fill
 
 PANELS = {panel.query: panel for board in BOARDS for panel in board.panels}
 
@@ -143,6 +154,82 @@ def test_false_alarms_per_month(filled: psycopg.Connection) -> None:
     """The refuted alert is in the list, with the share of its camera's alerts."""
     (row,) = rows_of(filled, "false_alarms")
     assert (row["camera_id"], row["false_alarms"], row["alerts"], row["share"]) == ("cam-3", 1, 1, 1.0)
+
+
+def test_the_loops_figures_are_those_of_the_pages(filled: psycopg.Connection) -> None:
+    """Times by level, busiest sources and the share in flood: the same numbers as "Figures", held ones and lawful ones as there."""
+    held = add_alert(filled, opened_at=HOUR_AGO, level="III", subject="cam-9", acknowledged_s=900)
+    filled.execute(
+        "UPDATE alert SET rung_at = opened_at + interval '10 minutes' WHERE alert_id = %s", (held,)
+    )
+    for n, (after_s, by) in enumerate([(0, "shelf"), (600, None)]):
+        filled.execute(
+            """INSERT INTO alert_transition (alert_id, n, step, from_state, to_state, level, actor, role, at, reason, held_by)
+               VALUES (%s, %s, 'hold', 'open', 'open', 'III', 'system', 'system', %s, 'x', %s)""",
+            (held, n + 1, HOUR_AGO + timedelta(seconds=after_s), by),
+        )  # fmt: skip
+    never = add_alert(filled, opened_at=HOUR_AGO, level="II", subject="cam-8")
+    filled.execute("UPDATE alert SET held_by = 'shelf' WHERE alert_id = %s", (never,))
+    page = figures(filled, Period(since=SINCE, until=UNTIL), CITY, Response(), 1, NOW + timedelta(minutes=1))
+    of_level = {row.of: row for row in page.levels}
+    for row in rows_of(filled, "loop_times_by_level"):
+        (took,) = (one for one in of_level[row["level"]].took if one.milestone.value == row["step"])
+        assert (row["alerts"], row["p50"], row["p95"], row["standing"]) == (
+            took.n,
+            took.p50_s,
+            took.p95_s,
+            took.waiting,
+        ), row
+    acknowledged = {
+        r["level"]: r["p50"] for r in rows_of(filled, "loop_times_by_level") if r["step"] == "acknowledge"
+    }
+    assert acknowledged["III"] == pytest.approx(300.0), "from ringing, not from what was held"
+    assert [(r["subject"], r["alerts"], r["share"]) for r in rows_of(filled, "loop_busiest")] == [
+        (one.source, one.times, pytest.approx(one.share)) for one in page.load.busiest
+    ]
+    assert sum(row["per_position"] for row in rows_of(filled, "loop_alarms_10min")) == page.load.alarms
+    (flood,) = rows_of(filled, "loop_flood_share")
+    value = {one.key: one.value for one in page.load.benchmarks}
+    assert (flood["flood_share"], flood["most_10min"]) == (value["flood_share"], value["peak_10min"])
+
+
+def test_alarms_are_counted_for_each_position(filled: psycopg.Connection) -> None:
+    """Two people share the load; so does the flood's bound."""
+    one = sum(row["per_position"] for row in rows_of(filled, "loop_alarms_10min"))
+    for n in range(12):
+        add_alert(filled, opened_at=HOUR_AGO + timedelta(seconds=n), subject=f"cam-{n}")
+    assert rows_of(filled, "loop_flood_share")[0]["flood_share"] > 0
+    filled.execute(
+        """INSERT INTO config_version (sha256, body, author, reason, created_at)
+           VALUES ('y', '{"city": {"timezone": "Asia/Shanghai"}, "calm": {"positions": 2}}', 'a', 'b', %s)""", (NOW,)
+    )  # fmt: skip
+    assert sum(row["per_position"] for row in rows_of(filled, "loop_alarms_10min")) == pytest.approx(
+        (one + 12) / 2
+    )
+    assert rows_of(filled, "loop_flood_share")[0]["flood_share"] == 0.0
+
+
+def test_precision_week_by_week_has_its_interval(filled: psycopg.Connection) -> None:
+    """Three right of one camera, one false of another; the interval is the one of the page "Feedback"."""
+    rows = {row["camera_id"]: row for row in rows_of(filled, "loop_precision")}
+    assert {c: (r["right_n"], r["false_alarms"]) for c, r in rows.items()} == {
+        "cam-1": (3, 0),
+        "cam-3": (0, 1),
+    }
+    for row, known in ((rows["cam-1"], share(3, 3)), (rows["cam-3"], share(0, 1))):
+        assert (row["share"], row["low"], row["high"]) == pytest.approx((known.share, known.low, known.high))
+
+
+def test_avoided_dispatches_are_those_of_the_page(filled: psycopg.Connection) -> None:
+    """One by a permit, one refuted before anybody left, one that joined a case with an officer on the way."""
+    avoided = {row["reason"]: row["dispatches"] for row in rows_of(filled, "loop_avoided")}
+    assert avoided == {"permit": 1, "joined": 1, "refuted": 1, "same_visit": 0, "rule": 0}
+    counted = Counter[str]()
+    for month in {HOUR_AGO.strftime("%Y-%m"), NOW.strftime("%Y-%m")}:
+        with filled.cursor(row_factory=dict_row) as cursor:
+            shown = read_month(cursor, month, "UTC", Weights())  # type: ignore[arg-type]
+        counted.update({kind: n for kind, (n, _) in shown.avoided.items()})
+    assert {kind: counted[kind] for kind in AVOIDED} == avoided
 
 
 def test_granted_role_reads_what_is_shown_and_nothing_else(
