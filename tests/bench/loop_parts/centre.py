@@ -1,30 +1,32 @@
 """The centre without its pages, as a process of its own: ingest, alert worker, couriers, sequencer.
 
-Wired as hcawatch/centre.py wires them; only the channel is the bench's own receiver.
+Wired as hcawatch/centre.py wires them: a dispatch goes out over the broker, and as a signed webhook to the bench's
+receiver, which is the one that is timed. The webhook has no limit per minute, and loopback as its listed network.
 """
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import multiprocessing
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+import msgspec
 import psutil
 import structlog
 
-from alerts.courier import Courier, Send
+from alerts.channels.building import deliveries
+from alerts.channels.desk import Desk
+from alerts.channels.states import PostgresChannelStates
+from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
-from alerts.worker import AlertWorker
+from alerts.worker import AlertWorker, utc_now
 from hcawatch.centre import LOG_ORIGIN, MESSAGES_AT_ONCE, Sequencing
 from hcawatch.deciding import Deciding
 from hcawatch.garbage import leave_out_what_is_there
@@ -33,28 +35,15 @@ from monitor.ingest.mqtt import MqttSettings
 from monitor.ingest.postgres_store import PostgresIngestStore
 from monitor.ingest.worker import IngestWorker
 from monitor.store.pool import make_pool
-from tests.bench.loop_parts.town import city
+from tests.bench.loop_parts.town import WEBHOOK, WEBHOOK_SECRET, city
 
 
-def post_to(url: str) -> Send:
-    """POSTs each message on a connection that its thread keeps."""
-    host, kept = urlsplit(url).netloc, threading.local()
+class BenchSecret(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bench's webhook signs with; no secret to anybody."""
 
-    def send(_address: str, payload: bytes, _retain: bool) -> None:
-        connection: http.client.HTTPConnection | None = getattr(kept, "connection", None)
-        if connection is None:
-            kept.connection = connection = http.client.HTTPConnection(host, timeout=10)
-        try:
-            connection.request("POST", "/ours", payload, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            raise
-        if answer.status // 100 != 2:
-            raise ConnectionError(f"the receiver answered {answer.status}")
-
-    return send
+    secret: str = WEBHOOK_SECRET
+    url: None = None
+    missing: tuple[str, ...] = ()
 
 
 def _serve(pipe: Connection, dsn: str, mqtt: MqttSettings, receiver_url: str, folder: Path) -> None:
@@ -62,12 +51,15 @@ def _serve(pipe: Connection, dsn: str, mqtt: MqttSettings, receiver_url: str, fo
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(30),
     )
-    town = city()
+    town = city(f"{receiver_url}/ours")
     with make_pool(dsn, "centre", min_size=2, max_size=16) as pool:
         book = PostgresAlertBook(pool)
         engine = AlertEngine(book, town)
         ingest = IngestWorker(PostgresIngestStore(pool), mqtt)
-        courier = Courier(book, {"mqtt": post_to(receiver_url)}, engine, at_once=MESSAGES_AT_ONCE)
+        kinds = deliveries(town, {WEBHOOK: BenchSecret()}, None, None)
+        desk = Desk(town, kinds, PostgresChannelStates(pool), utc_now)
+        sends = {"mqtt": lambda topic, body, retain: ingest.publish(topic, body, retain=retain), **desk.sends}
+        courier = Courier(book, sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
         deciding = Deciding(dsn, town, Policy())
         delivering = AlertWorker(None, courier, dsn)
         sequencing = Sequencing(

@@ -17,8 +17,8 @@ from typing import Final
 
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
-#: when 200 was answered (monotonic seconds), path, body
-Received = tuple[float, str, bytes]
+#: when 200 was answered (monotonic seconds), the head's fields, body
+Received = tuple[float, dict[str, str], bytes]
 
 
 class _Protocol(asyncio.Protocol):
@@ -41,7 +41,7 @@ class _Protocol(asyncio.Protocol):
             body = bytes(self._buffer[end + 4 : end + 4 + length])
             del self._buffer[: end + 4 + length]
             self._transport.write(_ANSWER)
-            self._got.append((time.monotonic(), lines[0].split(" ")[1], body))
+            self._got.append((time.monotonic(), fields, body))
 
 
 def _serve(pipe: Connection) -> None:

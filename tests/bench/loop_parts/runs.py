@@ -6,7 +6,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import psycopg
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
 
+from alerts.channels.webhook import IDEMPOTENCY_KEY, SIGNATURE, TIMESTAMP, signature
 from monitor.domain.events import RiskEvent
 from monitor.ingest.embedded_broker import CENTRE, EmbeddedBroker
 from monitor.ingest.mqtt import MqttSettings
@@ -26,7 +27,7 @@ from tests.bench.loop_parts import alertmanager
 from tests.bench.loop_parts.centre import centre
 from tests.bench.loop_parts.open_alerts import open_alerts
 from tests.bench.loop_parts.receiver import Receiver
-from tests.bench.loop_parts.town import EDGES, onset, places, warm_up_places
+from tests.bench.loop_parts.town import EDGES, WEBHOOK, WEBHOOK_SECRET, onset, places, warm_up_places
 from tests.doubles.ingest_messages import arrived
 
 RATE_PER_S: Final = 200
@@ -101,8 +102,9 @@ def ours(receiver: Receiver, count: int, seed: int, already_open: int = 0) -> La
         short_of = _short_of(server.dsn, count + WARM_UP)
     by_place = {_key(event): n for n, (event, _) in enumerate(events)}
     taken: list[list[float]] = [[] for _ in events]
-    for at_s, _, body in got:
+    for at_s, head, body in got:
         message = json.loads(body)
+        assert signed(head, body), "what came is not signed as docs/channels.md says"
         # not what else is told meanwhile, as of checks that are taken along
         place = by_place.get((message.get("lon"), message.get("lat")))
         if message["what"] == "dispatch" and place is not None:
@@ -189,6 +191,12 @@ def _wait(receiver: Receiver, count: int, with_text: bytes = b"") -> None:
         time.sleep(0.1)
 
 
+def signed(head: Mapping[str, str], body: bytes) -> bool:
+    """Whether a receiver would take it: our signature over its time and bytes, and a key to know it again by."""
+    wanted = signature(WEBHOOK_SECRET, head.get(TIMESTAMP.lower(), ""), body)
+    return head.get(SIGNATURE.lower()) == wanted and bool(head.get(IDEMPOTENCY_KEY.lower()))
+
+
 def _key(event: RiskEvent) -> tuple[float, float]:
     assert event.position is not None
     return event.position.lon, event.position.lat
@@ -221,7 +229,8 @@ def _short_of(dsn: str, count: int) -> tuple[int, int, int] | None:
         row = conn.execute(
             "SELECT (SELECT count(*) FROM alert WHERE kind = 'violation' AND state = 'dispatched'),"
             " (SELECT count(*) FROM dispatch),"
-            " (SELECT count(*) FROM outgoing WHERE sent_at IS NOT NULL AND body ->> 'what' = 'dispatch')"
+            " (SELECT count(*) FROM outgoing WHERE sent_at IS NOT NULL AND body ->> 'what' = 'dispatch' AND channel = %s)",
+            (WEBHOOK,),
         ).fetchone()
     assert row is not None
     return None if row == (count, count, count) else (row[0], row[1], row[2])

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Final
 
-from monitor.domain.assets import City, Edge, Hca, Member, Pipeline, Team
+from monitor.domain.assets import Channel, City, Edge, Hca, Member, Pipeline, Team
 from monitor.domain.events import ModelRef, Position, RiskEvent
 from monitor.domain.geometry import LocalFrame
 from monitor.domain.levels import HcaGrade, Level
@@ -22,6 +22,9 @@ SITE_M: Final = PLACES_PER_SITE * APART_M + 1_000
 #: each takes five running dispatches: more than a site has places
 OFFICERS_PER_SITE: Final = 14
 EDGES: Final = tuple(f"edge-{n}" for n in range(1, 5))
+#: the channel that is timed
+WEBHOOK: Final = "hook"
+WEBHOOK_SECRET: Final = "the bench's own, no secret"
 _WEST: Final = (100.0, 30.0)
 _EAST: Final = (116.0, 30.0)
 
@@ -32,8 +35,8 @@ def place_of(site: int, metres: float, north_m: float = 3.0) -> tuple[float, flo
     return lon, lat
 
 
-def city() -> City:
-    """One pipeline, a site every six kilometres, and a team for each."""
+def city(webhook_url: str | None = None) -> City:
+    """One pipeline, a site every six kilometres, and a team for each; dispatches go to that webhook, too."""
     return City(
         name={"en": "Benchville", "zh": "测速市"},
         made_up=True,
@@ -47,6 +50,9 @@ def city() -> City:
         ),
         edges=tuple(Edge(edge_id=edge, name={"en": edge}) for edge in EDGES),
         cameras=(),
+        channels=() if webhook_url is None else (
+            Channel(channel_id=WEBHOOK, kind="webhook", url=webhook_url, networks=("127.0.0.0/8",), sends=("dispatches",)),
+        ),
         teams=tuple(
             Team(
                 team_id=f"team-{n}", name={"en": f"Team {n}"}, base=place_of(n, SITE_M / 2, 500.0),
