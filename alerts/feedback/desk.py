@@ -16,6 +16,7 @@ from alerts.feedback import facts
 from alerts.feedback.facts import QUERIES
 from alerts.feedback.judged import Precision, precision
 from alerts.feedback.looking import look
+from alerts.feedback.points import Point
 from alerts.feedback.ports import Ask, Current, FeedbackError, RuleBook, Written
 from alerts.feedback.proposals import Proposal, ProposalState
 from alerts.feedback.proposing import Row, Silence, still_safe
@@ -110,7 +111,7 @@ class FeedbackDesk:
             if proposal.kind == "back":
                 return self._approve_back(conn, proposal, current, actor, note, now)
             known, _ = facts.cases(conn, facts.of_row(conn, proposal.camera_id, proposal.rule_id, now))
-            safe = still_safe(row, proposal.number, proposal.to_value, known)
+            safe = still_safe(row, proposal.number, proposal.to_value, known, proposal.point)
             if safe:
                 written = self._write(conn, proposal, current, actor, note, now)
                 return decide(conn, proposal, "approve", actor.user, note, now, written)
@@ -182,10 +183,16 @@ def _ask(proposal: Proposal, to: float, actor: Actor, note: str, now: datetime, 
     back = to == proposal.from_value
     was = proposal.to_value if back else proposal.from_value
     said = (
-        f"feedback {proposal.proposal_id}{' taken back' if back else ''}: {proposal.number} {was:g} -> {to:g}"
+        f"feedback {proposal.proposal_id}{' taken back' if back else ''}: {proposal.number}{_when(proposal.point)}"
+        f" {was:g} -> {to:g}"
     )
     return Ask(camera_id=proposal.camera_id, rule_id=proposal.rule_id, number=proposal.number, value=to,
+               was=was, point=proposal.point,
                author=actor.user, reason=f"{said}. {note}".strip()[:200], now=now, seen=current.number)  # fmt: skip
+
+
+def _when(point: Point) -> str:
+    return {Point.DAY: " by day", Point.NIGHT: " at night"}.get(point, "")
 
 
 def _open_row(proposal: Proposal, current: Current) -> Row:
@@ -196,7 +203,7 @@ def _open_row(proposal: Proposal, current: Current) -> Row:
 
 def _still_in_force(proposal: Proposal, current: Current, expected: float) -> Row:
     row = facts.row_of(current, proposal.camera_id, proposal.rule_id)
-    now_is = None if row is None else row.in_force(proposal.number)
+    now_is = None if row is None else row.in_force(proposal.number, proposal.point)
     if row is None or now_is is None or abs(now_is - expected) > 1e-9:
         raise FeedbackError(
             "proposal_moved", now="–" if now_is is None else f"{now_is:g}", was=f"{expected:g}"

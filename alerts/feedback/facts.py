@@ -8,6 +8,7 @@ import msgspec
 
 from alerts.feedback.causes import FalseCause, Outcome, verdict_of
 from alerts.feedback.judged import Judged
+from alerts.feedback.points import Point
 from alerts.feedback.ports import Current
 from alerts.feedback.proposals import Facts
 from alerts.feedback.proposing import WINDOW, Named, Row
@@ -15,6 +16,8 @@ from alerts.feedback.replaying import Case, Look
 from alerts.feedback.taking_back import Since, Standing
 from alerts.policy import NO_OFFENCE
 from alerts.postgres_book import value
+from monitor.domain.assets import Camera, City, LonLat
+from monitor.domain.places import middle
 from monitor.domain.rulebook import merged
 from monitor.domain.violations import RULES
 from monitor.store.pool import Conn
@@ -63,14 +66,20 @@ def row_of(current: Current, camera_id: str, rule_id: str) -> Row | None:
         return None
     edge = next(one for one in current.city.edges if one.edge_id == camera.edge_id)
     settings = {setting.rule_id: setting for setting in merged(edge.rules, camera.rules)}
-    others = (
-        Row(camera_id=camera_id, shipped=rule, setting=settings.get(rule.rule_id)).rule()
+    others = [
+        Row(camera_id=camera_id, shipped=rule, setting=settings.get(rule.rule_id))
         for rule in RULES
         if rule.rule_id != rule_id
-    )
-    return Row(
-        camera_id=camera_id, shipped=_ROWS[rule_id], setting=settings.get(rule_id), others=tuple(others)
-    )
+    ]
+    return Row(camera_id=camera_id, shipped=_ROWS[rule_id], setting=settings.get(rule_id), place=_place(current.city, camera),
+               others=tuple(one.rule() for one in others),
+               others_at_night=tuple(one.rule(Point.NIGHT) for one in others))  # fmt: skip
+
+
+def _place(city: City, camera: Camera) -> LonLat | None:
+    """Where its edge looks the sun up: at the middle of its site."""
+    hca = next((one for one in city.hcas if one.site_id == camera.site_id), None)
+    return None if hca is None else middle(hca, city.pipeline(hca.pipeline_id))
 
 
 def decisions(conn: Conn) -> dict[tuple[str, str], datetime]:
@@ -96,7 +105,7 @@ def since_of(conn: Conn, step: Standing, current: Current) -> Since:
     given = {"known": known, "site_id": current.city.camera(step.camera_id).site_id, "violation": row.shipped.violation,
              "since": step.decided_at, "camera_id": step.camera_id, "no_offence": list(NO_OFFENCE)}  # fmt: skip
     missed = tuple(value(one, Named) for one in conn.execute(QUERIES["missed_reports"], given))
-    return Since(in_force=row.in_force(step.number), missed=missed,
+    return Since(in_force=row.in_force(step.number, step.point), missed=missed,
                  model=newest_model(conn, step.camera_id, step.decided_at),
                  refused_models=tuple(model for one in refused for model in one.models))  # fmt: skip
 

@@ -92,7 +92,7 @@ def _new_step(
     step = propose(row, known, decided_at=decided_at, now=now, model=model)
     if not isinstance(step, Step):
         return step
-    return New(kind="raise", camera_id=step.camera_id, rule_id=step.rule_id, number=step.number,
+    return New(kind="raise", camera_id=step.camera_id, rule_id=step.rule_id, number=step.number, point=step.point,
                from_value=step.from_value, to_value=step.to_value, why=Why.KEEPS_AWAY,
                facts=facts_of_step(step, facts.snapshots(alerts), models if model is None else (model,)))  # fmt: skip
 
@@ -108,12 +108,12 @@ def _backs(conn: Conn, current: Current) -> dict[Place, Back]:
 
 def _new_back(back: Back) -> New:
     step = back.of
-    return New(kind="back", camera_id=step.camera_id, rule_id=step.rule_id, number=step.number,
+    return New(kind="back", camera_id=step.camera_id, rule_id=step.rule_id, number=step.number, point=step.point,
                from_value=step.to_value, to_value=step.from_value, why=back.why, facts=facts_of_back(back),
                of_proposal=step.proposal_id)  # fmt: skip
 
 
 def _same(new: New, old: Proposal) -> bool:
-    return (new.kind, new.number, new.from_value, new.to_value, new.of_proposal, new.why) == (
-        old.kind, old.number, old.from_value, old.to_value, old.of_proposal, old.why,
+    return (new.kind, new.number, new.point, new.from_value, new.to_value, new.of_proposal, new.why) == (
+        old.kind, old.number, old.point, old.from_value, old.to_value, old.of_proposal, old.why,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from alerts.errors import AlertsError
+from alerts.feedback.points import Point
 from monitor.domain.assets import City
 from monitor.store.pool import Conn
 
@@ -47,6 +48,9 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str
     number: str
     value: float
+    #: what it is now, or of a step that is taken back, was before
+    was: float
+    point: Point = Point.ALWAYS
     author: str
     reason: str
     now: datetime

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from alerts.feedback.points import Point
 from alerts.feedback.proposing import Named, Number, Step
 from alerts.feedback.taking_back import Back
 
@@ -41,6 +42,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     avoided: tuple[Shown, ...] = ()
     left: tuple[Shown, ...] = ()
     kept: tuple[Shown, ...] = ()
+    #: of a step by day or at night alone: right or lawful alerts of the other, which it has nothing to do with
+    untouched: int = 0
     #: of a step back: reports that the camera was silent about
     missed: tuple[Shown, ...] = ()
     #: SHA-256 of the detector whose false alarms were counted; of a step back, of the other one that looks now
@@ -55,6 +58,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     camera_id: str
     rule_id: str
     number: Number
+    point: Point = Point.ALWAYS
     from_value: float
     to_value: float
     why: str
@@ -85,7 +89,7 @@ def facts_of_step(step: Step, snapshots: dict[str, str | None], models: tuple[st
         for k in step.kept
     )
     return Facts(ceiling=step.ceiling, shipped=step.shipped, since=step.since, until=step.until, causes=step.causes,
-                 avoided=tuple(map(shown, step.avoided)), left=tuple(map(shown, step.left)), kept=kept, models=models)  # fmt: skip
+                 avoided=tuple(map(shown, step.avoided)), left=tuple(map(shown, step.left)), kept=kept, untouched=step.untouched, models=models)  # fmt: skip
 
 
 def facts_of_back(back: Back) -> Facts:

@@ -8,17 +8,18 @@ confirmed alert, or one that nobody has judged yet, is ever proposed.
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from alerts.feedback.causes import CAUSES, Verdict
+from alerts.feedback.points import Point, only_at, touched
 from alerts.feedback.replaying import Case, might_come, of_model, surely_comes
-from monitor.domain.rulebook import RuleNumbers, RuleSetting, most
+from alerts.feedback.rows import BOUNDS as BOUNDS
+from alerts.feedback.rows import NUMBERS as NUMBERS
+from alerts.feedback.rows import Number as Number
+from alerts.feedback.rows import Row as Row
 from monitor.domain.violations import Rule
-
-Number = Literal["enter_score", "dwell_s"]
-NUMBERS: Final[tuple[Number, ...]] = ("enter_score", "dwell_s")
 
 #: so far back false alarms count
 WINDOW: Final = timedelta(weeks=4)
@@ -28,20 +29,6 @@ LEAST_FALSE: Final = 3
 LEAST_AVOIDED: Final = 2
 #: values that are tried within one step
 TRIES: Final = 5
-
-
-class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """How far one step, and all steps together, go; a share of the shipped number where `relative`."""
-
-    step: float
-    over: float
-    relative: bool
-
-
-BOUNDS: Final[dict[Number, Bound]] = {
-    "enter_score": Bound(step=0.05, over=0.15, relative=False),
-    "dwell_s": Bound(step=0.25, over=1.0, relative=True),
-}
 
 
 class Why(StrEnum):
@@ -59,42 +46,6 @@ class Why(StrEnum):
     OWN_NIGHT = "own_night"  # the row has numbers of its own at night: a person sets both
     OWN_CLASS = "own_class"  # a class of the row has such a number of its own: a person sets both
     NOT_ON = "not_on"  # the row is switched off here
-
-
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table at one camera."""
-
-    camera_id: str
-    shipped: Rule
-    #: what is set for it, by the camera or for all of the edge
-    setting: RuleSetting | None = None
-    #: the camera's other rows, with the numbers in force
-    others: tuple[Rule, ...] = ()
-
-    def in_force(self, number: Number) -> float:
-        """The number by day."""
-        given = getattr(self.setting.numbers, number) if self.setting is not None else None
-        return float(getattr(self.shipped, number) if given is None else given)
-
-    def rule(self) -> Rule:
-        """The row with all its numbers by day; of classes that have their own, the lowest: what might come counts."""
-        if self.setting is None:
-            return msgspec.structs.replace(self.shipped, on=True)
-        numbers = _given(self.setting.numbers)
-        row = msgspec.structs.replace(self.shipped, **numbers, on=self.setting.on)
-        for own in self.setting.by_class:
-            lower = {key: min(getattr(row, key), value) for key, value in _given(own.numbers).items()}
-            row = msgspec.structs.replace(row, **lower)
-        return row
-
-    def ceiling(self, number: Number) -> float:
-        """Never above this, whoever approves."""
-        shipped, bound = float(getattr(self.shipped, number)), BOUNDS[number]
-        return min(shipped + bound.over * (shipped if bound.relative else 1.0), most(self.shipped, number))
-
-
-def _given(numbers: RuleNumbers) -> dict[str, float]:
-    return {key: value for key, value in msgspec.structs.asdict(numbers).items() if value is not None}
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +69,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     camera_id: str
     rule_id: str
     number: Number
+    #: by day alone, at night alone, or always
+    point: Point = Point.ALWAYS
     from_value: float
     to_value: float
     ceiling: float
@@ -128,6 +81,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     #: false alarms that would have come all the same
     left: tuple[Named, ...]
     kept: tuple[Kept, ...]
+    #: right or lawful alerts of the other point, which it has nothing to do with
+    untouched: int = 0
     since: datetime
     until: datetime
 
@@ -167,7 +122,9 @@ def propose(
     helped = [number for number in NUMBERS if sum(_remedy(case) == number for case in fresh) >= LEAST_FALSE]
     if not helped:
         return silent(Why.NO_NUMBER_HELPS)
-    found = [_best(row, number, cases, now) for number in helped]
+    # where the last weeks' false alarms came only by night, or only by day, the other stays as watchful as it is
+    point = only_at(false, row.place) if row.shipped.when == "always" else Point.ALWAYS
+    found = [_best(row, number, point, cases, now) for number in helped]
     steps = [one for one in found if isinstance(one, Step)]
     if steps:
         return max(steps, key=lambda step: (len(step.avoided), -sum(kept.later_s for kept in step.kept)))
@@ -190,19 +147,23 @@ def _remedy(case: Case) -> str:
     return CAUSES[case.judged.cause].remedy if case.judged.cause is not None else "none"
 
 
-def _best(row: Row, number: Number, cases: Sequence[Case], now: datetime) -> Step | Silence:
-    if row.setting is not None and getattr(row.setting.night, number) is not None:
+def _best(row: Row, number: Number, point: Point, cases: Sequence[Case], now: datetime) -> Step | Silence:
+    own = row.setting is not None and getattr(row.setting.night, number) is not None
+    if own and point is Point.ALWAYS:
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
+    own = row.setting is not None and getattr(row.setting.night, number) is not None
+    if own and point is Point.ALWAYS:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
     if row.setting is not None and any(
         getattr(numbers, number) is not None
-        for own in row.setting.by_class
-        for numbers in (own.numbers, own.night)
+        for one in row.setting.by_class
+        for numbers in (one.numbers, one.night)
     ):
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_CLASS)
-    values = _values(row, number)
+    values = _values(row, number, point)
     if not values:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.AT_CEILING)
-    tried = [_tried(row, number, value, cases, now) for value in values]
+    tried = [_tried(row, number, point, value, cases, now) for value in values]
     steps = [one for one in tried if isinstance(one, Step)]
     if steps:
         # as many as can be kept away, by the smallest change
@@ -211,40 +172,51 @@ def _best(row: Row, number: Number, cases: Sequence[Case], now: datetime) -> Ste
     return min(silences, key=lambda one: _TELLING.index(one.why))
 
 
-def _values(row: Row, number: Number) -> list[float]:
+def _values(row: Row, number: Number, point: Point) -> list[float]:
     """What is tried, upwards."""
-    now_is, bound = row.in_force(number), BOUNDS[number]
+    now_is, bound = row.in_force(number, point), BOUNDS[number]
     whole = bound.step * (float(getattr(row.shipped, number)) if bound.relative else 1.0)
     tried = (round(now_is + whole * n / TRIES, 3) for n in range(1, TRIES + 1))
     return [value for value in tried if now_is < value <= row.ceiling(number) + 1e-9]
 
 
-def _tried(row: Row, number: Number, value: float, cases: Sequence[Case], now: datetime) -> Step | Silence:
-    rule = msgspec.structs.replace(row.rule(), **{number: value})
+def _tried(
+    row: Row, number: Number, point: Point, value: float, cases: Sequence[Case], now: datetime
+) -> Step | Silence:
+    rule = msgspec.structs.replace(row.rule(point), **{number: value})
     false = [case for case in cases if case.judged.verdict is Verdict.FALSE]
-    avoided = [case for case in false if not might_come(case, rule, row.others)]
+    avoided = [case for case in false if not might_come(case, rule, row.others_at(point))]
     if len(avoided) < LEAST_AVOIDED:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.NONE_AVOIDED)
-    kept, harm = _harm(row, rule, cases)
+    near = touched(cases, point, row.place)
+    kept, harm = _harm(row, rule, near, point)
     if harm is not None:
         return harm
+    seen_rightly = [case for case in cases if case.judged.verdict in _SEEN_RIGHTLY]
+    untouched = len(seen_rightly) - sum(case in near for case in seen_rightly)
     return Step(
-        camera_id=row.camera_id, rule_id=row.shipped.rule_id, number=number, from_value=row.in_force(number),
-        to_value=value, ceiling=row.ceiling(number), shipped=float(getattr(row.shipped, number)),
+        camera_id=row.camera_id, rule_id=row.shipped.rule_id, number=number, point=point,
+        from_value=row.in_force(number, point), to_value=value, ceiling=row.ceiling(number), shipped=float(getattr(row.shipped, number)),
         causes=_causes(false), avoided=tuple(map(named, avoided)),
-        left=tuple(named(case) for case in false if case not in avoided), kept=kept, since=now - WINDOW, until=now,
+        left=tuple(named(case) for case in false if case not in avoided), kept=kept, untouched=untouched,
+        since=now - WINDOW, until=now,
     )  # fmt: skip
 
 
-def _harm(row: Row, rule: Rule, cases: Sequence[Case]) -> tuple[tuple[Kept, ...], Silence | None]:
+#: lawful work was seen rightly: without its record nobody knows that it stayed within its permit
+_SEEN_RIGHTLY: Final = (Verdict.RIGHT, Verdict.LAWFUL)
+
+
+def _harm(
+    row: Row, rule: Rule, cases: Sequence[Case], point: Point
+) -> tuple[tuple[Kept, ...], Silence | None]:
     """Who would have come all the same, and for whose sake it must not be."""
     kept: list[Kept] = []
     missed: list[Named] = []
     waiting: list[Named] = []
     for case in cases:
-        one = surely_comes(case, rule, row.rule())
-        # lawful work was seen rightly: without its record nobody knows that it stayed within its permit
-        if case.judged.verdict in (Verdict.RIGHT, Verdict.LAWFUL):
+        one = surely_comes(case, rule, row.rule(point))
+        if case.judged.verdict in _SEEN_RIGHTLY:
             if one is None:
                 missed.append(named(case))
             else:
@@ -265,9 +237,12 @@ def _harm(row: Row, rule: Rule, cases: Sequence[Case]) -> tuple[tuple[Kept, ...]
     return tuple(kept), None
 
 
-def still_safe(row: Row, number: Number, value: float, cases: Sequence[Case]) -> bool:
+def still_safe(
+    row: Row, number: Number, value: float, cases: Sequence[Case], point: Point = Point.ALWAYS
+) -> bool:
     """Whether a step that was proposed before would, by what is known now, have missed nobody."""
-    _, harm = _harm(row, msgspec.structs.replace(row.rule(), **{number: value}), cases)
+    rule = msgspec.structs.replace(row.rule(point), **{number: value})
+    _, harm = _harm(row, rule, touched(cases, point, row.place), point)
     return harm is None
 
 

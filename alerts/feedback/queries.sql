@@ -95,16 +95,16 @@ GROUP BY camera_id, rule_id
 
 -- standing --
 -- Steps that were approved and not taken back.
-SELECT proposal_id, camera_id, rule_id, number, from_value, to_value, decided_at,
+SELECT proposal_id, camera_id, rule_id, number, point, from_value, to_value, decided_at,
        coalesce(facts->'models', '[]'::jsonb) AS models
 FROM threshold_proposal WHERE state = 'approved' AND kind = 'raise' ORDER BY proposal_id
 
 -- insert_proposal --
 -- A new one.
 INSERT INTO threshold_proposal (
-    kind, camera_id, rule_id, number, from_value, to_value, why, facts, of_proposal, made_at
+    kind, camera_id, rule_id, number, point, from_value, to_value, why, facts, of_proposal, made_at
 ) VALUES (
-    %(kind)s, %(camera_id)s, %(rule_id)s, %(number)s, %(from_value)s, %(to_value)s, %(why)s, %(facts)s, %(of_proposal)s,
+    %(kind)s, %(camera_id)s, %(rule_id)s, %(number)s, %(point)s, %(from_value)s, %(to_value)s, %(why)s, %(facts)s, %(of_proposal)s,
     %(now)s
 )
 RETURNING proposal_id

@@ -28,6 +28,7 @@ class New(msgspec.Struct, frozen=True, kw_only=True):
     camera_id: str
     rule_id: str
     number: str
+    point: str
     from_value: float
     to_value: float
     why: str
@@ -80,7 +81,7 @@ def put_entry(conn: Conn, proposal: Proposal, step: str, by: str, now: datetime,
     """The audit entry of one step of a proposal."""
     body = {
         "proposal": proposal.proposal_id, "kind": proposal.kind, "camera_id": proposal.camera_id,
-        "rule_id": proposal.rule_id, "number": proposal.number, "from": proposal.from_value, "to": proposal.to_value,
+        "rule_id": proposal.rule_id, "number": proposal.number, "point": proposal.point, "from": proposal.from_value, "to": proposal.to_value,
         **more,
     }  # fmt: skip
     subject = f"proposal:{proposal.proposal_id}"

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.feedback.points import Point
 from alerts.feedback.proposing import Named, Number, Why
 
 
@@ -18,6 +19,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     camera_id: str
     rule_id: str
     number: Number
+    point: Point = Point.ALWAYS
     from_value: float
     to_value: float
     decided_at: datetime
@@ -28,7 +30,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 class Since(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a camera since then."""
 
-    #: the number in force by day; None: the camera or its row is no more
+    #: the number in force where the step is for; None: the camera or its row is no more
     in_force: float | None
     #: confirmed reports of the row's violation at the camera's site that the camera was silent about, and for which nobody
     #: refused to take the step back
@@ -61,8 +63,8 @@ def on_standing(step: Standing, since: Since) -> Back | None:
 
 
 def newest_first(steps: Sequence[Standing]) -> tuple[Standing, ...]:
-    """Of several steps of one row only the newest can be taken back."""
-    newest: dict[tuple[str, str, str], Standing] = {}
+    """Of several steps of one row's number, by day or at night, only the newest can be taken back."""
+    newest: dict[tuple[str, str, str, str], Standing] = {}
     for step in sorted(steps, key=lambda one: (one.decided_at, one.proposal_id)):
-        newest[step.camera_id, step.rule_id, step.number] = step
+        newest[step.camera_id, step.rule_id, step.number, step.point] = step
     return tuple(newest.values())

@@ -26,6 +26,13 @@ NUMBERS: dict[str, Text] = {
     "dwell_s": _t("seconds that it must stay", "停留秒数"),
 }
 
+#: after a number: when it holds
+POINTS: dict[str, Text] = {
+    "always": _t("", ""),
+    "day": _t("only by day", "仅白天"),
+    "night": _t("only at night", "仅夜间"),
+}
+
 WHY: dict[str, Text] = {
     "keeps_away": _t("keeps false alarms away", "可减少误报"),
     "missed_by_report": _t("a person reported what the camera did not tell", "有人上报而摄像机未发现"),

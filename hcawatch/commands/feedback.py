@@ -222,7 +222,7 @@ def _camera(city: "City", camera_id: str, lang: Lang) -> str:
 
 
 def _line(one: "Proposal", lang: Lang) -> str:
-    from alerts.feedback.texts import NUMBERS, STATES, WHY
+    from alerts.feedback.texts import NUMBERS, POINTS, STATES, WHY
 
     facts = one.facts
     more = (
@@ -231,7 +231,7 @@ def _line(one: "Proposal", lang: Lang) -> str:
         else ""
     )
     return (
-        f"{one.proposal_id} [{STATES[one.state][lang]}] {one.camera_id} {one.rule_id}: {NUMBERS[one.number][lang]} "
+        f"{one.proposal_id} [{STATES[one.state][lang]}] {one.camera_id} {one.rule_id}: {' '.join(filter(None, (NUMBERS[one.number][lang], POINTS[one.point][lang])))} "
         f"{one.from_value:g} -> {one.to_value:g} ({WHY[one.why][lang]}{more})"
     )
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alerts.feedback.points import Point, number_at, with_number
 from alerts.feedback.ports import Ask, Current, Entry, FeedbackError, Written
 from alerts.thresholds.ports import ConfigurationRefused, Found, Said, ThresholdsError, Wanted
 from hcawatch.config import versions
@@ -44,20 +45,19 @@ class ConfigThresholds:
         body, camera = self._body(conn, ask)
         before = _entry(camera, ask.rule_id)
         base = before or _entry(_edge_of(body, camera), ask.rule_id) or {"rule": ask.rule_id}
-        after = {**base, "reason": ask.reason, ask.number: ask.value}
+        after = with_number({**base, "reason": ask.reason}, ask.number, ask.value, ask.point, ask.was)
         return self._write(conn, ask, body, camera, before, after)
 
     def put_back(self, conn: Conn, ask: Ask, before: Entry | None, after: Entry | None) -> Written:
         """The next version; what others changed of the entry since stays."""
         body, camera = self._body(conn, ask)
-        now_is = _entry(camera, ask.rule_id)
+        now_is, written = _entry(camera, ask.rule_id), dict(after or {})
+        was, is_now = number_at(written, ask.number, ask.point), number_at(now_is, ask.number, ask.point)
         if now_is == after:
             restored = None if before is None else dict(before)
-        elif (
-            now_is is not None
-            and abs(float(now_is.get(ask.number, 0.0)) - float((after or {})[ask.number])) < _SAME
-        ):
-            restored = {**now_is, "reason": ask.reason, ask.number: ask.value}
+        elif now_is is not None and was is not None and is_now is not None and abs(is_now - was) < _SAME:
+            given = with_number({**now_is, "reason": ask.reason}, ask.number, ask.value, ask.point, ask.value)
+            restored = _without_pin(given, dict(before or {}), written, ask)
         else:
             raise FeedbackError("proposal_moved", now="–", was=f"{ask.value:g}")
         return self._write(conn, ask, body, camera, now_is, restored)
@@ -140,6 +140,18 @@ class ConfigThresholds:
     def _city(self, body: dict[str, Any]) -> City | None:
         config = self._checked(body, datetime.now(UTC)).config
         return None if config is None else config.city
+
+
+def _without_pin(
+    entry: dict[str, Any], before: dict[str, Any], written: dict[str, Any], ask: Ask
+) -> dict[str, Any]:
+    """Without the number at night that a step by day, or at night, was the first to give, if nobody changed it since."""
+    if ask.point is Point.ALWAYS or number_at(before, ask.number, Point.NIGHT) is not None:
+        return entry
+    now_is, given = (number_at(one, ask.number, Point.NIGHT) for one in (entry, written))
+    if ask.point is Point.DAY and now_is != given:
+        return entry
+    return {**entry, "night": {key: value for key, value in entry["night"].items() if key != ask.number}}
 
 
 def _entry(section: dict[str, Any], rule_id: str) -> dict[str, Any] | None:

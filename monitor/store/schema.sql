@@ -529,7 +529,9 @@ CREATE TABLE threshold_proposal (
     reverted_at timestamptz,
     reverted_by text,
     revert_note text NOT NULL DEFAULT '',
-    reverted_version bigint
+    reverted_version bigint,
+    -- the camera's numbers by day, at night, or both
+    point       text NOT NULL DEFAULT 'always' CHECK (point IN ('always', 'day', 'night'))
 );
 CREATE UNIQUE INDEX threshold_proposal_open ON threshold_proposal (camera_id, rule_id) WHERE state = 'proposed';
 CREATE INDEX threshold_proposal_camera ON threshold_proposal (camera_id);   -- where a camera's numbers come from

@@ -52,6 +52,7 @@ _SHARED: Mapping[str, Mapping[str, Text]] = {
     "feedback_why": feedback_texts.WHY,
     "feedback_number": feedback_texts.NUMBERS,
     "feedback_state": feedback_texts.STATES,
+    "feedback_point": feedback_texts.POINTS,
     "check_answer": visit_texts.ANSWERS,
     "along": visit_texts.WHY_ALONG,
     "looked": visit_texts.LOOKED,

@@ -109,6 +109,37 @@ def test_a_proposal_is_approved_heard_by_the_edge_and_taken_back(here: FeedbackT
     assert key_of(here.desk.revert, proposal.proposal_id, SUN, "again", here.now) == "proposal_wrong_state"
 
 
+@pytest.mark.parametrize(("from_h", "point"), [(-14, "night"), (-6, "day")])
+def test_a_step_for_one_operating_point_is_written_and_taken_back_alone(
+    here: FeedbackTown, from_h: int, point: str
+) -> None:
+    """The edge hears a number for the night (or the day) and keeps the other; taking it back leaves no trace of it."""
+    here.here.now += timedelta(hours=from_h + 24)
+    wolf(here)
+    (proposal_id,), _ = here.desk.look(here.now)
+    proposal = here.desk.proposal(proposal_id)
+    assert (proposal.point, proposal.from_value, proposal.to_value) == (point, 0.5, 0.54)
+    here.desk.approve(proposal_id, SUN, "looked", here.now)
+    (setting,) = here.told().cameras[0].rules
+    numbers = (setting.numbers.enter_score, setting.night.enter_score)
+    assert numbers == ((None, 0.54) if point == "night" else (0.54, 0.5))
+    assert f"{'at night' if point == 'night' else 'by day'} 0.5 -> 0.54" in setting.reason
+    (entry,) = entries(here, "feedback.approve")
+    assert entry.body["point"] == point
+    assert here.desk.look(here.now)[0] == ()
+    # somebody gave a reason of their own meanwhile: only this step's number goes back
+    with versions.connect(here.dsn) as conn:
+        body = copy.deepcopy(versions.read(conn).body)
+    body["cameras"][0]["rules"][0]["dwell_s"] = 6.0
+    here.path.write_text(yaml.safe_dump(body))
+    with versions.connect(here.dsn) as conn:
+        versions.apply(conn, load(here.path, part="nobody"), author="li", reason="dwell", now=here.now)
+    here.desk.revert(proposal_id, SUN, "missed a loader", here.now)
+    (setting,) = here.told().cameras[0].rules
+    assert (setting.numbers.dwell_s, setting.night.enter_score) == (6.0, None)
+    assert setting.numbers.enter_score in (None, 0.5)
+
+
 def test_two_who_approve_at_once_write_one_version(here: FeedbackTown) -> None:
     """A double click, or two supervisors: the number goes up once."""
     wolf(here)
