@@ -151,9 +151,6 @@ def _best(row: Row, number: Number, point: Point, cases: Sequence[Case], now: da
     own = row.setting is not None and getattr(row.setting.night, number) is not None
     if own and point is Point.ALWAYS:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
-    own = row.setting is not None and getattr(row.setting.night, number) is not None
-    if own and point is Point.ALWAYS:
-        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
     if row.setting is not None and any(
         getattr(numbers, number) is not None
         for one in row.setting.by_class
