@@ -16,6 +16,7 @@ SELECT 'entry', NULL, body FROM audit_entry WHERE kind = ANY(%(kinds)s::text[])
 -- Notices to companies with their objections, and their entries.
 SELECT 'notice' AS of, to_jsonb(notice) AS fields, NULL::bytea AS body FROM notice
 UNION ALL
-SELECT 'objection', to_jsonb(objection), NULL FROM objection
+SELECT 'objection', to_jsonb(objection) || jsonb_build_object('file_sha256', sha256), NULL
+FROM objection LEFT JOIN objection_file USING (objection_id)
 UNION ALL
 SELECT 'entry', NULL, body FROM audit_entry WHERE kind = ANY(%(kinds)s::text[])

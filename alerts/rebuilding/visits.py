@@ -58,11 +58,17 @@ class Objected(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str | None = None
     decided_at: datetime | None = None
     decision: str = ""
+    #: of the file that came with it
+    file_sha256: str | None = None
 
     @property
     def key(self) -> str:
-        """A notice has each text once."""
-        return f"{self.notice_id}: {self.text}"
+        """A notice has the same words with the same file once."""
+        return _objection(self.notice_id, self.text, self.file_sha256)
+
+
+def _objection(notice_id: str, text: str, file_sha256: str | None) -> str:
+    return f"{notice_id}: {text}" + (f" (file {file_sha256})" if file_sha256 else "")
 
 
 def compare_visits(entries: Iterable[Entry], table: Iterable[Along]) -> list[Difference]:
@@ -110,9 +116,11 @@ def compare_notices(
                     "rated_at": entry.at,
                 }
             case "notice.objection" if subject in given:
-                objected[f"{subject}: {body['text']}"] = {"notice_id": subject, "at": entry.at, "text": body["text"],
-                                                          "state": "open", "decided_by": None, "decided_at": None,
-                                                          "decision": ""}  # fmt: skip
+                sha256 = (body.get("file") or {}).get("sha256")
+                objected[_objection(subject, body["text"], sha256)] = {
+                    "notice_id": subject, "at": entry.at, "text": body["text"], "state": "open", "decided_by": None,
+                    "decided_at": None, "decision": "", "file_sha256": sha256,
+                }  # fmt: skip
             case "notice.decision" if by_id.get(body["objection"]) in objected:
                 objected[by_id[body["objection"]]] |= {"state": body["state"], "decided_by": entry.actor,
                                                        "decided_at": entry.at, "decision": body["decision"]}  # fmt: skip

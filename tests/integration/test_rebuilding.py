@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from alerts import replay
 from alerts.rebuilding import shelves
-from alerts.visiting.notices import NoticeDesk
+from alerts.visiting.notices import CompanyFile, NoticeDesk
 from monitor.audit.entries import Entry
 from tests.doubles.web_town import NOON, Town, town
 from tests.integration.test_notices import login, noticed
@@ -118,12 +118,20 @@ def test_what_a_company_said_and_was_answered_cannot_be_altered_unseen(
     notice = view.notice
     desk.rate(notice, 2, "came late", here.now)
     desk.object(notice, "the pit is not ours", here.now)
+    seal = CompanyFile(sha256="ab" * 32, content_type="application/pdf", bytes=9, pages=1)
+    desk.object(notice, "the pit is not ours", here.now, seal)  # the same words, and a file
     assert differences(here) == []
     run(here, "UPDATE notice SET rating = 5, said = ''")
-    run(here, "UPDATE objection SET state = 'rejected'")
+    run(
+        here,
+        "UPDATE objection SET state = 'rejected' WHERE objection_id NOT IN (SELECT objection_id FROM objection_file)",
+    )
     key = f"{notice.notice_id}: the pit is not ours"
     assert [one[:3] for one in differences(here)] == [
         ("notice", notice.notice_id, "said"), ("notice", notice.notice_id, "rating"), ("objection", key, "state"),
     ]  # fmt: skip
+    run(here, "UPDATE objection_file SET sha256 = %s", "cd" * 32)
+    assert ("objection", f"{key} (file {seal.sha256})", "not in the table", None, None) in differences(here)
+    run(here, "DELETE FROM objection_file")
     run(here, "DELETE FROM objection")
     assert ("objection", key, "not in the table", None, None) in differences(here)
