@@ -221,8 +221,10 @@ ORDER BY announced_at
 SELECT sha256, kind, content_type, bytes, camera_id, event_id::text, episode_id::text,
        uploaded_by, footage, announced_at, stored_at, lost_reason, taken_at, lon, lat
 FROM evidence
-WHERE episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(alert_id)s)
-   OR alert_id = %(alert_id)s
+WHERE sha256 IN (
+    SELECT sha256 FROM evidence JOIN alert_episode USING (episode_id) WHERE alert_episode.alert_id = %(alert_id)s
+    UNION SELECT sha256 FROM evidence WHERE alert_id = %(alert_id)s
+)
 ORDER BY announced_at, sha256
 
 -- site_record --

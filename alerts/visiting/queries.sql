@@ -90,7 +90,7 @@ WHERE dispatch_id = %(dispatch_id)s AND kind = 'alert' AND ref = %(ref)s AND tak
 SELECT v.dispatch_id::text, v.kind, v.ref, v.why, v.added_at, v.taken_at, v.looked_at, v.looked_by, v.outcome, v.note,
        d.officer, d.arrived_at, d.ended_at, a.number, a.level, a.state, a.violation, p.company, p.valid_to
 FROM visit_check AS v JOIN dispatch AS d USING (dispatch_id)
-LEFT JOIN alert AS a ON v.kind = 'alert' AND a.alert_id::text = v.ref
+LEFT JOIN alert AS a ON a.alert_id = CASE WHEN v.kind = 'alert' THEN v.ref::uuid END
 LEFT JOIN permit AS p ON v.kind = 'permit' AND p.permit_number = v.ref
 WHERE d.alert_id = %(alert_id)s
 ORDER BY v.added_at, v.kind, v.ref

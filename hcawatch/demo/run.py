@@ -256,12 +256,14 @@ class Story:
             if self._stop.wait(0.2):
                 break
             commentary.tell()
+            self._restart_what_ended()
         self._stack.start_file_clock(time.time() - for_s)
         return time.monotonic() - for_s
 
     def _await_trees_lost(self, began_s: float, commentary: Commentary) -> None:
         while not self._stop.wait(0.4) and not self._trees_may_go(time.monotonic() - began_s, commentary):
             commentary.tell()
+            self._restart_what_ended()
         self._props.trees_camera.kill()
 
     def _trees_may_go(self, at_s: float, commentary: Commentary) -> bool:

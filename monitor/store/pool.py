@@ -35,11 +35,13 @@ def make_pool(
     Rows come as dicts. Connections are not in autocommit; leaving `with pool.connection()` commits.
     `few_rows_each` is for work that asks for a few rows at a time, and never for a whole table: a plan that a
     connection keeps from the time when a table was small (as those behind foreign keys) does not walk through it later.
+    Compiling pays for whole tables only: before PostgreSQL 18 a walk that can't be avoided then counts as so dear that
+    each call of it is compiled, for a second.
     """
     settings = (
         f"SET TIME ZONE 'UTC'; SET statement_timeout = {int(statement_timeout_s * 1000)};"
         f" SET idle_in_transaction_session_timeout = {int(statement_timeout_s * 2000)};"
-        f" SET enable_seqscan = {'off' if few_rows_each else 'on'}"
+        f" SET enable_seqscan = {'off' if few_rows_each else 'on'}; SET jit = {'off' if few_rows_each else 'on'}"
     )
 
     def configure(conn: Conn) -> None:

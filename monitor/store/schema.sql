@@ -353,6 +353,7 @@ CREATE TABLE dispatch (
     chosen        jsonb NOT NULL DEFAULT '{}'   -- what spoke for them: shift, skills, load, metres, seconds
 );
 CREATE UNIQUE INDEX dispatch_one_running ON dispatch (alert_id) WHERE ended_at IS NULL;
+CREATE INDEX dispatch_alert ON dispatch (alert_id, dispatched_at);              -- each timer, each phone
 CREATE INDEX dispatch_officer ON dispatch (officer, dispatched_at DESC);       -- the field page
 CREATE INDEX dispatch_running ON dispatch (officer) WHERE ended_at IS NULL;    -- running_by_officer
 CREATE INDEX dispatch_newest ON dispatch (dispatched_at, dispatch_id) WHERE ended_at IS NULL;  -- running_visits
@@ -592,6 +593,7 @@ CREATE TABLE visit_check (
     note        text NOT NULL DEFAULT '',
     PRIMARY KEY (dispatch_id, kind, ref)
 );
+CREATE INDEX visit_check_looked ON visit_check (looked_at) WHERE looked_at IS NOT NULL;  -- known_checks
 CREATE INDEX visit_check_ref ON visit_check (kind, ref);                       -- is it part of a visit already
 
 -- what the visited company is given: a code by which it sees what concerns it, rates the visit, and objects
@@ -654,6 +656,7 @@ CREATE TABLE evidence (
     lat          double precision
 );
 CREATE INDEX evidence_episode ON evidence (episode_id);
+CREATE INDEX evidence_alert ON evidence (alert_id) WHERE alert_id IS NOT NULL;  -- photos
 CREATE INDEX evidence_waiting ON evidence (announced_at) WHERE stored_at IS NULL AND lost_reason IS NULL;
 
 -- ---------------------------------------------------------------- audit

@@ -32,10 +32,16 @@ def _page(browser: Browser, base: str, width: int, language: str, said: list[str
         yield watched(context, said)
 
 
-def _one_marker_for_all(page: Page) -> None:
-    """Twelve alerts at one camera do not hide behind the last of them."""
+def _one_marker_for_all(page: Page, here: Town) -> None:
+    """Twelve alerts at one camera do not hide behind the last of them; a thirteenth leaves the list open."""
     page.locator(".marker-alert", has_text="II × 12").click()
     expect(page.locator(".map-list a")).to_have_count(12)
+    page.locator(".map-list a").nth(3).focus()
+    chosen = page.evaluate("document.activeElement.getAttribute('href')")
+    here.sees("school", zone_id="z13", **WORKS)
+    expect(page.locator(".marker-alert", has_text="II × 13")).to_be_visible()
+    expect(page.locator(".map-list li")).to_have_count(13)
+    assert page.evaluate("document.activeElement.getAttribute('href')") == chosen
     shot(page, "flood-map-1440-en")
     page.locator(".leaflet-popup-close-button").click()
     expect(page.locator(".map-list a")).to_have_count(0)
@@ -66,7 +72,7 @@ def test_a_flood_with_a_shelf(here: Town, base: str, browser: Browser, complaint
             expect(page.locator(".flood")).to_be_visible()
             shot(page, f"flood-{width}-{language}")
             if width > 1000:
-                _one_marker_for_all(page)
+                _one_marker_for_all(page, here)
             page.locator(".alert-group summary").first.click()
             expect(page.locator(".alert-group .alert-row").first).to_be_visible()
             page.locator("#held-list summary").click()

@@ -9,6 +9,7 @@ import psycopg
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from monitor.store.pool import make_pool
+from monitor.store.queries import Queries
 from tests.bench.loop_parts.open_alerts import open_alerts
 from tests.doubles.alert_seeds import SeededPostgresBook
 from tests.doubles.alert_story import CITY, NOON, at_metres, event, uid
@@ -52,6 +53,40 @@ def test_plans_from_a_small_town_do_not_walk_through_a_storm(postgres_dsn: str) 
     walks = {name for plan in said for name in re.findall(r"Seq Scan on (\w+)", plan)}
     assert len(said) > 20
     assert walks.isdisjoint(GROWING), [plan for plan in said if "Seq Scan" in plan]
+
+
+def test_no_statement_of_the_process_that_decides_lacks_its_index(postgres_dsn: str) -> None:
+    """The plan that a connection keeps for every named statement: where it walks, no index fits."""
+    open_alerts(postgres_dsn, 100)
+    walks: dict[str, set[str]] = {}
+    with psycopg.connect(postgres_dsn, autocommit=True) as conn:
+        conn.execute("ANALYZE")
+        conn.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off")
+        for package in (
+            "alerts",
+            "alerts.calm",
+            "alerts.visiting",
+            "alerts.permitting",
+            "alerts.reporting",
+            "monitor.ingest",
+        ):
+            for name, query in Queries(package).items():
+                plan = _kept_plan(conn, query.as_string(conn))
+                if found := set(re.findall(r"Seq Scan on (\w+)", plan)).intersection(GROWING):
+                    walks[f"{package} {name}"] = found
+    assert walks == {}
+
+
+def _kept_plan(conn: psycopg.Connection[tuple[str]], text: str) -> str:
+    numbers: dict[str, int] = {}
+    numbered = re.sub(
+        r"%\((\w+)\)[sbt]", lambda found: f"${numbers.setdefault(found[1], len(numbers) + 1)}", text
+    )
+    conn.execute(f"PREPARE asked AS {numbered.replace('%%', '%')}".encode())
+    given = f"({', '.join(['NULL'] * len(numbers))})" if numbers else ""
+    plan = conn.execute(f"EXPLAIN EXECUTE asked {given}".encode()).fetchall()
+    conn.execute("DEALLOCATE asked")
+    return "\n".join(line for (line,) in plan)
 
 
 def _tells_its_plans(conn: psycopg.Connection[dict[str, object]], said: list[str]) -> None:

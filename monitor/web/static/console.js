@@ -44,14 +44,25 @@ async function drawMap() {
   }
 }
 
-// a list that is open stays open as long as nothing about it changed
+// drawn anew only where something changed; a list that was open is opened again, and keeps the focus
 let drawnAlerts = "";
+let openList = null;
 function drawAlerts() {
   const asked = JSON.stringify([map.getZoom(), alerts]);
   if (asked === drawnAlerts) return;
   drawnAlerts = asked;
+  const wasOpen = openList;
+  const focused = document.activeElement?.closest?.(".map-list a")?.getAttribute("href");
   alertLayer.clearLayers();
-  for (const marker of alertMarkers(map, alerts, ({ alert_id: id }) => location.assign(`/alerts/${id}`))) alertLayer.addLayer(marker);
+  for (const marker of alertMarkers(map, alerts, ({ alert_id: id }) => location.assign(`/alerts/${id}`))) {
+    alertLayer.addLayer(marker);
+    marker.on("popupopen", () => (openList = marker.options.alertIds));
+    marker.on("popupclose", () => (openList = null));
+    if (!wasOpen?.some((id) => marker.options.alertIds?.includes(id))) continue;
+    marker.openPopup();
+    // the old list is still fading away, so look in the new one
+    if (focused) marker.getPopup().getElement().querySelector(`a[href="${focused}"]`)?.focus({ preventScroll: true });
+  }
 }
 
 function rows() {

@@ -167,7 +167,8 @@ function groupMarker(features) {
   const [lon, lat] = features[0].geometry.coordinates;
   const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-alert level-${level}`, `${level} × ${features.length}`), iconSize: [58, 26], iconAnchor: [29, 34] });
   const text = t("map_alerts", { n: features.length, level });
-  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * LEVELS.indexOf(level) });
+  const alertIds = features.map((feature) => feature.properties.alert_id);
+  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, alertIds, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * LEVELS.indexOf(level) });
   const list = document.createElement("ul");
   list.className = "map-list";
   for (const { properties: alert } of features.slice(0, MOST_LISTED)) {
@@ -183,5 +184,5 @@ function groupMarker(features) {
     line.textContent = t("map_more", { n: features.length - MOST_LISTED });
     list.append(line);
   }
-  return marker.bindTooltip(textNode(text)).bindPopup(list, { className: "map-popup", maxWidth: 320, maxHeight: 260 });
+  return marker.bindTooltip(textNode(text)).bindPopup(list, { className: "map-popup", maxWidth: 320, maxHeight: 260, autoPan: false });
 }
