@@ -48,7 +48,7 @@ _OUTGOING: Final = "hcawatch_outgoing"
 #: reasons that name a permit because an alert lay outside of it, or because the law knows no permit for the work …
 _NOT_COVERED: Final = frozenset({*(str(limit) for limit in Limit), "permit_not_known_to_law"})
 #: … and all that name one
-_NAMES_PERMIT: Final = sorted(_NOT_COVERED | {"permit", "permit_added"})
+NAMES_PERMIT: Final = sorted(_NOT_COVERED | {"permit", "permit_added"})
 
 
 class PermitAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +61,7 @@ class PermitAlert(msgspec.Struct, frozen=True, kw_only=True):
     violation: str
     opened_at: datetime
     closed_at: datetime | None = None
+    closing_reason: str | None = None
     chainage_m: float | None = None
     reasons: tuple[Reason, ...] = ()
 
@@ -208,7 +209,7 @@ class PermitDesk:
             moves = tuple(
                 value(row, PermitMove) for row in conn.execute(QUERIES["moves"], {"number": number})
             )
-            given = {"number": number, "keys": _NAMES_PERMIT, "limit": most_alerts}
+            given = {"number": number, "keys": NAMES_PERMIT, "limit": most_alerts}
             alerts = conn.execute(QUERIES["alerts_of_permit"], given)
             return PermitView(
                 permit=permit, moves=moves, alerts=tuple(value(row, PermitAlert) for row in alerts)

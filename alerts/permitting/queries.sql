@@ -103,7 +103,9 @@ LIMIT %(limit)s
 
 -- alerts_of_permit --
 -- Alerts whose grade names the permit: those that it covered, and those that lay outside of it.
-SELECT alert_id::text, number, state, level, violation, opened_at, closed_at, chainage_m, reasons FROM alert
+SELECT alert_id::text, number, state, level, violation, opened_at, closed_at, closing_reason,
+       chainage_m, reasons
+FROM alert
 WHERE kind = 'violation' AND reasons @> jsonb_build_array(jsonb_build_object('detail', %(number)s::text))
   -- a holder chooses his number: other reasons' details (a code, a grade) may read the same
   AND EXISTS (

@@ -97,6 +97,14 @@ PROBLEMS: dict[str, Text] = {
     "permit_number_taken": _t("There is another permit {number}. Use the authority's own number.",
                               "许可编号 {number} 已被占用，请使用主管部门的编号。"),
     "permit_moved": _t("The permit was changed meanwhile: look at it again.", "许可刚被修改，请重新查看。"),
+    # questions and objections
+    "question_text": _t("Say what it is about, in {most} characters at most.", "请填写内容，最多 {most} 个字符。"),
+    "question_many": _t("{most} questions of this permit wait already: wait for an answer.", "该许可已有 {most} 个问题待答复，请等待答复。"),
+    "question_alert": _t("That alert does not name this permit.", "该告警未涉及此许可。"),
+    "question_not_yours": _t("Only the permit's holder asks here.", "仅许可持有人可在此提问。"),
+    "question_gone": _t("It is answered already: look at the page again.", "已有答复，请重新查看页面。"),
+    "question_answer": _t("Write the answer or the reason; the holder reads it.", "请填写答复或理由，持有人会看到。"),
+    "question_own": _t("You resolved the alert: somebody else decides on the objection.", "该告警由您处置，异议须由他人处理。"),
     "permit_faulty": _t("Please mend the fields that are marked.", "请更正标出的字段。"),
 }  # fmt: skip
 

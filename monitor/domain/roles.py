@@ -35,10 +35,11 @@ class Right(StrEnum):
     SEE_CALLER = "see_caller"  # who reported: personal data, for the control room alone
     SEE_PERMITS = "see_permits"  # a holder: his own only, asked in the route
     REQUEST_PERMIT = "request_permit"  # ask for one, withdraw the own, ask for a prolongation
+    ASK_ABOUT_PERMIT = "ask_about_permit"  # a holder: his own only, asked in the route
     DECIDE_PERMIT = "decide_permit"
     DECIDE_FEEDBACK = "decide_feedback"  # thresholds that false alarms suggest
     SET_THRESHOLDS = "set_thresholds"  # by hand, at one camera
-    DECIDE_OBJECTION = "decide_objection"  # of a visited company
+    DECIDE_OBJECTION = "decide_objection"  # of a visited company; questions of holders
     SEE_AUDIT = "see_audit"
     EXPORT_AUDIT = "export_audit"
     MANAGE = "manage"  # users and configuration
@@ -62,6 +63,7 @@ RIGHTS: dict[Right, frozenset[Role]] = {
     Right.SEE_CALLER: _PEOPLE_IN_THE_ROOM,
     Right.SEE_PERMITS: _PEOPLE_IN_THE_ROOM | {Role.AUDITOR, Role.ADMIN, Role.HOLDER},
     Right.REQUEST_PERMIT: frozenset({Role.HOLDER, Role.SUPERVISOR}),
+    Right.ASK_ABOUT_PERMIT: frozenset({Role.HOLDER}),
     Right.DECIDE_PERMIT: frozenset({Role.SUPERVISOR}),
     Right.DECIDE_FEEDBACK: frozenset({Role.SUPERVISOR}),
     Right.SET_THRESHOLDS: frozenset({Role.SUPERVISOR}),

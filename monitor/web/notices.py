@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from alerts.lifecycle import FINAL, State
-from alerts.values import Alert
+from alerts.permitting.questions import QuestionDesk
 from alerts.visiting.checks import CheckRefused
 from alerts.visiting.notices import Notice, NoticeDesk, NoticeView, normal
 from monitor.domain.geometry import format_chainage
@@ -146,17 +146,17 @@ def page(
              t.of(hca.name) if hca else ""]  # fmt: skip
     return render(
         request, "notice.html", problem.status if problem else 200,
-        code=code, notice=view.notice, objections=view.objections, stands=_stands(alert), row=row, law=LAW,
+        code=code, notice=view.notice, objections=view.objections, stands=stands(alert.state, alert.closing_reason), row=row, law=LAW,
         where=" · ".join(part for part in where if part), seen_at=alert.onset_at, arrived_at=alert.arrived_at,
         pictures=NoticeDesk(web_of(request).deps.pool).pictures(view.notice), text=text, problem=sentence(request, problem) if problem else "",
     )  # fmt: skip
 
 
-def _stands(alert: Alert) -> str:
-    """How the case stands, as far as it is the company's business."""
-    if alert.state in FINAL:
-        return f"closed_{alert.closing_reason}" if alert.closing_reason in _TOLD else "closed"
-    return "resolved" if alert.state is State.RESOLVED else "running"
+def stands(state: str, closing_reason: str | None) -> str:
+    """How a case stands, as far as it is a company's business: a key of `notice.stands`."""
+    if state in FINAL:
+        return f"closed_{closing_reason}" if closing_reason in _TOLD else "closed"
+    return "resolved" if state == State.RESOLVED else "running"
 
 
 _TOLD = frozenset({"rectified", "referred", "permitted_work", "false_alarm"})
@@ -166,7 +166,7 @@ _TOLD = frozenset({"rectified", "referred", "permitted_work", "false_alarm"})
 @router.get("/objections")
 def objectionspage(request: Request, me: Decider) -> Response:
     """What waits for a decision, and what was decided last."""
-    return _objections(request)
+    return objections(request)
 
 
 @router.post("/objections/{objection_id}")
@@ -184,18 +184,23 @@ def decide_form(
             objection_id, state, _clean(decision)[:4000], actor_of(me), web.deps.clock()
         )
     except CheckRefused as exc:
-        return _objections(request, refusal(exc))
+        return objections(request, refusal(exc))
     return RedirectResponse("/objections", 303)
 
 
-def _objections(request: Request, problem: WebError | None = None) -> Response:
+def objections(request: Request, problem: WebError | None = None) -> Response:
+    """The supervisor's page: visited companies' objections, and what permits' holders ask."""
     web = web_of(request)
-    found = NoticeDesk(web.deps.pool).open_objections()
+    found, questions = NoticeDesk(web.deps.pool).open_objections(), QuestionDesk(web.deps.pool).tasks()
     with web.deps.pool.connection() as conn:
-        names = names_of(conn, [one.decided_by for one in found if one.decided_by])
+        names = names_of(
+            conn,
+            {who for one in found if (who := one.decided_by)}
+            | {who for one in questions for who in (one.asked_by, one.answered_by) if who},
+        )
     return render(
         request, "objections.html", problem.status if problem else 200,
-        objections=found, names=names, problem=sentence(request, problem) if problem else "",
+        objections=found, questions=questions, names=names, problem=sentence(request, problem) if problem else "",
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from alerts.permitting.desk import SOON
 from alerts.permitting.fields import ACTIVITIES, REQUIRED, hours_text, read_permit, written
+from alerts.permitting.questions import QuestionDesk
 from alerts.permitting.steps import (
     NEEDS_NOTE,
     TABLE,
@@ -28,6 +29,7 @@ from monitor.web.access import Guard
 from monitor.web.console import names_of
 from monitor.web.deps import web_of
 from monitor.web.errors import NotFound, Unusable, WebError
+from monitor.web.notices import stands
 from monitor.web.people import Principal
 from monitor.web.permits import VIEWS, Reader, View, Words, actor_of, desk_of, new_end, refusal, storable
 from monitor.web.problems import sentence
@@ -120,10 +122,13 @@ def permits_page(request: Request, me: Reader, view: View = "", text: Words = ""
 @router.get("/permits/{number}")
 def permit_page(request: Request, number: str, me: Reader) -> Response:
     """One permit: what it allows, its history, its alerts, and what the reader may do."""
-    return _permit_page(request, number, me)
+    return page(request, number, me)
 
 
-def _permit_page(request: Request, number: str, me: Principal, problem: WebError | None = None) -> Response:
+def page(
+    request: Request, number: str, me: Principal, problem: WebError | None = None, asked: str = ""
+) -> Response:
+    """The permit's page; `problem` is why a step was refused, `asked` what was typed as a question."""
     web = web_of(request)
     city, t, now = web.deps.city, reader_texts(request), web.deps.clock()
     try:
@@ -131,10 +136,11 @@ def _permit_page(request: Request, number: str, me: Principal, problem: WebError
     except PermitError as exc:
         raise refusal(exc) from exc
     permit = view.permit
+    desk = QuestionDesk(web.deps.pool)
+    questions = desk.of_permit(permit.permit_number)
+    people = {move.actor for move in view.moves} | {one.answered_by for one in questions} | {permit.holder}
     with web.deps.pool.connection() as conn:
-        names = names_of(
-            conn, {move.actor for move in view.moves} | ({permit.holder} if permit.holder else set())
-        )
+        names = names_of(conn, {one for one in people if one})
     low, high = permit.from_offset_m, permit.to_offset_m
     offsets = {"begin": "…" if low is None else f"{low:g}", "end": "…" if high is None else f"{high:g}"}
     change = TABLE.get((permit.state, PermitStep.CHANGE))
@@ -146,9 +152,12 @@ def _permit_page(request: Request, number: str, me: Principal, problem: WebError
         moves=view.moves, names=names,
         alerts=[
             {"alert": alert, "breaks": alert.breaks(permit.permit_number),
-             "title": t.of(CATALOGUE[alert.violation].title) if alert.violation in CATALOGUE else alert.violation}
+             "title": t.of(CATALOGUE[alert.violation].title) if alert.violation in CATALOGUE else alert.violation,
+             "stands": "record" if alert.state == "supervised" else stands(alert.state, alert.closing_reason)}
             for alert in view.alerts
         ],
+        looks=desk.looks(permit.permit_number), questions=questions, asked=asked,
+        may_question=may(me.role, Right.ASK_ABOUT_PERMIT), mine=me.role is Role.HOLDER,
         steps=[step.value for step in steps_for(permit, actor_of(me), now)],
         needs_note=NEEDS_NOTE, with_until=_PROLONGATION, key=secrets.token_urlsafe(12),
         until=(permit.prolong_to or permit.valid_to).astimezone(t.zone).strftime("%Y-%m-%dT%H:%M"),
@@ -173,7 +182,7 @@ def step_form(request: Request, number: str, me: Asker, form: Form) -> Response:
     try:
         until = new_end(form.get("until", "")[:40], t.zone) if step in _PROLONGATION else None
     except Unusable as exc:
-        return _permit_page(request, number, me, exc)
+        return page(request, number, me, exc)
     ask = Ask(step=step, actor=actor_of(me), note=note, until=until, version=version, idempotency_key=key)
     try:
         desk_of(web).ask(storable(number), ask, web.deps.clock())
@@ -181,7 +190,7 @@ def step_form(request: Request, number: str, me: Asker, form: Form) -> Response:
         problem = refusal(exc)
         if isinstance(problem, NotFound):
             raise problem from exc
-        return _permit_page(request, number, me, problem)
+        return page(request, number, me, problem)
     return RedirectResponse(f"/permits/{quote(number)}", 303)
 
 

@@ -22,7 +22,7 @@ from alerts.permitting.steps import (
 from alerts.permitting.texts import fault_text
 from alerts.reading import FieldFault
 from alerts.values import Actor, Permit
-from monitor.domain.roles import Right
+from monitor.domain.roles import Right, Role
 from monitor.web import showing
 from monitor.web.access import Guard
 from monitor.web.deps import Web, web_of
@@ -36,7 +36,16 @@ Asker = Annotated[Principal, Depends(Guard(Right.REQUEST_PERMIT, Right.DECIDE_PE
 
 #: the state of things is another than the caller believes
 _CONFLICTS = frozenset(
-    {"permit_wrong_state", "permit_moved", "permit_number_taken", "permit_is_over", "permit_nothing_asked"}
+    {
+        "permit_wrong_state",
+        "permit_moved",
+        "permit_number_taken",
+        "permit_is_over",
+        "permit_nothing_asked",
+        "question_gone",
+        "question_many",
+        "question_own",
+    }
 )
 VIEWS = ("", "running", "coming", "ending", "asked", "breached", "over")
 View = Annotated[str, Query(pattern="^(running|coming|ending|asked|breached|over)?$")]
@@ -121,11 +130,16 @@ def one_permit(request: Request, number: str, me: Reader) -> dict[str, Any]:
         view = desk_of(web).view(storable(number), actor_of(me))
     except PermitError as exc:
         raise refusal(exc) from exc
+    mine = me.role is Role.HOLDER
     alerts = [{**showing.plain(alert), "breaks": alert.breaks(number)} for alert in view.alerts]
     return {
         "now": web.deps.clock(),
         **permit_json(view.permit, me, web),
-        "moves": showing.plain(view.moves),
+        "moves": [
+            # a company is told which office decided, not who sat there
+            {**showing.plain(move), **({"actor": move.role} if mine and move.role != Role.HOLDER else {})}
+            for move in view.moves
+        ],
         "alerts": alerts,
     }
 

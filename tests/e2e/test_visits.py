@@ -4,6 +4,7 @@ month's page; in both languages, on a wall screen and on a phone.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from alerts.lifecycle import Step
@@ -18,7 +20,18 @@ from alerts.visiting.desk import VisitDesk
 from monitor.domain.events import sha256_hex
 from monitor.web.texts import Texts
 from tests.doubles.web_town import CITY, EDGE_TOKENS, Town, picture, snapshot
-from tests.e2e.test_console import CHROMIUM, base, browser, complaints, fits, here, log_in, server, watched
+from tests.e2e.test_console import (
+    CHROMIUM,
+    base,
+    browser,
+    complaints,
+    eventually,
+    fits,
+    here,
+    log_in,
+    server,
+    watched,
+)
 from tests.integration.test_visits import MILD, PERMIT, WORKS
 
 __all__ = ["base", "browser", "complaints", "here", "server"]
@@ -190,16 +203,25 @@ def test_the_month_and_the_rooms_side(here: Town, base: str, browser: Browser, c
 
 
 def test_a_notice_from_the_officer_to_the_supervisors_answer(
-    here: Town, base: str, browser: Browser, complaints: list[str]
+    here: Town, base: str, browser: Browser, complaints: list[str], tmp_path: Path
 ) -> None:
-    """The officer makes a code, the company opens it without a login and objects, the supervisor answers; the site's
-    label and page."""
-    here.sees()
+    """The officer makes a code, the company opens it without a login, looks at its pictures and objects with a document,
+    the supervisor answers; the site's label and page."""
+    data = picture("excavator 0.91")
+    here.sees(evidence=[snapshot(data)])
     red = here.newest().alert.alert_id
     for step in (Step.ACCEPT, Step.DEPART, Step.ARRIVE):
         here.step(red, step, "li.wei")
+    contract = tmp_path / "contract.pdf"
+    drawn = Image.open(io.BytesIO(picture("contract")))
+    drawn.save(contract, "PDF", save_all=True, append_images=[drawn])
     code = ""
     for page in _opened(browser, base, 390, "en", complaints):
+        sent = page.request.put(
+            f"/api/v1/evidence/{sha256_hex(data)}", data=data,
+            headers={"authorization": f"Bearer {EDGE_TOKENS['e1']}", "content-type": "image/jpeg"},
+        )  # fmt: skip
+        assert sent.ok
         log_in(page, "li.wei")
         page.goto("/s/s1")
         expect(page.locator(".field-row")).to_have_count(1)
@@ -223,7 +245,11 @@ def test_a_notice_from_the_officer_to_the_supervisors_answer(
             page.locator("#code").fill(code.lower())
             page.get_by_role("button", name=t("notice.look")).click()
             expect(page.locator(".notice")).to_contain_text("Example Roads Ltd")
+            shown = page.locator(".notice-pictures img")
+            shown.scroll_into_view_if_needed()
+            eventually(page, "() => document.querySelector('.notice-pictures img').naturalWidth > 100")
             page.locator("#objection").fill(f"We have a permit ({language} {width})")
+            page.locator("#file").set_input_files(contract)
             page.get_by_role("button", name=t("notice.send_objection")).click()
             expect(page.locator(".notice-objection").last).to_contain_text(f"({language} {width})")
             _shot(page, f"notice-{language}-{width}")
@@ -232,6 +258,8 @@ def test_a_notice_from_the_officer_to_the_supervisors_answer(
             page.goto("/objections")
             task = page.locator(".notice-task").filter(has_text=f"({language} {width})")
             task.locator("textarea").fill("The permit is for another place.")
+            expect(task.locator("img")).to_have_count(2)
+            task.locator("img").last.scroll_into_view_if_needed()
             _shot(page, f"objections-{language}-{width}")
             assert fits(page)
             task.get_by_role("button", name=t("objections.reject")).click()
