@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from alerts.lifecycle import Step
+from monitor.domain.checklists import Item
 from monitor.domain.events import sha256_hex
 from monitor.web.texts import Texts
-from tests.doubles.web_town import Town, picture, town
+from tests.doubles.web_town import CITY, Town, picture, town
 from tests.e2e.test_console import CHROMIUM, Server, browser, eventually, fits, log_in
 from tests.e2e.test_offline import _KEPT
 
@@ -174,6 +177,10 @@ def test_what_the_centre_does_not_take_is_said_and_given_back(
             page.evaluate("navigator.storage.estimate = async () => ({quota: 1e9, usage: 0})")
             page.locator("#photo").set_input_files(photo)
             expect(page.locator(".photo-waits")).to_have_count(1)
+            page.set_viewport_size({"width": 1440, "height": 900})
+            _shot(page, "photos-waiting-zh-1440")
+            assert fits(page)
+            page.set_viewport_size({"width": 390, "height": 844})
             page.locator("#step-collect").click()
             page.locator("#field-outcome").select_option("false_alarm")
             page.locator("#field-cause").select_option("animal")
@@ -203,3 +210,44 @@ def test_what_the_centre_does_not_take_is_said_and_given_back(
     finally:
         server.stop()
     assert here.engine.view(alert_id).alert.outcome is None
+
+
+def test_a_conclusion_that_the_list_outgrew_is_given_back(
+    here: Town, browser: Browser, tmp_path: Path
+) -> None:
+    """The site's list got an item while the phone had no link: it is named, outcome and note stand there to press again."""
+    alert_id, server = here.newest().alert.alert_id, Server(here)
+    for one in (Step.ACCEPT, Step.DEPART, Step.ARRIVE):
+        here.step(alert_id, one, "li.wei")
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(picture("pit"))
+    server.start()
+    try:
+        with phone(browser, tmp_path / "phone", server) as page:
+            log_in(page, "li.wei")
+            page.goto(f"/field/{alert_id}")
+            page.locator("#photo").set_input_files(photo)
+            page.locator("#step-collect").click()
+            expect(page.locator("#outbox")).to_be_hidden(timeout=WITHIN_MS)
+            server.stop()
+            page.locator("#field-outcome").select_option("rectified")
+            page.locator("#step-resolve").click()
+            expect(page.locator("#step-problem")).to_contain_text("Still open")
+            page.locator("#field-note").fill("dark, tomorrow")
+            page.locator("#step-resolve").click()
+            expect(page.locator("#field-kept")).to_be_visible(timeout=WITHIN_MS)
+            lid = Item(key="valve-lid", text={"en": "The lid is closed", "zh": "盖已关"})
+            server.start(city=msgspec.structs.replace(CITY, site_checks={"s1": (lid,)}))
+            expect(page.locator("#outbox")).to_contain_text("The lid is closed", timeout=60_000)
+            expect(page.locator("#field-outcome")).to_have_value("rectified")
+            expect(page.locator("#field-note")).to_have_value(re.compile("^dark, tomorrow"))
+            expect(page.locator('.check-line[data-item="valve-lid"]')).to_be_visible(timeout=WITHIN_MS)
+            _shot(page, "photos-list-grew-en-390")
+            for _ in range(2):
+                page.locator("#step-resolve").click()
+                page.wait_for_timeout(300)
+            eventually(page, "() => document.querySelector('.state-resolved') !== null")
+    finally:
+        server.stop()
+    view = here.engine.view(alert_id)
+    assert [one.step for one in view.transitions].count("resolve") == 1

@@ -1,7 +1,7 @@
 // One dispatch on a phone: the next step, and how the page goes on without a link. Where the case stands here is where
 // the centre had it last, and every step since that still waits on this phone.
 import { connect, refresh, refreshSoon, t } from "./live.js";
-import { flush, forget, isPhoto, onSent, onShow, put, refused, waiting } from "./outbox.js";
+import { flush, forget, isPhoto, onSent, onShow, put, refused, sentOf, waiting } from "./outbox.js";
 import { openItems, showAnswers } from "./field_checks.js";
 import { showPhotos } from "./field_photos.js";
 import { here, showDistance } from "./field_where.js";
@@ -12,19 +12,29 @@ const dock = document.getElementById("field-dock");
 // outcomes before which nothing is asked of the checklist
 const WITHOUT_LIST = ["false_alarm", "duplicate", "no_access"];
 const LEADS_TO = { accept: "accepted", depart: "en_route", arrive: "on_site", collect: "evidence_collected", resolve: "resolved", decline: "declined" };
+// within one dispatch a case only goes on
+const ORDER = ["dispatched", "accepted", "en_route", "on_site", "evidence_collected", "resolved", "declined"];
 const ON_SITE = ["on_site", "evidence_collected"];
 let asked = "";
 
 const mine = (entry) => entry.alert === alertId;
-const sentPhotos = () => (document.getElementById("photo-count")?.dataset.photos || "").split(",").filter(Boolean);
+const dispatch = () => dock.querySelector("[data-dispatch]")?.dataset.dispatch ?? "";
+const stepsWaiting = () => waiting().filter((one) => mine(one) && one.body?.step).map((one) => one.body.step);
 const waitingPhotos = () => waiting().filter((one) => mine(one) && isPhoto(one));
 const noteBox = () => document.getElementById("field-note");
 const causeBox = () => (document.getElementById("field-outcome")?.value === "false_alarm" ? document.getElementById("field-cause") : null);
 
 // ---------------------------------------------------------------- where the case stands
+// what the page says was so when it was made: steps may have been sent since, and the link been lost before it heard
 function standing() {
-  const steps = waiting().filter((one) => mine(one) && one.body?.step);
-  return steps.reduce((state, one) => LEADS_TO[one.body.step] ?? state, dock.querySelector("[data-state]")?.dataset.state ?? "");
+  const sent = sentOf(alertId).filter((one) => one.step && one.dispatch === dispatch()).map((one) => one.step);
+  const made = dock.querySelector("[data-state]")?.dataset.state ?? "";
+  return [...sent, ...stepsWaiting()].map((step) => LEADS_TO[step]).reduce((state, to) => (ORDER.indexOf(to) > ORDER.indexOf(state) ? to : state), made);
+}
+
+function sentPhotos() {
+  const made = (document.getElementById("photo-count")?.dataset.photos || "").split(",");
+  return [...new Set([...made, ...sentOf(alertId).map((one) => one.sha256)])].filter(Boolean);
 }
 
 function lay() {
@@ -48,7 +58,7 @@ function lay() {
   }
   document.getElementById("field-outcome-field")?.toggleAttribute("hidden", state !== "evidence_collected");
   document.getElementById("field-note-field")?.toggleAttribute("hidden", !dock.querySelector("button[data-from]:not([hidden])"));
-  document.getElementById("field-kept")?.toggleAttribute("hidden", !["resolved", "declined"].includes(state));
+  document.getElementById("field-kept")?.toggleAttribute("hidden", !stepsWaiting().some((step) => ["resolve", "decline"].includes(step)));
   const checklist = document.getElementById("checklist-list");
   if (checklist?.dataset.mine) checklist.dataset.there = there ? "yes" : "";
   showAnswers();
@@ -69,8 +79,7 @@ function giveBack() {
 
 // ---------------------------------------------------------------- steps
 function bodyOf(step) {
-  const dispatch = dock.querySelector("[data-dispatch]")?.dataset.dispatch ?? "";
-  const body = { step, note: noteBox()?.value ?? "", reason: "", cause: "", dispatch, ...here() };
+  const body = { step, note: noteBox()?.value ?? "", reason: "", cause: "", dispatch: dispatch(), ...here() };
   if (step === "collect") body.attachments = sentPhotos();
   if (step !== "resolve") return body;
   return { ...body, reason: document.getElementById("field-outcome").value, cause: causeBox()?.value ?? "", left_open: openItems().map((one) => one.key) };

@@ -7,6 +7,8 @@ import { bytesOf, dropPhotos, keepPhoto, list } from "./pictures.js";
 import { send } from "./sending.js";
 
 const STORE = "hcawatch-outbox";
+const SENT = "hcawatch-sent";
+const MOST_SENT = 200;
 const AGAIN_MS = 15000;
 // so long a press looks at what becomes of it; then the page goes on, and what the centre says is shown when it comes
 const LOOK_MS = 4000;
@@ -14,13 +16,15 @@ const user = document.querySelector("[data-user]")?.dataset.user ?? "";
 let sending = Promise.resolve(new Map());
 let timer = 0;
 
-function all() {
+function read(name) {
   try {
-    return JSON.parse(localStorage.getItem(STORE) ?? "[]");
+    return JSON.parse(localStorage.getItem(name) ?? "[]");
   } catch {
     return [];
   }
 }
+
+const all = () => read(STORE);
 
 function keep(entries) {
   localStorage.setItem(STORE, JSON.stringify(entries));
@@ -31,6 +35,17 @@ function keep(entries) {
 export const isPhoto = (entry) => entry.kind === "photo";
 export const waiting = () => all().filter((one) => one.user === user && !one.refused);
 export const refused = () => all().filter((one) => one.user === user && one.refused);
+
+// steps and photos of an alert that the centre has: a page that was made before does not know of them
+export function sentOf(alert) {
+  return read(SENT).filter((one) => one.user === user && one.alert === alert);
+}
+
+function remember({ alert, body }, sha256) {
+  if (!sha256 && !body?.step) return;
+  const fresh = { user, alert, step: body?.step, dispatch: body?.dispatch, sha256 };
+  localStorage.setItem(SENT, JSON.stringify([...read(SENT), fresh].slice(-MOST_SENT)));
+}
 
 function change(key, fresh) {
   keep(all().flatMap((one) => (one.key === key ? (fresh ? [fresh] : []) : [one])));
@@ -141,6 +156,7 @@ async function sendAll() {
       if (!result.here) break;
       continue;
     }
+    if (result.ok) remember(entry, isPhoto(entry) ? (result.body.sha256 ?? entry.sha256) : "");
     // the steps first: a crash in between sends the photo once more, which is the same photo
     if (isPhoto(entry)) settlePhoto(entry, result.ok ? (result.body.sha256 ?? entry.sha256) : "");
     if (!result.ok) change(entry.key, { ...entry, refused: result.refused });
@@ -212,6 +228,7 @@ document.querySelector("form[action='/logout']")?.addEventListener("submit", asy
   event.preventDefault();
   const mine = [...waiting(), ...refused()];
   if (mine.length && !(await leaves(mine))) return;
+  localStorage.setItem(SENT, JSON.stringify(read(SENT).filter((one) => one.user !== user)));
   if (!mine.length) await dropPhotos((await list()).filter((one) => one.user === user).map((one) => one.key));
   form.submit();
 });
