@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from alerts.lifecycle import Step
-from monitor.domain.checklists import Item
+from monitor.domain.assets import SiteCheck
 from monitor.domain.events import sha256_hex
 from monitor.web.texts import Texts
 from tests.doubles.web_town import CITY, Town, picture, town
@@ -236,12 +236,12 @@ def test_a_conclusion_that_the_list_outgrew_is_given_back(
             page.locator("#field-note").fill("dark, tomorrow")
             page.locator("#step-resolve").click()
             expect(page.locator("#field-kept")).to_be_visible(timeout=WITHIN_MS)
-            lid = Item(key="valve-lid", text={"en": "The lid is closed", "zh": "盖已关"})
+            lid = SiteCheck(check_id="valve-lid", text={"en": "The lid is closed", "zh": "盖已关"})
             server.start(city=msgspec.structs.replace(CITY, site_checks={"s1": (lid,)}))
             expect(page.locator("#outbox")).to_contain_text("The lid is closed", timeout=60_000)
             expect(page.locator("#field-outcome")).to_have_value("rectified")
             expect(page.locator("#field-note")).to_have_value(re.compile("^dark, tomorrow"))
-            expect(page.locator('.check-line[data-item="valve-lid"]')).to_be_visible(timeout=WITHIN_MS)
+            expect(page.locator('.check-line[data-item="site.valve-lid"]')).to_be_visible(timeout=WITHIN_MS)
             _shot(page, "photos-list-grew-en-390")
             for _ in range(2):
                 page.locator("#step-resolve").click()

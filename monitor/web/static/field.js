@@ -16,6 +16,8 @@ const LEADS_TO = { accept: "accepted", depart: "en_route", arrive: "on_site", co
 const ORDER = ["dispatched", "accepted", "en_route", "on_site", "evidence_collected", "resolved", "declined"];
 const ON_SITE = ["on_site", "evidence_collected"];
 let asked = "";
+// refused conclusions whose words stand in the fields again: once each, so that who clears a field is left alone
+const given = new Set();
 
 const mine = (entry) => entry.alert === alertId;
 const dispatch = () => dock.querySelector("[data-dispatch]")?.dataset.dispatch ?? "";
@@ -68,13 +70,14 @@ function lay() {
 
 // what was written for a conclusion that the centre did not take is there again, to be pressed anew
 function giveBack() {
-  const body = refused().findLast?.((one) => mine(one) && one.body?.step === "resolve")?.body;
+  const entry = refused().findLast?.((one) => mine(one) && one.body?.step === "resolve");
   const outcome = document.getElementById("field-outcome");
-  if (!body || !outcome || outcome.value || noteBox()?.value) return;
-  outcome.value = body.reason;
-  document.getElementById("field-cause").value = body.cause;
+  if (!entry || !outcome || given.has(entry.key)) return;
+  given.add(entry.key);
+  outcome.value ||= entry.body.reason;
+  document.getElementById("field-cause").value ||= entry.body.cause;
   document.getElementById("field-cause-field").hidden = !causeBox();
-  noteBox().value = body.note;
+  noteBox().value ||= entry.body.note;
 }
 
 // ---------------------------------------------------------------- steps
