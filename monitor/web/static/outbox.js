@@ -199,7 +199,7 @@ export async function put(entry) {
 // a photo as it is taken: kept first, then sent; {full: {n, mb}} if the phone has no room for it
 export async function putPhoto(alert, key, file, place) {
   const taken = new Date(now());
-  const label = t("photo_label", { time: taken.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) });
+  const label = t("photo_label", { time: taken.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", timeZone: document.body.dataset.zone }) });
   const about = { kind: "photo", alert, user, put: Date.now(), taken_at: taken.toISOString(), lon: place?.lon, lat: place?.lat, label };
   const kept = await keepPhoto(key, file, about);
   if (kept.full) return kept;
