@@ -6,6 +6,7 @@ until a person in the control room clears it.
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -79,7 +80,26 @@ class SameNumberWork(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
 
 
-Body = CameraStateWork | EdgeOnlineWork | NumberGapWork | DeadLetterWork | LossWork | SameNumberWork
+class GbDeviceWork(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that speaks GB/T 28181 fell silent or is heard, is refused or let in."""
+
+    #: the device's id; of a stranger its address
+    subject: str
+    what: Literal["silent", "heard", "refused", "let_in"]
+    at: datetime
+    camera_id: str | None = None
+    detail: str = ""
+
+
+Body = (
+    CameraStateWork
+    | EdgeOnlineWork
+    | NumberGapWork
+    | DeadLetterWork
+    | LossWork
+    | SameNumberWork
+    | GbDeviceWork
+)
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +170,18 @@ def _same_number(work: SameNumberWork, context: Context) -> Commands:
     )
 
 
+def _gb_device(work: GbDeviceWork, context: Context) -> Commands:
+    health = Health.DEVICE_SILENT if work.what in ("silent", "heard") else Health.DEVICE_REFUSED
+    if work.what in ("heard", "let_in"):
+        return (Clear(health=health, subject=work.subject),)
+    camera = next((c for c in context.city.cameras if c.camera_id == work.camera_id), None)
+    reason = Reason(key=health.value, points=0, detail=work.detail)
+    return (Raise(problem=Problem(
+        health=health, subject=work.subject, at=work.at, camera_id=camera.camera_id if camera else None,
+        site_id=camera.site_id if camera else None, footage=camera.footage if camera else "real", reasons=(reason,),
+    )),)  # fmt: skip
+
+
 def _problem(health: Health, subject: str, key: str, detail: str, at: datetime) -> Raise:
     return Raise(problem=Problem(health=health, subject=subject, at=at,
                                  reasons=(Reason(key=key, points=0, detail=detail),)))  # fmt: skip
@@ -162,6 +194,7 @@ _KINDS: dict[str, tuple[type[Body], Callable[..., Commands]]] = {
     "dead_letter": (DeadLetterWork, _dead_letter),
     "loss": (LossWork, _loss),
     "same_number_other_hash": (SameNumberWork, _same_number),
+    "gb_device": (GbDeviceWork, _gb_device),
 }
 
 

@@ -109,6 +109,7 @@ def _message(
         "closing_reason": alert.closing_reason,
         **place_of(alert),
         "url": f"/alerts/{alert.alert_id}",
+        "camera_id": alert.camera_id,
         "footage": alert.footage,
         "source": alert.source,
     }

@@ -99,6 +99,9 @@ class Health(StrEnum):
     NOBODY_ANSWERED = "nobody_answered"
     UNDELIVERABLE = "undeliverable"
     WORK_FAILED = "work_failed"
+    # devices that speak GB/T 28181
+    DEVICE_SILENT = "device_silent"
+    DEVICE_REFUSED = "device_refused"
 
 
 class EndOfDispatch(StrEnum):

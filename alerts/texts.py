@@ -24,6 +24,8 @@ HEALTH: dict[str, Text] = {
     "nobody_to_dispatch": _t("Nobody can be dispatched", "无可派遣人员"),
     "undeliverable": _t("A message could not be delivered", "消息无法送达"),
     "work_failed": _t("A report could not be processed", "上报内容无法处理"),
+    "device_silent": _t("A GB/T 28181 device is silent", "国标设备失联"),
+    "device_refused": _t("A GB/T 28181 device is refused again and again", "国标设备多次被拒绝接入"),
 }
 
 STATES: dict[str, Text] = {
@@ -222,6 +224,8 @@ REASONS: dict[str, Text] = {
     "evidence_overdue": _t("announced ten minutes ago, not stored", "登记十分钟后仍未存储"),
     "undeliverable": _t("no channel could deliver it", "所有渠道均无法送达"),
     "work_failed": _t("could not be processed", "无法处理"),
+    "device_silent": _t("no registration and no keepalive", "未注册且无心跳"),
+    "device_refused": _t("refused", "被拒绝"),
 }
 
 

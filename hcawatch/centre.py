@@ -5,6 +5,7 @@ Each part runs in threads of its own and says whether it is well; `/readyz` show
 not be lost is in the database before anything is acknowledged, so the process can be killed at any time.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -17,7 +18,7 @@ import structlog
 import uvicorn
 from psycopg_pool import PoolTimeout
 
-from alerts.channels.building import deliveries
+from alerts.channels.building import deliveries, running_of
 from alerts.channels.desk import Desk
 from alerts.channels.parcel import Deliver
 from alerts.channels.states import PostgresChannelStates
@@ -31,6 +32,7 @@ from alerts.webpush.subscriptions import Subscriptions
 from alerts.worker import AlertWorker, utc_now
 from hcawatch.config import LoadedConfig, versions
 from hcawatch.config.channel_secrets import channel_secrets, with_push_key
+from hcawatch.config.gb28181 import gb_passwords
 from hcawatch.config.surveys import ConfigSurveys
 from hcawatch.config.thresholds import ConfigThresholds
 from hcawatch.deciding import Deciding
@@ -40,6 +42,8 @@ from hcawatch.looking import Looking
 from hcawatch.runtime import Runtime
 from monitor.audit import sequencer
 from monitor.audit.note import Signer
+from monitor.ingest.gb28181.door import GbDoor
+from monitor.ingest.gb28181.postgres import PostgresGbStore
 from monitor.ingest.mqtt import MqttSettings
 from monitor.ingest.postgres_store import PostgresIngestStore
 from monitor.ingest.worker import IngestWorker
@@ -88,8 +92,10 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     )
     engine = AlertEngine(book, loaded.city, policy)
     ingest = IngestWorker(PostgresIngestStore(pool), _mqtt(runtime), devices=loaded.city.devices)
+    door = _door(loaded, pool)
     browsers = Subscriptions(pool)
     kinds, push = _channels(loaded, runtime, browsers, ingest)
+    platforms = running_of(kinds)
     courier = _courier(loaded, pool, book, engine, ingest, kinds)
     deciding = Deciding(runtime.database_url, loaded.city, policy)
     delivering = AlertWorker(None, courier, runtime.database_url)
@@ -103,7 +109,8 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
         public_url=runtime.public_url, cookie_secure=(runtime.public_url or "").startswith("https://"),
         push=push, reply_secrets=_reply_secrets(loaded),
         checks={"ingest": ingest.healthy, "alerts": lambda: deciding.healthy() and delivering.healthy(),
-                "audit": sequencing.healthy, "configs": configs.healthy},
+                "audit": sequencing.healthy, "configs": configs.healthy,
+                **({"gb28181": door.healthy} if door is not None else {})},
     )  # fmt: skip
     server = uvicorn.Server(
         uvicorn.Config(
@@ -120,9 +127,12 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     leave_out_what_is_there()
-    with ingest, deciding, delivering, sequencing, configs, looking:
-        log.info("centre.started", url=runtime.centre_url, config=loaded.version)
-        server.run()
+    with contextlib.ExitStack() as beside, ingest:
+        for platform in platforms:
+            beside.enter_context(platform)
+        with deciding, delivering, sequencing, configs, looking, door or contextlib.nullcontext():
+            log.info("centre.started", url=runtime.centre_url, config=loaded.version)
+            server.run()
     log.info("centre.stopped")
 
 
@@ -132,6 +142,14 @@ def _mqtt(runtime: Runtime) -> MqttSettings:
         host=access.host, port=access.port, user=access.user, password=access.password,
         tls_ca_file=Path(access.tls_ca) if access.tls_ca else None,
     )  # fmt: skip
+
+
+def _door(loaded: LoadedConfig, pool: Pool) -> GbDoor | None:
+    """The door for devices of GB/T 28181, where the configuration names any."""
+    if loaded.city.gb28181 is None or not loaded.city.gb28181.devices:
+        return None
+    passwords = gb_passwords(loaded.document, loaded.path.absolute().parent)
+    return GbDoor(loaded.city, passwords, PostgresIngestStore(pool), PostgresGbStore(pool))
 
 
 def _channels(

@@ -6,6 +6,7 @@ from typing import Protocol
 from alerts.channels.cap import Cap
 from alerts.channels.failures import ChannelError
 from alerts.channels.gateway import Gateway
+from alerts.channels.gb28181 import Platform
 from alerts.channels.mail import Mail
 from alerts.channels.parcel import Deliver, Parcel
 from alerts.channels.posting import Poster
@@ -64,6 +65,11 @@ def deliveries(
     return found
 
 
+def running_of(kinds: Mapping[str, Deliver]) -> tuple[Platform, ...]:
+    """Those that have something to do between messages: `with` each of them."""
+    return tuple(deliver for deliver in kinds.values() if isinstance(deliver, Platform))
+
+
 def _broker(publish: Publish) -> Deliver:
     return lambda parcel: publish(parcel.address, parcel.payload, False)
 
@@ -100,6 +106,8 @@ def _of(
             except PushKeyError as exc:
                 return _unready((str(exc),))
             return WebPush(sender, browsers, words, poster)
+        case "gb28181":
+            return Platform(channel, city, secret.secret or "", words)
         case "cap":
             return Cap(channel, city, url, secret.secret, public_url, poster)
         case _:

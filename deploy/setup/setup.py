@@ -57,6 +57,7 @@ TEST_PACKAGES = (
     ("libatomic1", "/usr/lib/x86_64-linux-gnu/libatomic.so.1", "the browser test of the console"),
     ("fonts-wqy-zenhei", "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", "its Chinese texts"),
     ("mosquitto", "/usr/sbin/mosquitto", "the broker contract against mosquitto"),
+    ("sip-tester", "/usr/bin/sipp", "GB/T 28181 with a peer that is not ours"),
 )
 
 

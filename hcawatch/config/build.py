@@ -11,6 +11,7 @@ from hcawatch.config.calm import calm_of
 from hcawatch.config.checks.cameras import LOCAL_SCHEMES, file_of, scheme_of
 from hcawatch.config.checks.law import aware
 from hcawatch.config.checks.look import Surroundings
+from hcawatch.config.gb28181 import gb_centre_of
 from hcawatch.config.response import hand_over_of, holidays_of, kind_of, response_of, shifts_of
 from hcawatch.config.rules import rules_of, schedules_of
 from hcawatch.config.schema import (
@@ -104,6 +105,7 @@ def city_of(document: Document, around: Surroundings) -> City:
             )
             for d in document.devices
         ),
+        gb28181=gb_centre_of(document),
         channels=tuple(_channel(channel) for channel in document.channels),
         contacts=tuple(
             Contact(contact_id=c.id, name=text_of(c.name), language=c.language, addresses=c.addresses,
@@ -178,7 +180,7 @@ def _camera(camera: CameraSection, around: Surroundings) -> Camera:
     frame = camera.frame_size_px
     return Camera(
         camera_id=camera.id, edge_id=camera.edge, site_id=camera.site, name=text_of(camera.name), source=source,
-        substream=camera.substream, credential=camera.credential, transport=camera.transport, footage=camera.footage,
+        gb_id=camera.gb_id, substream=camera.substream, credential=camera.credential, transport=camera.transport, footage=camera.footage,
         position=None if camera.position is None else _pair(camera.position),
         frame_size_px=None if frame is None else (frame[0], frame[1]),
         ground_points=tuple(
@@ -212,6 +214,7 @@ def _channel(channel: ChannelSection) -> Channel:
         security=channel.security, user=channel.user, sender=channel.sender,
         replies=channel.replies_env is not None or channel.replies_file is not None,
         request=None if request is None else GatewayRequest(**request.model_dump()),
+        gb_id=channel.gb_id, transport=channel.transport, confirms=channel.confirms,
         sends=tuple(channel.sends), levels=tuple(Level(level) for level in channel.levels), to=tuple(channel.to),
     )  # fmt: skip
 

@@ -32,9 +32,9 @@ def channel_secrets(
     found = {}
     for channel in document.get("channels", ()):
         missing: list[str] = []
-        url = _value(channel.get("url_env"), channel.get("url_file"), folder, env, missing)
-        secret = _value(channel.get("secret_env"), channel.get("secret_file"), folder, env, missing)
-        replies = _value(channel.get("replies_env"), channel.get("replies_file"), folder, env, missing)
+        url = value_of(channel.get("url_env"), channel.get("url_file"), folder, env, missing)
+        secret = value_of(channel.get("secret_env"), channel.get("secret_file"), folder, env, missing)
+        replies = value_of(channel.get("replies_env"), channel.get("replies_file"), folder, env, missing)
         found[channel["id"]] = ChannelSecret(url=url, secret=secret, replies=replies, missing=tuple(missing))
     return found
 
@@ -51,9 +51,10 @@ def with_push_key(
     return found
 
 
-def _value(
+def value_of(
     variable: str | None, file: str | None, folder: Path, env: Mapping[str, str], missing: list[str]
 ) -> str | None:
+    """A secret from the environment or a file; why it can't be had goes to `missing`."""
     if variable is not None:
         if not env.get(variable):
             missing.append(f"the environment variable {variable} is not set")

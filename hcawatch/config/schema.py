@@ -270,8 +270,22 @@ class ZoneSection(Section):
     )
 
 
+def _digits(value: Any) -> Any:
+    """YAML reads an unquoted id of 20 digits as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+GbIdText = Annotated[
+    Annotated[str, Field(max_length=100)], BeforeValidator(_digits),
+    Field(description="id by GB/T 28181: 20 digits, in quotes"),
+]  # fmt: skip
+
+
 class CameraSection(Section):
     id: Id
+    gb_id: GbIdText | None = Field(
+        default=None, description="its id by GB/T 28181 (20 digits): its own alarms are known by it, and platforms are told it"
+    )  # fmt: skip
     edge: Words = Field(description="id of the edge that reads it")
     site: Words = Field(description="id of the HCA that it watches")
     name: Name
@@ -417,7 +431,7 @@ RiskLevel = Literal["I", "II", "III", "IV"]
 class ChannelSection(Section):
     id: Id
     kind: Literal[
-        "mqtt", "webhook", "email", "sms", "voice", "webpush", "wecom", "dingtalk", "feishu", "cap"
+        "mqtt", "webhook", "email", "sms", "voice", "webpush", "wecom", "dingtalk", "feishu", "cap", "gb28181"
     ] = Field(description="docs/channels.md has ten lines on each")
     language: Tongue = Field(default="zh", description="of messages to groups and to who has no language set")
     per_minute: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
@@ -447,10 +461,22 @@ class ChannelSection(Section):
     networks: list[Words] = Field(
         default=[], max_length=100, description="networks (CIDR) that it may reach beside public addresses"
     )
-    host: Words | None = Field(default=None, description="of the SMTP server, as in its certificate")
-    port: Port | None = Field(default=None, description="left out: 587, 465 or 25 by `security`")
+    host: Words | None = Field(
+        default=None,
+        description="of the SMTP server, as in its certificate; of GB/T 28181 the upper platform's",
+    )
+    port: Port | None = Field(
+        default=None, description="left out: 587, 465 or 25 by `security`; of GB/T 28181 5060"
+    )
     security: Literal["starttls", "tls", "none"] = Field(default="starttls", description="of SMTP")
-    user: Words | None = Field(default=None, description="login at the SMTP server")
+    user: Words | None = Field(
+        default=None, description="login at the SMTP server; of GB/T 28181 our id there, if it is not that of `gb28181:`"
+    )  # fmt: skip
+    gb_id: GbIdText | None = Field(default=None, description="of GB/T 28181: the upper platform's id")
+    transport: Literal["udp", "tcp"] = Field(default="udp", description="of GB/T 28181")
+    confirms: bool = Field(
+        default=False, description="the upper platform answers each alarm by a message of its own; an alarm counts as delivered only then"
+    )  # fmt: skip
     sender: Words | None = Field(
         default=None,
         description="From of e-mails; in CAP what names this system, such as its domain; of Web Push who runs it, mailto: or https:",
@@ -728,7 +754,8 @@ SUPPORTED_VERSION = 1
 
 class DeviceAlarmSection(Section):
     topic: Words = Field(
-        description="of ONVIF's event, without the prefix: RuleEngine/FieldDetector/ObjectsInside"
+        description="of ONVIF's event, without the prefix: RuleEngine/FieldDetector/ObjectsInside; of GB/T 28181 "
+        "gb28181/AlarmMethod[/AlarmType[/EventType]], in digits: gb28181/5/6"
     )
     violation: Words = Field(description="what it stands for: a code of docs/reports.md")
 
@@ -737,6 +764,52 @@ class DeviceSection(Section):
     camera: Words = Field(description="id of the camera, which is its user name at the broker as well")
     alarms: list[DeviceAlarmSection] = Field(
         min_length=1, max_length=100, description="its events that become alerts; others are dead letters"
+    )
+
+
+class GbChannelSection(Section):
+    gb_id: GbIdText = Field(description="that alarms name: of a channel, an alarm input or the device itself")
+    camera: Words = Field(description="id of the camera, under `cameras:`")
+
+
+class GbDeviceSection(Section):
+    gb_id: GbIdText = Field(description="under which it registers, which is its user name as well")
+    password_env: EnvName | None = Field(default=None, description="environment variable with its password")
+    password_file: FilePath | None = Field(default=None, description="file that holds it, mode 600")
+    digest: Literal["md5", "sha-256"] = Field(
+        default="md5",
+        description="how it proves itself; sha-256 is for devices of the edition of 2022 that can do it",
+    )
+    cameras: list[Words] = Field(
+        default=[], max_length=1000,
+        description="ids of cameras whose alarms it brings, known by their gb_id; a single one also by the device's own",
+    )  # fmt: skip
+    channels: list[GbChannelSection] = Field(
+        default=[], max_length=1000, description="other ids that its alarms name, such as alarm inputs"
+    )
+
+
+class GbSection(Section):
+    """The centre's own place among platforms of GB/T 28181 (docs/reports.md, docs/channels.md)."""
+
+    gb_id: GbIdText = Field(description="ours: type 200 to 299")
+    realm: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] | None = Field(
+        default=None, description="of the login; the first ten digits of gb_id if it is left out"
+    )
+    listen: str = Field(default="", max_length=100, description="address to listen at; left out: every one")
+    port: Port = Field(default=5060, description="UDP and TCP")
+    networks: list[Words] = Field(
+        default=[], max_length=100, description="devices are heard only from these networks (CIDR); others get no answer"
+    )  # fmt: skip
+    timezone: Words | None = Field(default=None, description="of AlarmTime; the city's if it is left out")
+    keepalive_s: float = Field(
+        default=60.0, ge=5, le=3600, description="seconds between signs of life, as the devices are set"
+    )
+    keepalives_missed: int = Field(
+        default=3, ge=1, le=100, description="so many missing, and it counts as silent"
+    )
+    devices: list[GbDeviceSection] = Field(
+        default=[], max_length=10_000, description="who may register; without any, nothing listens"
     )
 
 
@@ -777,6 +850,9 @@ class Document(Section):
     )
     devices: list[DeviceSection] = Field(
         default=[], max_length=10_000, description="smart cameras whose own alarms count: docs/reports.md"
+    )
+    gb28181: GbSection | None = Field(
+        default=None, description="alarms by GB/T 28181 from devices, and our id towards upper platforms"
     )
     response: ResponseSection = Field(
         default=ResponseSection(), description="deadlines, and who hears when one is missed"

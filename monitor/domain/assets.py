@@ -144,6 +144,8 @@ class Camera(Asset, frozen=True, kw_only=True):
     #: None: unknown, so estimated with the ground plane as far as the survey tells
     lens: Lens | None = None
     zones: tuple[PictureZone, ...] = ()
+    #: its id by GB/T 28181, by which platforms know it
+    gb_id: str | None = None
     #: analysed pictures per second while something moves
     looks_per_s: float = 5.0
     #: plays a file once in real time and then counts as ended, instead of looping
@@ -218,7 +220,7 @@ class Contact(Asset, frozen=True, kw_only=True):
 
 
 ChannelKind = Literal[
-    "mqtt", "webhook", "email", "sms", "voice", "webpush", "wecom", "dingtalk", "feishu", "cap"
+    "mqtt", "webhook", "email", "sms", "voice", "webpush", "wecom", "dingtalk", "feishu", "cap", "gb28181"
 ]
 
 
@@ -266,6 +268,10 @@ class Channel(Asset, frozen=True, kw_only=True):
     replies: bool = False
     #: what goes out on it without being asked for
     sends: tuple[Literal["dispatches", "alerts"], ...] = ()
+    #: of GB/T 28181: the upper platform's id, how it is reached, and whether it confirms each alarm by a message
+    gb_id: str | None = None
+    transport: Literal["udp", "tcp"] = "udp"
+    confirms: bool = False
     #: of `alerts`: only of these levels …
     levels: tuple[Level, ...] = (Level.I, Level.II)
     #: … and to these addresses, where the channel has addresses
@@ -275,7 +281,7 @@ class Channel(Asset, frozen=True, kw_only=True):
 class DeviceAlarm(Asset, frozen=True, kw_only=True):
     """An event of a device, and the violation that it stands for."""
 
-    #: ONVIF's local topic without namespaces, e.g. RuleEngine/FieldDetector/ObjectsInside
+    #: ONVIF's local topic without namespaces, e.g. RuleEngine/FieldDetector/ObjectsInside, or gb28181/METHOD/TYPE/EVENT
     topic: str
     violation: str
 
@@ -285,6 +291,32 @@ class Device(Asset, frozen=True, kw_only=True):
 
     camera_id: str
     alarms: tuple[DeviceAlarm, ...]
+
+
+class GbDevice(Asset, frozen=True, kw_only=True):
+    """A device or platform that registers with the centre by GB/T 28181. Its password is not in here."""
+
+    gb_id: str
+    #: which camera an alarm is of, by the id that it names
+    brings: dict[str, str]
+    digest: Literal["MD5", "SHA-256"] = "MD5"
+
+
+class GbCentre(Asset, frozen=True, kw_only=True):
+    """The centre as a SIP server of GB/T 28181."""
+
+    gb_id: str
+    realm: str
+    #: '' is every address of the machine
+    host: str = ""
+    port: int = 5060
+    #: networks (CIDR) from which devices may come; who is elsewhere gets no answer
+    networks: tuple[str, ...]
+    #: of AlarmTime
+    timezone: str
+    #: seconds without a word after which a device counts as silent
+    silent_after_s: float = 180.0
+    devices: tuple[GbDevice, ...] = ()
 
 
 class City(Asset, frozen=True, kw_only=True):
@@ -310,6 +342,8 @@ class City(Asset, frozen=True, kw_only=True):
     site_checks: dict[str, tuple[SiteCheck, ...]] = msgspec.field(default_factory=dict)
     #: smart cameras whose own alarms count
     devices: tuple[Device, ...] = ()
+    #: the centre's own place among platforms of GB/T 28181; None: it has none
+    gb28181: GbCentre | None = None
 
     def team(self, team_id: str) -> Team | None:
         """The team of that id, if the city has it (a dispatch may name one that is gone)."""

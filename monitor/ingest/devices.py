@@ -46,9 +46,7 @@ def judge_device(arrived: Arrived, devices: Iterable[Device]) -> DeviceAlarm | D
         return dead(
             DeadReason.UNMAPPED_EVENT, f"{camera_id}: no alarm of the configuration has {event.topic!r}"
         )
-    at = (
-        event.at if event.at is not None and _believed(event.at, arrived.received_at) else arrived.received_at
-    )
+    at = event.at if event.at is not None and believed(event.at, arrived.received_at) else arrived.received_at
     source = "".join(f"\n{name}={text}" for name, text in sorted(event.source.items()))
     # without a time of its own, tomorrow's alarm has the bytes of today's: when it came makes it another. One that the
     # broker delivers again is then a repetition of what goes on, which only moves its time
@@ -65,7 +63,8 @@ def judge_device(arrived: Arrived, devices: Iterable[Device]) -> DeviceAlarm | D
     )
 
 
-def _believed(at: datetime, received_at: datetime) -> bool:
+def believed(at: datetime, received_at: datetime) -> bool:
+    """Whether a device's clock is near enough to ours."""
     return received_at - EARLIER <= at <= received_at + LATER
 
 

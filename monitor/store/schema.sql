@@ -179,7 +179,7 @@ CREATE TABLE camera_state_change (
 -- written in the transaction that stores the cause; taken with FOR UPDATE SKIP LOCKED
 CREATE TABLE alert_work (
     work_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind       text NOT NULL CHECK (kind IN ('event', 'camera_state', 'edge_online', 'number_gap', 'dead_letter', 'loss', 'same_number_other_hash', 'device_alarm')),
+    kind       text NOT NULL CHECK (kind IN ('event', 'camera_state', 'edge_online', 'number_gap', 'dead_letter', 'loss', 'same_number_other_hash', 'device_alarm', 'gb_device')),
     body       jsonb NOT NULL,
     created_at timestamptz NOT NULL,
     done_at    timestamptz
@@ -709,6 +709,18 @@ BEGIN
 END $$;
 CREATE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE ON audit_entry
     FOR EACH ROW EXECUTE FUNCTION audit_entry_is_append_only();
+
+-- ---------------------------------------------------------------- GB/T 28181
+-- devices that registered with the centre by GB/T 28181: a restart of the centre must not make them strangers, since many
+-- register once a day only and an alarm of a stranger is refused
+CREATE TABLE gb_registration (
+    gb_id         text PRIMARY KEY CHECK (gb_id ~ '^[0-9]{20}$'),
+    transport     text NOT NULL CHECK (transport IN ('UDP', 'TCP')),
+    host          text NOT NULL,                 -- its messages count only from this address
+    port          integer NOT NULL,
+    registered_at timestamptz NOT NULL,
+    expires_at    timestamptz NOT NULL
+);
 
 -- ---------------------------------------------------------------- people
 CREATE TABLE app_user (

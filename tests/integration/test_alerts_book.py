@@ -517,6 +517,19 @@ def test_a_late_report_does_not_blind_a_camera_that_streams(book: Book, engine: 
     assert engine.list_alerts(kind=AlertKind.HEALTH) == ()
 
 
+def test_a_device_that_is_heard_and_let_in_clears_its_own_alerts(book: Book, engine: AlertEngine) -> None:
+    """Each by its own word; another device's stay."""
+    for subject, what in (("a", "silent"), ("b", "silent"), ("a", "refused"), ("a", "heard")):
+        book.add_work("gb_device", {"subject": subject, "what": what, "at": NOON, "camera_id": "c1"}, NOON)
+    engine.take_work(NOON)
+    running = {(row.alert.subject, row.alert.health) for row in engine.list_alerts(running=True)}
+    assert running == {("b", Health.DEVICE_SILENT), ("a", Health.DEVICE_REFUSED)}
+    book.add_work("gb_device", {"subject": "a", "what": "let_in", "at": NOON}, NOON)
+    engine.take_work(NOON)
+    (row,) = engine.list_alerts(running=True)
+    assert (row.alert.subject, row.alert.camera_id, row.alert.site_id) == ("b", "c1", "s1")
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "health"),
     [
@@ -525,6 +538,8 @@ def test_a_late_report_does_not_blind_a_camera_that_streams(book: Book, engine: 
         ("dead_letter", {"dead_letter_id": 1, "edge_id": None, "topic": "t", "reason": "unreadable"}, Health.DEAD_LETTER),
         ("loss", {"edge_id": "e1", "what": "evidence", "count": 1, "reason": "disk"}, Health.LOSS),
         ("same_number_other_hash", {"edge_id": "e1", "epoch": "x", "seq": 4}, Health.SAME_NUMBER_OTHER_HASH),
+        ("gb_device", {"subject": "34020000001180000001", "what": "silent", "at": NOON}, Health.DEVICE_SILENT),
+        ("gb_device", {"subject": "192.0.2.1", "what": "refused", "at": NOON, "detail": "x"}, Health.DEVICE_REFUSED),
         ("event", {"schema": "hcawatch.event/1", "nonsense": True}, Health.WORK_FAILED),
         ("event", ["not", "an", "object"], Health.WORK_FAILED),
     ],

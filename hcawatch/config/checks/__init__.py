@@ -10,6 +10,7 @@ from hcawatch.config.checks import (
     centre,
     channels,
     devices,
+    gb28181,
     law,
     lines,
     names,
@@ -24,6 +25,7 @@ from hcawatch.config.faults import Fault
 CHECKS: tuple[Callable[[Look], Iterator[Fault]], ...] = (
     names.check, lines.check, cameras.check, picture.check, rules.check, teams.check, law.check, centre.check,
     channels.check, supervision.check, devices.check,
+    gb28181.check,
 )  # fmt: skip
 
 

@@ -34,6 +34,10 @@ KINDS: Final[dict[str, tuple[tuple[frozenset[str], ...], frozenset[str]]]] = {
     "dingtalk": ((_HIDDEN_URL,), _SECRET | _NETWORKS),
     "feishu": ((_HIDDEN_URL,), _SECRET | _NETWORKS),
     "cap": ((_URL, frozenset({"sender"})), _SECRET | _NETWORKS),
+    "gb28181": (
+        (frozenset({"host"}), frozenset({"gb_id"}), _SECRET, _NETWORKS),
+        frozenset({"port", "user", "transport", "confirms"}),
+    ),
 }
 #: facts of a message that a gateway's request may name
 FACTS: Final = ("to", "text", "key", "secret", "level", "number")

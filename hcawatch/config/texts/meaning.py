@@ -190,6 +190,31 @@ MEANING: dict[str, T] = {
         "“{name}”已在第 {first} 行出现", "每台摄像机、每个主题只写一项，请合并。"),
     "device_violation_unknown": T(
         "no violation is called '{name}'", "Write one of: {known}.", "没有名为“{name}”的违规类型", "请填写其中之一：{known}。"),
+    # ---- GB/T 28181
+    "gb_id_invalid": T(
+        "'{found}' is no id of GB/T 28181: {reason}", "Copy the 20 digits from the device's or the platform's settings, in quotes.",
+        "“{found}”不是国标编号：{reason}", "请从设备或平台设置中复制 20 位数字，并加引号。"),
+    "gb_id_type": T(
+        "digits 11 to 13 of {found} say type {type}; here it is {first} to {last}", "Check which id this is: cameras have types such as 131 and 132, platforms 200.",
+        "{found} 的第 11 至 13 位类型为 {type}；此处应为 {first} 至 {last}", "请核对编号：摄像机类型如 131、132，平台为 200。"),
+    "gb_no_own_id": T(
+        "a channel of kind gb28181 needs an id of ours", "Add a section `gb28181:` with our gb_id, or name one as the channel's `user`.",
+        "gb28181 渠道需要本方编号", "请添加含本方 gb_id 的 `gb28181:` 段，或在渠道的 `user` 中填写。"),
+    "gb_listen": T(
+        "'{found}' is no IPv4 address to listen at", "Write an address of this machine, such as 10.30.0.2, or leave it out.",
+        "“{found}”不是可监听的 IPv4 地址", "请填写本机地址，例如 10.30.0.2，或省略。"),
+    "gb_networks_none": T(
+        "devices of GB/T 28181 need `networks`", "List where they are, such as 10.30.0.0/16: who is elsewhere gets no answer.",
+        "国标设备需要填写 `networks`", "请列出设备所在网络，例如 10.30.0.0/16：其他来源不予应答。"),
+    "gb_camera_without_id": T(
+        "none of the alarms of this device can be known as of '{name}'", "Give the camera its `gb_id` under `cameras:`, or name the id that its alarms carry under `channels:`.",
+        "无法识别该设备的哪些报警属于“{name}”", "请在 `cameras:` 中填写该摄像机的 `gb_id`，或在 `channels:` 中填写其报警所带编号。"),
+    "gb_brings_nothing": T(
+        "device {id} brings no camera, so each of its alarms is a dead letter", "List its `cameras:` or `channels:`.",
+        "设备 {id} 未关联摄像机，其报警都将成为死信", "请填写 `cameras:` 或 `channels:`。", "warning"),
+    "gb_topic": T(
+        "'{found}' is no alarm of GB/T 28181", "Write gb28181/AlarmMethod, and /AlarmType, /EventType where they count, in digits: gb28181/5/6.",
+        "“{found}”不是国标报警", "请写 gb28181/AlarmMethod，必要时加 /AlarmType、/EventType，均为数字：gb28181/5/6。"),
     "permit_violation_unknown": T(
         "no violation is called '{name}'", "Use one of: {known}.", "没有名为“{name}”的违规项", "请使用：{known}。"),
     "permit_not_in_law": T(

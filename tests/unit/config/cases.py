@@ -56,6 +56,13 @@ def channel(code: str, key: str, text: str, n: int = 0) -> Case:
 SMS = "  - {id: sms, kind: sms, url: 'https://sms.example.org', request: {body: {m: '{to} {text}'}}}"
 
 
+def gb(code: str, key: str, line: str) -> Case:
+    """A row that gives the base a place by GB/T 28181."""
+    networks = "" if line.startswith("networks") else "  networks: [10.0.0.0/8]\n"
+    text = f"gb28181:\n  gb_id: 34020000002000000001\n{networks}  {line}\n"
+    return edit(code, f"gb28181.{key}", "risk: {", f"{text}risk: {{")
+
+
 def supervision(code: str, key: str, rules: str) -> Case:
     """A row about supervision rules."""
     return edit(code, f"supervision.{key}", "risk: {", f"supervision: {{rules: [{rules}]}} #!\nrisk: {{")
@@ -290,6 +297,29 @@ CASES: tuple[Case, ...] = (
     edit("device_twice", "devices[0].alarms[1].topic", "version: 1",
          "version: 1\ndevices:\n  - camera: gate\n    alarms:\n      - {topic: RuleEngine/X, violation: on_pipe}\n"
          "      - topic: tns1:RuleEngine/X #!\n        violation: on_pipe"),
+    # ---- GB/T 28181
+    edit("gb_id_invalid", "cameras[0].gb_id", "    edge: edge-1\n", "    edge: edge-1\n    gb_id: '3402000000131000007' #!\n"),
+    edit("gb_id_type", "cameras[0].gb_id", "    edge: edge-1\n", "    edge: edge-1\n    gb_id: 34020000002000000001 #!\n"),
+    gb("duplicate_id", "devices[0].gb_id", "devices: [{gb_id: '34020000002000000001', password_env: TEST_DATABASE_URL, channels: [{gb_id: '34020000001310000001', camera: gate}]}] #!"),
+    gb("gb_id_invalid", "devices[0].gb_id", "devices: [{gb_id: 'x', password_env: TEST_DATABASE_URL, channels: [{gb_id: '34020000001310000001', camera: gate}]}] #!"),
+    gb("secret_none", "devices[0]", "devices: [{gb_id: '34020000001180000001', channels: [{gb_id: '34020000001310000001', camera: gate}]}] #!"),
+    gb("env_not_set", "devices[0].password_env", "devices: [{gb_id: '34020000001180000001', password_env: NOT_THERE, channels: [{gb_id: '34020000001310000001', camera: gate}]}] #!"),
+    gb("unknown_camera", "devices[0].channels[0].camera", "devices: [{gb_id: '34020000001180000001', password_env: TEST_DATABASE_URL, channels: [{gb_id: '34020000001310000001', camera: shed}]}] #!"),
+    gb("gb_brings_nothing", "devices[0].gb_id", "devices: [{gb_id: '34020000001180000001', password_env: TEST_DATABASE_URL}] #!"),
+    gb("network_everything", "networks[1]", "networks: [10.0.0.0/8, 0.0.0.0/0] #!"),
+    gb("network_invalid", "networks[1]", "networks: [10.0.0.0/8, ten] #!"),
+    gb("gb_listen", "listen", "listen: everywhere #!"),
+    gb("timezone_unknown", "timezone", "timezone: Mars/Olympus #!"),
+    gb("secret_in_file", "password", "password: hunter2 #!"),
+    edit("gb_camera_without_id", "gb28181.devices[0].cameras[1]", "version: 1", "version: 1\ngb28181:\n  gb_id: '34020000002000000001'\n  networks: [10.0.0.0/8]\n"
+         "  devices:\n    - {gb_id: '34020000001180000001', password_env: TEST_DATABASE_URL, cameras: [gate, gate]} #!"),
+    edit("gb_networks_none", "gb28181", "version: 1", "version: 1\ngb28181: #!\n  gb_id: '34020000002000000001'\n"
+         "  devices: [{gb_id: '34020000001320000007', password_env: TEST_DATABASE_URL, cameras: [gate]}]"),
+    edit("gb_topic", "devices[0].alarms[0].topic", "version: 1",
+         "version: 1\ndevices:\n  - camera: gate\n    alarms:\n      - {topic: gb28181/five, violation: on_pipe} #!"),
+    channel("gb_no_own_id", ".kind", "  - {id: up, kind: gb28181, host: up.example.org, gb_id: '34000000002000000001', secret_env: TEST_DATABASE_URL, networks: [10.0.0.0/8]} #!"),
+    channel("gb_id_type", ".gb_id", "  - {id: up, kind: gb28181, host: up.example.org, user: '34020000002000000001', gb_id: '34000000001310000001', secret_env: TEST_DATABASE_URL, networks: [10.0.0.0/8]} #!"),
+    channel("channel_key_missing", "", "  - {id: up, kind: gb28181, user: '34020000002000000001', gb_id: '34000000002000000001', secret_env: TEST_DATABASE_URL, networks: [10.0.0.0/8]} #!"),
     edit("permit_violation_unknown", "permits[0].violation", "violation: works_50m", "violation: works_60m #!"),
     edit("permit_not_in_law", "permits[0].violation", "violation: works_50m", "violation: excavation_5m #!"),
     edit("articles_do_not_apply", "cameras[0].site", "regime: transmission", "regime: urban_gas", line=29),
@@ -299,7 +329,7 @@ WARNINGS = frozenset({
     "lens_folds", "vertex_repeated", "centreline_jump", "pipeline_without_hca", "camera_far", "camera_blind",
     "edge_without_cameras", "secret_file_open", "mqtt_plain", "permit_over", "permit_not_in_law",
     "articles_do_not_apply", "enter_below_min_score", "shifts_leave_hours",
-    "supervision_nobody_credited",
+    "supervision_nobody_credited", "gb_brings_nothing",
 })  # fmt: skip
 
 #: faults of the file itself, tested one by one
