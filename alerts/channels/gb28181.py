@@ -4,19 +4,17 @@ A message keeps its SN however often it is sent, so that the platform can tell. 
 `confirms`, its own answer with Result OK as well. Between messages it registers anew and says that it is there.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from alerts.channels.failures import ChannelError, NotNow
 from alerts.channels.failures import Final as Refused
+from alerts.channels.gb28181_alarm import alarm_xml, sn_of
 from alerts.channels.parcel import Parcel
 from alerts.channels.posting import may_reach, resolve_name
 from alerts.channels.wording import Wording
@@ -41,46 +39,6 @@ KEEPALIVES_MISSED: Final = 3
 #: between two tries to register that nothing waits for (the standard's 60), and between those that a message waits for
 REGISTER_AGAIN_S: Final = 60.0
 REGISTER_FOR_MESSAGE_S: Final = 5.0
-
-_PRIORITY: Final = {"I": 1, "II": 2, "III": 3, "IV": 4}
-#: AlarmMethod (annex A.2.5): by video; other. A closed alert is no video alarm, and nothing at the platform should follow
-_VIDEO, _OTHER = 5, 7
-#: AlarmType of video alarms: entering an area, something left behind
-_INTRUSION, _LEFT = 6, 3
-_TYPES: Final = {"unexplained_change": _LEFT, "fire_5m": None}
-
-
-def sn_of(key: str) -> int:
-    """The sequence number of a message: the same for the same key, 1 to 2^31 - 1."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % (2**31 - 1) + 1
-
-
-def alarm_xml(parcel: Parcel, city: City, ours: str, words: Wording) -> bytes:
-    """The message as an alarm notification. A drill and a test say so at the beginning of AlarmDescription."""
-    body = parcel.body
-    by_video = body.get("source") in ("edge", "device") and body.get("what") not in ("closed", "test")
-    camera = next((c for c in city.cameras if c.camera_id == body.get("camera_id")), None)
-    lon, lat = body.get("lon"), body.get("lat")
-    placed = isinstance(lon, float | int) and isinstance(lat, float | int)
-    return manscdp.notify_alarm(
-        sn=sn_of(parcel.key),
-        device_id=(camera.gb_id if camera is not None else None) or ours,
-        priority=4 if body.get("what") == "closed" else _PRIORITY.get(str(body.get("level")), 4),
-        method=_VIDEO if by_video else _OTHER,
-        type_code=_TYPES.get(str(body.get("violation")), _INTRUSION) if by_video else None,
-        at=_at(body, parcel.now),
-        zone=ZoneInfo(city.gb28181.timezone if city.gb28181 is not None else city.timezone),
-        description=words.short(),
-        place=(float(lon), float(lat)) if placed else None,  # type: ignore[arg-type]
-    )
-
-
-def _at(body: dict[str, Any], now: datetime) -> datetime:
-    try:
-        at = datetime.fromisoformat(str(body.get("at")))
-    except ValueError:
-        return now
-    return at if at.tzinfo is not None else now
 
 
 class Platform:

@@ -11,14 +11,13 @@ import secrets
 import socket
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import structlog
 
-from monitor.sip.framing import Framing
 from monitor.sip.messages import (
     COOKIE,
     Message,
@@ -26,45 +25,29 @@ from monitor.sip.messages import (
     Response,
     SipError,
     cseq_of,
-    header,
     parse,
     respond,
     serialize,
-    tag_of,
     via_of,
 )
+from monitor.sip.transactions import T1_S, Answers, transaction_of
+from monitor.sip.wires import Connection, Datagrams, Peer, Transport, udp_socket
+
+__all__ = ["Endpoint", "NoAnswer", "Peer", "Transport", "new_branch"]
 
 log = structlog.get_logger(__name__)
 
-Transport = Literal["UDP", "TCP"]
 #: RFC 3261 17.1.2.2 and table 4, in seconds
-T1_S: Final = 0.5
 T2_S: Final = 4.0
 TIMER_F_S: Final = 64 * T1_S
-#: how long an answer is kept for a request that comes again (timer J)
-KEPT_S: Final = 64 * T1_S
-_MOST_KEPT: Final = 20_000
 _MOST_CONNECTIONS: Final = 500
 _MOST_CONNECTIONS_OF_HOST: Final = 50
-#: a connection on which nothing comes for so long is closed; devices say every minute that they are there
-_IDLE_S: Final = 600.0
 #: what is said about one address at most so often
 _SAY_EVERY_S: Final = 60.0
 
 
 class NoAnswer(TimeoutError):
     """Nothing final came back in time."""
-
-
-class Peer(msgspec.Struct, frozen=True):
-    """Who is at the other end."""
-
-    transport: Transport
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}/{self.transport.lower()}"
 
 
 OnRequest = Callable[[Request, Peer], None]
@@ -107,10 +90,9 @@ class Endpoint:
         self._ready = threading.Event()
         self._failed: OSError | None = None
         self._udp: asyncio.DatagramTransport | None = None
-        self._connections: dict[tuple[str, int], _Connection] = {}
+        self._connections: dict[tuple[str, int], Connection] = {}
         self._waiting: dict[tuple[str, str], asyncio.Future[Response]] = {}
-        #: answers by transaction; None: it is being worked on
-        self._kept: OrderedDict[tuple[str, ...], tuple[float, bytes | None]] = OrderedDict()
+        self.answers = Answers()
         self._said: dict[str, float] = {}
         #: what came and was not handed on, by reason
         self.counts: Counter[str] = Counter()
@@ -170,12 +152,12 @@ class Endpoint:
     async def _open(self) -> None:
         host, port = self._where
         for attempt in range(20):
-            udp = _udp_socket(host, port) if "UDP" in self._transports else None
+            udp = udp_socket(host, port) if "UDP" in self._transports else None
             self.port = port or (udp.getsockname()[1] if udp is not None else 0)
             try:
                 if "TCP" in self._transports and self._listens:
                     server = await self._loop.create_server(
-                        lambda: _Connection(self), host or None, self.port, family=socket.AF_INET
+                        lambda: Connection(self), host or None, self.port, family=socket.AF_INET
                     )
                     self.port = server.sockets[0].getsockname()[1]
             except OSError:  # a free port of UDP need not be one of TCP
@@ -185,7 +167,7 @@ class Endpoint:
                     raise
                 continue
             if udp is not None:
-                self._udp, _ = await self._loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=udp)
+                self._udp, _ = await self._loop.create_datagram_endpoint(lambda: Datagrams(self), sock=udp)
             return
 
     # ------------------------------------------------------------ answering
@@ -196,7 +178,7 @@ class Endpoint:
 
     def _answer(self, request: Request, peer: Peer, response: Response) -> None:
         data = serialize(response)
-        self._keep(_transaction(request, peer), data)
+        self.answers.keep(transaction_of(request, peer), data, time.monotonic())
         self._send_answer(request, peer, data)
 
     def _send_answer(self, request: Request, peer: Peer, data: bytes) -> None:
@@ -204,16 +186,6 @@ class Endpoint:
         if peer.transport == "UDP" and via is not None and not via.rport:
             peer = msgspec.structs.replace(peer, port=via.port)  # RFC 3261 18.2.2
         self._send(peer, data)
-
-    def _keep(self, transaction: tuple[str, ...], data: bytes | None) -> None:
-        now_s = time.monotonic()
-        self._kept.pop(transaction, None)
-        self._kept[transaction] = (now_s + KEPT_S, data)
-        while self._kept:
-            until_s, _ = next(iter(self._kept.values()))
-            if until_s > now_s and len(self._kept) <= _MOST_KEPT:
-                break
-            self._kept.popitem(last=False)
 
     def _send(self, peer: Peer, data: bytes) -> None:
         if peer.transport == "UDP":
@@ -272,7 +244,7 @@ class Endpoint:
 
     async def _connect(self, peer: Peer) -> None:
         if (peer.host, peer.port) not in self._connections:
-            await self._loop.create_connection(lambda: _Connection(self, ours=True), peer.host, peer.port)
+            await self._loop.create_connection(lambda: Connection(self, ours=True), peer.host, peer.port)
 
     # ------------------------------------------------------------ what comes (the endpoint's thread)
     def datagram(self, data: bytes, address: tuple[str, int]) -> None:
@@ -296,14 +268,14 @@ class Endpoint:
             return
         if message.method == "ACK":  # never answered, and we invite nobody
             return
-        transaction = _transaction(message, peer)
-        kept = self._kept.get(transaction)
-        if kept is not None and kept[0] > time.monotonic():
+        transaction, now_s = transaction_of(message, peer), time.monotonic()
+        again, answered = self.answers.known(transaction, now_s)
+        if again:
             self.counts["again"] += 1
-            if kept[1] is not None:
-                self._send_answer(message, peer, kept[1])
+            if answered is not None:
+                self._send_answer(message, peer, answered)
             return
-        self._keep(transaction, None)
+        self.answers.keep(transaction, None, now_s)
         try:
             self._on_request(message, peer)
         except Exception:
@@ -345,7 +317,7 @@ class Endpoint:
             log.warning(event, host=host, **facts)
 
     # ------------------------------------------------------------ connections (the endpoint's thread)
-    def opened(self, connection: "_Connection") -> bool:
+    def opened(self, connection: "Connection") -> bool:
         """Whether a new connection may stay."""
         host, _ = connection.address
         if connection.ours:
@@ -361,106 +333,7 @@ class Endpoint:
         self._connections[connection.address] = connection
         return True
 
-    def closed(self, connection: "_Connection") -> None:
+    def closed(self, connection: "Connection") -> None:
         """A connection ended."""
         if self._connections.get(connection.address) is connection:
             del self._connections[connection.address]
-
-
-def _udp_socket(host: str, port: int) -> socket.socket:
-    found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        found.setblocking(False)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        found.bind((host, port))
-    except OSError:
-        found.close()
-        raise
-    return found
-
-
-def _transaction(request: Request, peer: Peer) -> tuple[str, ...]:
-    """What tells a request that comes again from another one (RFC 3261 17.2.3; the second form for RFC 2543)."""
-    via = via_of(request)
-    assert via is not None
-    if via.branch.startswith(COOKIE):
-        return (
-            peer.host,
-            via.branch,
-            f"{via.host}:{via.port}",
-            request.method,
-            header(request, "Call-ID"),
-            header(request, "CSeq"),
-        )
-    whom = tag_of(header(request, "From"))
-    return (
-        peer.host,
-        request.uri,
-        whom,
-        header(request, "Call-ID"),
-        header(request, "CSeq"),
-        header(request, "Via"),
-    )
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._endpoint.datagram(data, addr)
-
-    def error_received(self, exc: Exception) -> None:
-        """An earlier datagram came to nobody; who waits for its answer finds out."""
-
-
-class _Connection(asyncio.Protocol):
-    """One TCP connection, whoever opened it."""
-
-    def __init__(self, endpoint: Endpoint, ours: bool = False) -> None:
-        self._endpoint, self.ours = endpoint, ours
-        self._framing = Framing()
-        self._transport: asyncio.Transport | None = None
-        self.address = ("", 0)
-        self._heard_s = time.monotonic()
-        self._watch: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        name = transport.get_extra_info("peername") or ("", 0)
-        self._transport, self.address = transport, (str(name[0]), int(name[1]))
-        if not self._endpoint.opened(self):
-            transport.abort()
-            return
-        self._look()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-        self._endpoint.closed(self)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard_s = time.monotonic()
-        peer = Peer("TCP", *self.address)
-        try:
-            for whole in self._framing.feed(data):
-                self._endpoint.message(parse(whole), whole, peer)
-        except SipError as exc:  # where the next message begins cannot be known any more
-            self._endpoint.bad(data, peer, exc)
-            self.close()
-
-    def send(self, data: bytes) -> None:
-        """Sends; what does not fit into the network waits."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Ends it, after what is on its way."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _look(self) -> None:
-        if time.monotonic() - self._heard_s > _IDLE_S:
-            self.close()
-            return
-        self._watch = asyncio.get_running_loop().call_later(_IDLE_S / 4, self._look)

@@ -53,7 +53,7 @@ class FakeGbPlatform:
         if self.deaf > 0:
             self.deaf -= 1
             # as if it had never come: the transaction must not count as begun
-            self.endpoint._kept.clear()
+            self.endpoint.answers.forget()
             return
         status, more = self._judge(came, peer)
         self.endpoint.answer(came, peer, respond(came, status, *([more] if more else []), tag="up"))

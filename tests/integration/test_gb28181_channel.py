@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from alerts.channels.failures import ChannelError, Final, NotNow
-from alerts.channels.gb28181 import Platform, alarm_xml, sn_of
+from alerts.channels.gb28181 import Platform
+from alerts.channels.gb28181_alarm import alarm_xml, sn_of
 from alerts.channels.parcel import Parcel
 from alerts.channels.wording import wording
 from alerts.lifecycle import Step
@@ -135,9 +136,11 @@ def test_what_udp_loses_is_sent_again(upper: FakeGbPlatform) -> None:
 
 def test_a_platform_that_forgot_us_is_told_anew(upper: FakeGbPlatform) -> None:
     """It was restarted: registered again at once, and the message arrives with this try."""
-    with platform(upper, clock=lambda: time.monotonic() * 100) as deliver:
+    now = [1000.0]
+    with platform(upper, clock=lambda: now[0]) as deliver:
         deliver(parcel())
         upper.registered = False
+        now[0] += 10
         deliver(parcel(idempotency_key="c"))
     assert (len(upper.alarms), len(upper.registrations)) == (2, 2)
 

@@ -239,7 +239,7 @@ def test_an_alarm_that_the_database_refuses_is_kept_and_holds_nobody_back(pool: 
 def test_a_device_that_falls_silent_is_an_alert(pool: Pool) -> None:
     """As a camera that falls silent is; heard again, it clears by itself. The one that never came stays."""
     with (
-        place(pool, with_gb(CITY, CAMERA, silent_after_s=1.5)) as here,
+        place(pool, with_gb(CITY, CAMERA, silent_after_s=2.5)) as here,
         FakeGbDevice(here.door.port) as device,
     ):
         device.register()

@@ -11,7 +11,8 @@ import pytest
 
 from alerts.channels.building import deliveries
 from alerts.channels.failures import ChannelError
-from alerts.channels.gb28181 import Platform, sn_of
+from alerts.channels.gb28181 import Platform
+from alerts.channels.gb28181_alarm import sn_of
 from alerts.channels.trial import trial
 from hcawatch.config.channel_secrets import ChannelSecret
 from monitor.domain.assets import Channel, City

@@ -1,0 +1,68 @@
+"""Requests that come again: what was answered once is answered again, and is not a second request (RFC 3261 17.2).
+
+Pure but for its memory; monotonic seconds are passed in.
+"""
+
+from collections import OrderedDict
+from typing import Final
+
+from monitor.sip.messages import COOKIE, Request, header, tag_of, via_of
+from monitor.sip.wires import Peer
+
+T1_S: Final = 0.5
+#: how long an answer is kept for a request that comes again (timer J)
+KEPT_S: Final = 64 * T1_S
+_MOST_KEPT: Final = 20_000
+
+Transaction = tuple[str, ...]
+
+
+class Answers:
+    """What was answered lately."""
+
+    def __init__(self) -> None:
+        #: None: it is being worked on
+        self._kept: OrderedDict[Transaction, tuple[float, bytes | None]] = OrderedDict()
+
+    def known(self, transaction: Transaction, now_s: float) -> tuple[bool, bytes | None]:
+        """Whether the request came before, and its answer if there is one yet."""
+        kept = self._kept.get(transaction)
+        return (False, None) if kept is None or kept[0] <= now_s else (True, kept[1])
+
+    def keep(self, transaction: Transaction, data: bytes | None, now_s: float) -> None:
+        """A request has come, or has been answered."""
+        self._kept.pop(transaction, None)
+        self._kept[transaction] = (now_s + KEPT_S, data)
+        while self._kept:
+            until_s, _ = next(iter(self._kept.values()))
+            if until_s > now_s and len(self._kept) <= _MOST_KEPT:
+                break
+            self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """As after a restart."""
+        self._kept.clear()
+
+
+def transaction_of(request: Request, peer: Peer) -> Transaction:
+    """What tells a request that comes again from another one (RFC 3261 17.2.3; the second form for RFC 2543)."""
+    via = via_of(request)
+    assert via is not None
+    if via.branch.startswith(COOKIE):
+        return (
+            peer.host,
+            via.branch,
+            f"{via.host}:{via.port}",
+            request.method,
+            header(request, "Call-ID"),
+            header(request, "CSeq"),
+        )
+    whom = tag_of(header(request, "From"))
+    return (
+        peer.host,
+        request.uri,
+        whom,
+        header(request, "Call-ID"),
+        header(request, "CSeq"),
+        header(request, "Via"),
+    )
