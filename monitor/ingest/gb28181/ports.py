@@ -1,4 +1,4 @@
-"""What the door needs of a store beside IngestStore; tests have one in memory that passes the same contract tests."""
+"""What the door needs of a store beside IngestStore; PostgresGbStore is the real one."""
 
 from collections.abc import Sequence
 from datetime import datetime
