@@ -36,7 +36,7 @@ from alerts.policy import DISPATCH_POLICY, Policy, Sending
 from alerts.reasons import Why
 from alerts.values import Alert, Confirmation, Episode, Looks, MachineSeen, Permit, Timer, TimerKind
 from monitor.domain.assets import City
-from monitor.domain.events import RiskEvent
+from monitor.domain.events import NO_LOOK, RiskEvent
 
 
 class Nearby(msgspec.Struct, frozen=True, kw_only=True):
@@ -289,7 +289,7 @@ def _supervised(alert: Alert, now: datetime) -> Change:
 # ---------------------------------------------------------------- pieces
 def seen(alert: Alert, event: RiskEvent) -> Alert:
     """With the place and time of the newest look; an older one moves the onset back, and gives a missing place."""
-    if event.captured_at < alert.last_seen_at or event.reason == "clip_closed":
+    if event.captured_at < alert.last_seen_at or event.reason in NO_LOOK:
         found = event.position is not None and alert.place is None and is_a_look(event)
         place = _place(event) if found else {}
         return msgspec.structs.replace(alert, onset_at=min(alert.onset_at, event.captured_at), **place)

@@ -160,7 +160,7 @@ FROM risk_event
 WHERE episode_id IN (
     SELECT episode_id FROM alert_episode
     WHERE alert_id = (SELECT alert_id FROM alert_episode WHERE episode_id = %(episode_id)s)
-) AND phase <> 'end' AND body->>'reason' <> 'clip_closed'
+) AND phase <> 'end' AND body->>'reason' NOT IN ('clip_closed', 'still_taken')
 GROUP BY date_trunc('minute', captured_at), violation, rule_id, 3, 4, object_class, activity, pipeline_id
 ORDER BY first_at, violation, rule_id, 3, 4, object_class, activity, pipeline_id
 LIMIT %(limit)s
@@ -173,7 +173,7 @@ WITH own AS (
 )
 SELECT episode_id::text, min(object_class) AS object_class, jsonb_agg(DISTINCT violation) AS violations,
        min(chainage_m) AS from_m, max(chainage_m) AS to_m, min(captured_at) AS first_at,
-       max(captured_at) FILTER (WHERE body->>'reason' <> 'clip_closed' OR phase = 'end') AS last_at,
+       max(captured_at) FILTER (WHERE body->>'reason' NOT IN ('clip_closed', 'still_taken') OR phase = 'end') AS last_at,
        bool_or(phase = 'end') AS ended
 FROM risk_event
 WHERE episode_id IN (
@@ -182,7 +182,7 @@ WHERE episode_id IN (
       AND captured_at BETWEEN own.came_at - %(still_there)s::interval AND %(at)s
 ) AND captured_at <= %(at)s
 GROUP BY episode_id
-HAVING max(captured_at) FILTER (WHERE body->>'reason' <> 'clip_closed' OR phase = 'end') IS NOT NULL
+HAVING max(captured_at) FILTER (WHERE body->>'reason' NOT IN ('clip_closed', 'still_taken') OR phase = 'end') IS NOT NULL
 ORDER BY first_at, episode_id
 LIMIT 500
 

@@ -36,6 +36,18 @@ def of_right_half(note: Note) -> Note:
     return Note(size_px=(2 * width, height), looks=looks)
 
 
+def enlarged(note: Note, scale: int) -> Note:
+    """The note for the same picture, so many times as large."""
+    looks = tuple(
+        Look(
+            look.at_s,
+            tuple(Box(b.kind, b.score, *(v * scale for v in (b.x1, b.y1, b.x2, b.y2))) for b in look.boxes),
+        )
+        for look in note.looks
+    )
+    return Note(size_px=(note.size_px[0] * scale, note.size_px[1] * scale), looks=looks)
+
+
 class SeenBoxes:
     """The boxes of the last looks of one camera, by stream time."""
 
@@ -49,13 +61,22 @@ class SeenBoxes:
         while media_s - self._looks[0][0] > KEPT_S:
             self._looks.popleft()
 
-    def still(self, scale: int = 1) -> Note | None:
-        """The newest look's boxes, for its picture enlarged `scale` times; None if there was no look."""
+    def still(self, back_s: float = 0.0) -> Note | None:
+        """The newest look's boxes, for its picture; None if there was no look.
+
+        Args:
+            back_s: with those of the looks so long before it, for a picture that may be a moment older.
+        """
         if not self._looks:
             return None
-        _, (width_px, height_px), boxes = self._looks[-1]
-        larger = tuple(Box(b.kind, b.score, *(v * scale for v in (b.x1, b.y1, b.x2, b.y2))) for b in boxes)
-        return Note(size_px=(width_px * scale, height_px * scale), looks=(Look(0.0, larger),))
+        newest_s, size_px, _ = self._looks[-1]
+        boxes = tuple(
+            box
+            for at_s, of_px, found in self._looks
+            if of_px == size_px and newest_s - at_s <= back_s
+            for box in found
+        )
+        return Note(size_px=size_px, looks=(Look(0.0, boxes),))
 
     def film(self, first_s: float, last_s: float) -> Note | None:
         """The looks of that stretch and those just outside it, in seconds from `first_s`; None without one.

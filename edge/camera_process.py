@@ -31,6 +31,7 @@ from edge.errors import OutboxRefused
 from edge.evidence import POST_S, EvidenceStore
 from edge.followed import followed, in_pixels_of, most_late, planes
 from edge.frames import Frame, Luma
+from edge.full_stills import FullStills
 from edge.job import Beat, CameraJob, evidence_dir
 from edge.leaving import leave
 from edge.logs import configure
@@ -105,6 +106,7 @@ class CameraProcess:
             edge_id=job.edge_id, config_version=job.config_version, setup=self._setup, outbox=self._outbox,
             store=EvidenceStore(evidence_dir(job.data_dir)), rings=self._streams.rings, new_id=_new_id,
             model=ModelRef(name=info.name, version=info.version, sha256=info.sha256),
+            stills=None if job.camera.substream is None else FullStills(self._streams.rings[0]),
         )  # fmt: skip
         taken_away.note(self._outbox, self._teller.sender)
         restored = (episodes.load(blob) for blob in self._outbox.episodes(self._camera.camera_id))
@@ -319,7 +321,13 @@ class CameraProcess:
         for emission in told:
             if not self._teller.tell(
                 emission,
-                Shot(bgr=bgr, time_uncertain=frame.time_uncertain, before=self._witness.before),
+                Shot(
+                    bgr=bgr,
+                    time_uncertain=frame.time_uncertain,
+                    before=self._witness.before,
+                    media_s=frame.media_s,
+                    of_substream=self._streams.by_substream,
+                ),
             ):
                 self._state = watcher.undo(self._state, state_before, emission)
                 self._beat()  # it waited for the outbox, and may wait for the next one: it does not hang

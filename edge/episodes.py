@@ -17,7 +17,7 @@ from monitor.domain.levels import Level
 
 Phase = Literal["onset", "update", "end"]
 Reason = Literal[
-    "onset", "position_moved", "risk_changed", "violation_changed", "heartbeat", "clip_closed", "gone",
+    "onset", "position_moved", "risk_changed", "violation_changed", "heartbeat", "clip_closed", "still_taken", "gone",
     "lost_sight", "source_ended", "not_in_force", "camera_removed", "learned",
 ]  # fmt: skip
 

@@ -44,7 +44,7 @@ class EvidenceStore:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def keep_jpeg(self, data: bytes, kind: Any) -> Kept:
+    def keep_jpeg(self, data: bytes, kind: Any, *, of_substream: bool = False) -> Kept:
         """Write a snapshot; EvidenceRefused if the disk does not take it."""
         sha256 = sha256_hex(data)
         name = f"{sha256}.jpg"
@@ -58,7 +58,7 @@ class EvidenceStore:
         except OSError as exc:
             part.unlink(missing_ok=True)
             raise EvidenceRefused(f"a snapshot of {len(data)} bytes could not be written: {exc}") from exc
-        return EvidenceRef(sha256=sha256, kind=kind, bytes=len(data)), name
+        return EvidenceRef(sha256=sha256, kind=kind, bytes=len(data), of_substream=of_substream), name
 
     def keep_clip(
         self,

@@ -114,6 +114,11 @@ class Streams:
         return self._sub
 
     @property
+    def by_substream(self) -> bool:
+        """Whether that is the substream."""
+        return self._sub is not None and self._state != "watched"
+
+    @property
     def slot(self) -> Slot:
         """Its newest picture."""
         return self.watched.slot

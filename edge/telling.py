@@ -8,25 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 import structlog
 
 from edge import annotate, episodes
-from edge.boxes import SeenBoxes, of_right_half
+from edge.boxes import SeenBoxes
 from edge.episodes import Emission, Episode
 from edge.errors import EvidenceRefused, OutboxRefused
 from edge.evidence import LATE_S, POST_S, PRE_S, EvidenceStore, Kept
 from edge.evidence_queue import PendingEvidence
 from edge.frames import Bgr, Ring
+from edge.full_stills import FullStills, Wanted
 from edge.losses import LossCounter
 from edge.outbox import Outbox, SavedEpisode
+from edge.snapshots import Scene, keep_pair
 from edge.watcher import Setup
 from models.detector import Detection
-from monitor.domain.events import ModelRef, Position, RiskEvent
-from monitor.domain.privacy_note import into_jpeg
+from monitor.domain.events import NO_LOOK, ModelRef, Position, RiskEvent
 from monitor.domain.violations import UNEXPLAINED
+
+#: The main stream may come so much later than the substream: what a full-size picture shows was found up to then.
+LAG_S: Final = 0.6
 
 log = structlog.get_logger()
 
@@ -38,6 +42,10 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True):
     time_uncertain: bool = False
     #: how the scene looked before a change came, by the id of its region; None if nobody knows
     before: Callable[[int], Bgr | None] | None = None
+    #: it is the substream's, and the main stream is another
+    of_substream: bool = False
+    #: stream seconds of the look
+    media_s: float = 0.0
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +81,12 @@ class Teller:
         rings: tuple[Ring, ...],
         model: ModelRef,
         new_id: Callable[[], str],
+        stills: FullStills | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._edge_id, self._config_version, self._setup = edge_id, config_version, setup
         self._outbox, self._store, self._rings, self._model = outbox, store, rings, model
-        self._new_id, self._now = new_id, now
+        self._new_id, self._now, self._stills = new_id, now, stills
         self._losses = LossCounter(outbox, edge_id, now)
         self._unpictured = LossCounter(outbox, edge_id, now, what="evidence", reason="disk_full")
         self._clips: dict[str, _Clip] = {}
@@ -99,10 +108,13 @@ class Teller:
     def tell(self, emission: Emission, shot: Shot) -> bool:
         """One event with its evidence; False if the outbox refused it (the caller undoes the state)."""
         episode = emission.episode
-        pictures = self._snapshots(emission, shot) if emission.wants_snapshot else ()
+        scene = self._scene(emission, shot) if emission.wants_snapshot else None
+        pictures = () if scene is None else self._snapshots(scene, shot)
         clip = self._clip_of(self._clips.get(episode.episode_id)) if emission.phase == "end" else ()
         if not self._append(emission, (*(pictures or ()), *(clip or ())), time_uncertain=shot.time_uncertain):
             return False
+        if scene is not None and shot.of_substream and self._stills is not None:
+            self._ask_in_full(emission, scene, shot)
         self._count_refused(pictures, clip)
         if emission.phase == "onset":
             self._clips[episode.episode_id] = _Clip(
@@ -119,6 +131,7 @@ class Teller:
         """
         self._settle()
         current = {e.episode_id: e for e in running}
+        self._name_stills(media_s, current)
         for episode_id, clip in list(self._clips.items()):
             if media_s < clip.to_s and not at_once:
                 continue
@@ -126,11 +139,33 @@ class Teller:
             kept = self._clip_of(clip)
             self._count_refused(kept)
             if kept:
-                emission = Emission(
-                    phase="update", reason="clip_closed", event_id=self._new_id(),
-                    episode=current.get(episode_id, clip.episode), captured_at=self._now(), media_s=media_s,
-                )  # fmt: skip
-                self._append(emission, kept, time_uncertain=False)
+                self._name(current.get(episode_id, clip.episode), "clip_closed", kept, media_s)
+
+    def _name(
+        self, episode: Episode, reason: episodes.Reason, kept: tuple[Kept, ...], media_s: float
+    ) -> None:
+        """An update that only names evidence."""
+        emission = Emission(phase="update", reason=reason, event_id=self._new_id(), episode=episode,
+                            captured_at=self._now(), media_s=media_s)  # fmt: skip
+        self._append(emission, kept, time_uncertain=False)
+
+    def _ask_in_full(self, emission: Emission, scene: Scene, shot: Shot) -> None:
+        """The same moment by the main stream, beside the looks; boxes of a moment before too, as it may lag a little."""
+        assert self._stills is not None
+        full = msgspec.structs.replace(scene, note=self._seen.still(back_s=LAG_S))
+        store = self._store
+        keep: Callable[[Bgr], tuple[Kept, ...]] = lambda bgr: keep_pair(store, full, bgr)  # noqa: E731 - bound to these
+        self._stills.ask(Wanted(emission=emission, at_s=shot.media_s, keep=keep))
+
+    def _name_stills(self, media_s: float, running: dict[str, Episode]) -> None:
+        """Full-size pictures that are ready; of an episode that has ended meanwhile, only its small ones are told."""
+        for made in () if self._stills is None else self._stills.made():
+            episode_id = made.emission.episode.episode_id
+            if made.kept and episode_id in running:
+                self._name(running[episode_id], "still_taken", made.kept, media_s)
+            else:
+                log.warning("full_still_missing", camera=self._setup.camera.camera_id, event=made.emission.event_id,
+                            reason="ended" if made.kept else str(made.missing))  # fmt: skip
 
     def _count_refused(self, *refused: tuple[Kept, ...] | None) -> None:
         """Once its event is told: a look that is told again must not count again."""
@@ -162,36 +197,22 @@ class Teller:
             return tuple(kept) or None
         return tuple(kept)
 
-    def _snapshots(self, emission: Emission, shot: Shot) -> tuple[Kept, ...] | None:
+    def _scene(self, emission: Emission, shot: Shot) -> Scene:
+        sighting = emission.episode.sighting
+        changed = shot.before is not None and sighting.object_class == UNEXPLAINED
+        return Scene(
+            box=sighting.xyxy, size_px=sighting.frame_size_px, label=self._label(emission), note=self._seen.still(),
+            before=shot.before(sighting.track_id) if changed and shot.before is not None else None,
+        )  # fmt: skip
+
+    def _snapshots(self, scene: Scene, shot: Shot) -> tuple[Kept, ...] | None:
         """Both pictures; None if the disk refused them."""
-        bgr = shot.bgr()
         try:
-            sighting = emission.episode.sighting
             # the picture may be a substream's, boxes are in pixels of the full frame
-            scale = bgr.shape[1] / sighting.frame_size_px[0]
-            x1, y1, x2, y2 = (side * scale for side in sighting.xyxy)
-            annotated = annotate.draw(bgr, (x1, y1, x2, y2), self._label(emission))
-            if shot.before is not None and sighting.object_class == UNEXPLAINED:
-                annotated = annotate.beside(
-                    shot.before(sighting.track_id), annotated, (x1, y1, x2, y2), bgr.shape
-                )
-            return (
-                self._store.keep_jpeg(self._noted(annotated, bgr), "snapshot_annotated"),
-                self._store.keep_jpeg(self._noted(bgr, bgr), "snapshot_clean"),
-            )
+            return keep_pair(self._store, scene, shot.bgr(), of_substream=shot.of_substream)
         except EvidenceRefused as exc:  # the event itself matters more than its picture
             log.error("snapshot_refused", camera=self._setup.camera.camera_id, error=str(exc))
             return None
-
-    def _noted(self, picture: Bgr, look: Bgr) -> bytes:
-        """A picture of a look as JPEG, with the boxes of all that was found in it."""
-        note = self._seen.still(scale=picture.shape[0] // look.shape[0])
-        jpeg = annotate.to_jpeg(picture)
-        if note is not None and picture.shape[1] == 2 * note.size_px[0]:  # before and now, side by side
-            note = of_right_half(note)
-        if note is None or note.size_px != (picture.shape[1], picture.shape[0]):
-            return jpeg  # boxes of another picture would hide the wrong parts: the centre then hides all
-        return into_jpeg(jpeg, note)
 
     def _label(self, emission: Emission) -> annotate.Label:
         camera, hca, sighting = self._setup.camera, self._setup.place.hca, emission.episode.sighting
@@ -214,7 +235,7 @@ class Teller:
                             episode_id=episode.episode_id, level=episode.worst.level, announced_at=announced_at)
             for ref, name in kept
         )  # fmt: skip
-        if emission.reason == "clip_closed":
+        if emission.reason in NO_LOOK:
             saved_all: tuple[SavedEpisode, ...] = ()
         else:
             saved_all = (saved,)

@@ -8,13 +8,13 @@ from alerts.health import not_watching
 from alerts.policy import Policy
 from alerts.reasons import Why
 from alerts.values import Alert
-from monitor.domain.events import RiskEvent
+from monitor.domain.events import NO_LOOK, RiskEvent
 from monitor.domain.levels import Level
 
 
 def is_a_look(event: RiskEvent) -> bool:
-    """Whether the camera saw it just then; an update that only names a finished clip is none."""
-    return event.phase != "end" and event.reason != "clip_closed"
+    """Whether the camera saw it just then; an update that only names evidence is none."""
+    return event.phase != "end" and event.reason not in NO_LOOK
 
 
 def hold_of_look(

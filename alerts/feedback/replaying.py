@@ -12,12 +12,11 @@ from typing import Final
 import msgspec
 
 from alerts.feedback.judged import Judged
+from monitor.domain.events import NO_LOOK
 from monitor.domain.violations import Rule
 
 #: what was first seen at a look began up to half a look before it, as the edge counts it
 DWELL_SLACK_S: Final = 0.05
-#: sent when a clip is closed, after the object may be gone
-NO_LOOK: Final = "clip_closed"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +97,7 @@ def _covers(other: Rule, rule: Rule) -> bool:
 
 
 def _touches(looks: list[Look], rule: Rule) -> bool:
-    shown = [look for look in looks if look.reason != NO_LOOK]
+    shown = [look for look in looks if look.reason not in NO_LOOK]
     dwelt_s = max((_dwelt_s(look, rule) for look in shown), default=0.0)
     return dwelt_s >= rule.dwell_s - DWELL_SLACK_S and any(
         look.object_class in rule.classes
@@ -122,7 +121,7 @@ def _episode(looks: list[Look], rule: Rule, was: Rule) -> float | None:
     The edge counts dwell while the score is at the number that opens (edge/watcher.py), so it runs from one event that
     says so over others to one that says so still.
     """
-    shown = [look for look in looks if look.reason != NO_LOOK]
+    shown = [look for look in looks if look.reason not in NO_LOOK]
     first, since = shown[0] if shown else None, None
     for look in shown:
         if look.confidence < rule.enter_score or look.activity not in rule.activities:

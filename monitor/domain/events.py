@@ -75,6 +75,8 @@ class EvidenceRef(_Message, frozen=True, kw_only=True):
     kind: Literal["snapshot_annotated", "snapshot_clean", "clip", "photo"]
     bytes: int
     content_type: str = "image/jpeg"
+    #: a snapshot of the small stream that the camera is watched by: the main stream's follows in an update, if it can be had
+    of_substream: bool = False
 
 
 class ModelRef(_Message, frozen=True, kw_only=True):
@@ -83,6 +85,10 @@ class ModelRef(_Message, frozen=True, kw_only=True):
     name: str
     version: str
     sha256: str
+
+
+#: reasons of messages that only name evidence: sent later, when the object may be gone
+NO_LOOK = frozenset({"clip_closed", "still_taken"})
 
 
 class RiskEvent(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hcawatch.event/1"):
@@ -120,7 +126,7 @@ class RiskEvent(_Message, frozen=True, kw_only=True, tag_field="schema", tag="hc
     dwell_s: float
     activity: Activity
     risk_edge: Level
-    reason: str  # why this message was sent: onset | position_moved | risk_changed | heartbeat | clip_closed | gone | …
+    reason: str  # why this message was sent: onset | position_moved | risk_changed | heartbeat | clip_closed | still_taken | gone | …
     footage: Literal["real", "simulated"] = "real"
     evidence: tuple[EvidenceRef, ...] = ()
     model: ModelRef

@@ -47,7 +47,7 @@ from alerts.values import (
     Work,
 )
 from monitor.audit.entries import Entry
-from monitor.domain.events import RiskEvent
+from monitor.domain.events import NO_LOOK, RiskEvent
 from monitor.domain.supervision import SiteRecord
 from tests.doubles.alert_calm import MemoryCalmTx
 from tests.doubles.report_book import MemoryReportTx
@@ -277,7 +277,7 @@ class MemoryAlertTx(MemoryCalmTx):
         return tuple(
             looks_of(event)
             for event in self.events(alert_id, len(self._t.events))
-            if event.phase != "end" and event.reason != "clip_closed"
+            if event.phase != "end" and event.reason not in NO_LOOK
         )
 
     def _machines(self, event: RiskEvent) -> tuple[MachineSeen, ...]:
@@ -295,7 +295,7 @@ class MemoryAlertTx(MemoryCalmTx):
         for episode_id in there:
             seen = [e for e in self._t.events if e.episode_id == episode_id and e.captured_at <= at]
             where_m = [e.chainage_m for e in seen if e.chainage_m is not None]
-            last = [e.captured_at for e in seen if e.reason != "clip_closed" or e.phase == "end"]
+            last = [e.captured_at for e in seen if e.reason not in NO_LOOK or e.phase == "end"]
             if last:
                 found.append(
                     MachineSeen(

@@ -47,9 +47,11 @@ class Drawer:
     def __init__(self, camera_id: str, rng: random.Random, utc: Any) -> None:
         self._camera_id, self._rng, self._utc = camera_id, rng, utc
 
-    def keep_jpeg(self, data: bytes, kind: Any) -> Kept:
+    def keep_jpeg(self, data: bytes, kind: Any, *, of_substream: bool = False) -> Kept:
         sha256 = sha256_hex(data)
-        return EvidenceRef(sha256=sha256, kind=kind, bytes=len(data)), f"{sha256}.jpg"
+        return EvidenceRef(
+            sha256=sha256, kind=kind, bytes=len(data), of_substream=of_substream
+        ), f"{sha256}.jpg"
 
     def spans(self, from_s: float, to_s: float) -> tuple[tuple[float, float], ...]:
         return ((from_s, to_s),)

@@ -5,7 +5,7 @@ from pathlib import Path
 import av
 import pytest
 
-from edge.boxes import KEPT_S, SeenBoxes, of_right_half
+from edge.boxes import KEPT_S, SeenBoxes, enlarged, of_right_half
 from edge.evidence import EvidenceStore
 from edge.frames import Packet, PacketRing
 from models.detector import Detection
@@ -26,11 +26,16 @@ def test_a_still_has_the_boxes_of_its_own_look() -> None:
     assert seen.still() is None
     seen.add(1.0, SIZE_PX, [person(0.0), person(100.0)])
     seen.add(1.2, SIZE_PX, [person(4.0)])
-    still, larger = seen.still(), seen.still(scale=3)
+    still = seen.still()
     assert still is not None
-    assert larger is not None
+    larger = enlarged(still, 3)
     assert [box.x1 for box in still.looks[0].boxes] == [4]
     assert (larger.size_px, [box.x1 for box in larger.looks[0].boxes]) == ((960, 720), [12])
+    moved = seen.still(back_s=0.6)
+    assert moved is not None
+    assert [box.x1 for box in moved.looks[0].boxes] == [0, 100, 4], (
+        "a full-size picture may be a moment older"
+    )
 
 
 def test_a_film_has_the_looks_around_it_and_no_old_ones() -> None:
