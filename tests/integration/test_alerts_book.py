@@ -18,7 +18,7 @@ from alerts.reasons import Health, Why
 from alerts.values import Alert, EvidenceItem, LastWord, Permit, PermitState, Timer
 from monitor.audit.entries import read
 from monitor.audit.log import append
-from monitor.domain.events import EvidenceRef
+from monitor.domain.events import NO_LOOK, EvidenceRef
 from monitor.domain.hours import Hours
 from monitor.domain.levels import Level
 from monitor.store.pool import make_pool
@@ -741,13 +741,14 @@ def test_a_permit_that_is_only_asked_for_disturbs_as_none_would(book: Book, engi
     assert ("permit_not_approved", "P-7") in {(r.key, r.detail) for r in the_alert(engine).reasons}
 
 
+@pytest.mark.parametrize("reason", sorted(NO_LOOK))
 def test_a_clip_that_closes_after_the_permits_hours_is_no_work_after_hours(
-    book: Book, engine: AlertEngine
+    book: Book, engine: AlertEngine, reason: str
 ) -> None:
-    """The clip of lawful work ends some seconds after the work; no officer is sent for that."""
+    """The clip of lawful work, or its full-size picture, comes some seconds after the work; no officer is sent for that."""
     book.add_permit(permit(valid_to=NOON + timedelta(seconds=60)))
     take(book, engine, event(**WORKS), event(**WORKS, phase="end", after_s=55), after_s=55)
-    take(book, engine, event(**WORKS, phase="update", reason="clip_closed", after_s=65), after_s=65)
+    take(book, engine, event(**WORKS, phase="update", reason=reason, after_s=65), after_s=65)
     assert the_alert(engine).state is State.SUPERVISED
 
 
