@@ -46,6 +46,7 @@ from monitor.web import (
 from monitor.web.access import check_all_guarded
 from monitor.web.copies import Copies
 from monitor.web.deps import Web, WebDeps
+from monitor.web.file_turns import FileTurns
 from monitor.web.security import MAX_BODY_BYTES, BodyLimit, OriginCheck, SecurityHeaders
 from monitor.web.stream import Hub
 from monitor.web.throttle import Throttle
@@ -92,7 +93,8 @@ ROUTERS = tuple(
 def create_app(deps: WebDeps) -> FastAPI:
     """The web, ready for an ASGI server. The pool has to be open while it runs."""
     web = Web(
-        deps=deps, throttle=Throttle(deps.pool, "login"), guesses=Throttle(deps.pool, "notice"), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
+        deps=deps, throttle=Throttle(deps.pool, "login"), guesses=Throttle(deps.pool, "notice"),
+        files=Throttle(deps.pool, "file"), turns=FileTurns(), parts=PartFiles(deps.data_dir), hub=Hub(str(deps.pool.conninfo)),
         copies=Copies(deps.data_dir, time.monotonic),
     )  # fmt: skip
 

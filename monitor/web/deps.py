@@ -18,6 +18,7 @@ from monitor.web.surveying import SurveyBook
 
 if TYPE_CHECKING:
     from monitor.web.copies import Copies
+    from monitor.web.file_turns import FileTurns
     from monitor.web.stream import Hub
     from monitor.web.throttle import Throttle
     from monitor.web.uploads import PartFiles
@@ -71,6 +72,10 @@ class Web:
     throttle: "Throttle"
     #: of codes of notices, by address
     guesses: "Throttle"
+    #: of files with objections, by notice
+    files: "Throttle"
+    #: whose file is looked at
+    turns: "FileTurns"
     parts: "PartFiles"
     hub: "Hub"
     copies: "Copies"

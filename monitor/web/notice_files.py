@@ -4,6 +4,8 @@ The company sees blurred copies of its own case's pictures, never an original; e
 names the notice. What it sends is checked, sealed by its hash, and shown to the supervisor as copies encoded anew.
 """
 
+import math
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Annotated
 from urllib.parse import quote
@@ -23,10 +25,11 @@ from monitor.web.access import Guard
 from monitor.web.checks import refusal
 from monitor.web.copies import NoCopyError
 from monitor.web.deps import Web, web_of
-from monitor.web.errors import NotFound, Unusable
+from monitor.web.errors import NotFound, Unusable, WebError
 from monitor.web.pdf_pages import pages_of
 from monitor.web.people import Principal
 from monitor.web.photos import shown_copy
+from monitor.web.throttle import of_file
 from monitor.web.uploads import JPEG, MP4, PDF, path_of, shown_path_of, sniff, write_whole
 
 log = structlog.get_logger(__name__)
@@ -72,21 +75,36 @@ async def objection_form(request: Request, code: str) -> Response:
         words = text.replace("\x00", "")[:8000] if isinstance(text, str) else ""
         original = await file.read() if isinstance(file, UploadFile) else b""
     try:
-        await anyio.to_thread.run_sync(_object, web_of(request), view.notice, words, original)
+        await _object(web_of(request), view.notice, words, original)
     except CheckRefused as exc:
         return await anyio.to_thread.run_sync(notices.page, request, code, view, words, refusal(exc))
-    except Unusable as exc:
+    except WebError as exc:
         return await anyio.to_thread.run_sync(notices.page, request, code, view, words, exc)
     return RedirectResponse(f"/notice/{quote(code)}", 303)
 
 
-def _object(web: Web, notice: Notice, text: str, original: bytes) -> None:
+async def _object(web: Web, notice: Notice, text: str, original: bytes) -> None:
     desk = NoticeDesk(web.deps.pool)
     file = None
     if original:
-        desk.may_object(notice, text)
-        file = _keep(web.deps.data_dir, original)
-    desk.object(notice, text, web.deps.clock(), file)
+        await anyio.to_thread.run_sync(desk.may_object, notice, text)
+        with web.turns.queued():
+            await anyio.to_thread.run_sync(_count, web, notice)
+            file = await web.turns.run(partial(_keep, web.deps.data_dir, original))
+    await anyio.to_thread.run_sync(desk.object, notice, text, web.deps.clock(), file)
+
+
+def _count(web: Web, notice: Notice) -> None:
+    """Before it is looked at, and not taken back: a file that is refused costs as much as one that is kept."""
+    wait_s = web.files.take(of_file(notice.notice_id), web.deps.clock()).wait_s
+    if wait_s > 0:
+        seconds = math.ceil(wait_s)
+        raise WebError(
+            "file_throttled",
+            status=429,
+            headers={"Retry-After": str(seconds)},
+            minutes=math.ceil(seconds / 60),
+        )
 
 
 def _keep(data_dir: FilePath, original: bytes) -> CompanyFile:

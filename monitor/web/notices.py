@@ -145,7 +145,7 @@ def page(
     where = [t.of(line.name) if line else "", format_chainage(alert.chainage_m) if alert.chainage_m is not None else "",
              t.of(hca.name) if hca else ""]  # fmt: skip
     return render(
-        request, "notice.html", problem.status if problem else 200,
+        request, "notice.html", problem.status if problem else 200, problem.headers if problem else None,
         code=code, notice=view.notice, objections=view.objections, stands=stands(alert.state, alert.closing_reason), row=row, law=LAW,
         where=" · ".join(part for part in where if part), seen_at=alert.onset_at, arrived_at=alert.arrived_at,
         pictures=NoticeDesk(web_of(request).deps.pool).pictures(view.notice), text=text, problem=sentence(request, problem) if problem else "",

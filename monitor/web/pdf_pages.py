@@ -12,7 +12,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import Final
 
@@ -27,13 +26,14 @@ WITHIN_S: Final = 90.0
 MEMORY_BYTES: Final = 1 << 30
 NICE: Final = 5
 TOO_MANY: Final = 3
-#: one at a time: it takes a core
-_turn = threading.Lock()
 
 
 def pages_of(original: bytes) -> list[bytes]:
-    """The pages of a PDF as JPEGs, without anything else of it. Unusable if it is none that we take."""
-    with _turn, tempfile.TemporaryDirectory(prefix="hcawatch-pdf-") as folder:
+    """The pages of a PDF as JPEGs, without anything else of it. Unusable if it is none that we take.
+
+    It takes a core, for up to `WITHIN_S` seconds: one at a time is the caller's to see to (`file_turns.py`).
+    """
+    with tempfile.TemporaryDirectory(prefix="hcawatch-pdf-") as folder:
         source = Path(folder) / "file.pdf"
         source.write_bytes(original)
         command = [sys.executable, "-m", "monitor.web.pdf_pages", str(source), folder]

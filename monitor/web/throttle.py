@@ -28,6 +28,8 @@ ADDRESS = Limit(failures=30, window_s=300)
 NAME = Limit(failures=50, window_s=900)
 #: of codes, by address
 CODES = Limit(failures=5, window_s=300)
+#: of files that come with objections, by notice: each is looked at, which costs, whatever comes of it
+FILES = Limit(failures=6, window_s=900)
 LONGEST_S: Final = 900.0
 
 #: what a try is counted by, each with its limit
@@ -42,6 +44,11 @@ def of_login(user: str, address: str) -> Counted:
 def of_code(address: str) -> Counted:
     """A code is counted by the address that it comes from."""
     return ((f"\n{address}", CODES),)
+
+
+def of_file(notice_id: str) -> Counted:
+    """A company's file is counted by its notice."""
+    return ((notice_id, FILES),)
 
 
 def wait_s(failures: list[datetime], limit: Limit, now: datetime) -> float:

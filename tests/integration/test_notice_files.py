@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +15,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from monitor.domain.events import sha256_hex
+from monitor.web import notice_files
+from monitor.web.errors import Unusable
+from monitor.web.file_turns import MOST_INSIDE
 from monitor.web.pdf_pages import MOST_PAGES
+from monitor.web.throttle import FILES
 from monitor.web.uploads import path_of
 from tests.doubles.web_town import EDGE_TOKENS, Town, picture, snapshot, town
 from tests.integration.test_notices import COMPANY, FORM
@@ -146,3 +153,54 @@ def test_what_cannot_be_looked_at_is_refused_in_a_sentence(
     assert status == 413 or ("our own words" in sent.text and 'role="alert"' in sent.text)
     assert entries(here, "notice.objection") == []
     assert not path_of(here.data_dir, sha256_hex(data)).exists()
+
+
+def test_files_that_take_long_leave_the_console_to_the_others(
+    client: TestClient, here: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty-five PDFs at once, one of which draws on and on: pages still come, the others hear that it is busy."""
+    code = given(client, seen(client, here, "excavator")[0])
+    mine, done = login(client, "li.wei"), threading.Event()
+
+    def draws_on(_: bytes) -> list[bytes]:
+        """Stands for a PDF that takes its whole minute."""
+        done.wait(60)
+        raise Unusable("pdf_broken")
+
+    monkeypatch.setattr(notice_files, "pages_of", draws_on)
+
+    def objects(n: int) -> int:
+        file = {"file": ("x", b"%PDF-1.7 slow")}
+        url, words = f"/notice/{code}/objection", {"text": f"words {n}"}
+        return client.post(url, data=words, files=file, headers=FORM).status_code
+
+    with ThreadPoolExecutor(46) as threads:
+        try:
+            sent = [threads.submit(objects, n) for n in range(45)]
+            # on a busy machine: until all have come that can
+            until = time.monotonic() + 60
+            while sum(one.done() for one in sent) < 45 - MOST_INSIDE and time.monotonic() < until:
+                time.sleep(0.1)
+            page = threads.submit(client.get, "/field", headers=mine)
+            assert page.result(timeout=30).status_code == 200
+        finally:
+            done.set()
+        answers = [one.result(timeout=60) for one in sent]
+    assert (answers.count(503), answers.count(422)) == (45 - MOST_INSIDE, MOST_INSIDE)
+
+
+def test_refused_files_count_by_their_notice(client: TestClient, here: Town) -> None:
+    """Six in a quarter of an hour are looked at; then words are taken without one, and nothing that was typed is lost."""
+    code = given(client, seen(client, here, "excavator")[0])
+    url, broken = f"/notice/{code}/objection", {"file": ("x", picture()[:300])}
+    for _ in range(FILES.failures):
+        assert client.post(url, data={"text": "w"}, files=broken, headers=FORM).status_code == 422
+    waits = client.post(url, data={"text": "our own words"}, files={"file": ("x", picture())}, headers=FORM)
+    assert (waits.status_code, waits.headers["retry-after"]) == (429, "900")
+    assert ("our own words" in waits.text, "15 min" in waits.text) == (True, True)
+    assert client.post(url, data={"text": "our own words"}, headers=FORM).status_code == 303
+    here.now += timedelta(minutes=15)
+    assert (
+        client.post(url, data={"text": "w"}, files={"file": ("x", picture())}, headers=FORM).status_code
+        == 303
+    )
