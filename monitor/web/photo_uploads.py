@@ -115,12 +115,16 @@ async def upload_part(
     if total > web.deps.max_photo_bytes:
         raise TooLarge("too_large", limit=web.deps.max_photo_bytes)
     part = web.parts.at(_part_path(web, view, me, sha256))
-    if asks:
+    if asks and part.offset() < total:
         return _goes_on(sha256, part)
     length = request.headers.get("content-length", "")
-    begin = first_byte(said, int(length) if length.isdigit() else None, total)
     try:
-        original = await _receive(request, web, part, begin, total)
+        if asks:
+            # all of it came, and the centre ended before it was stored: nobody can send a piece more
+            original = await anyio.to_thread.run_sync(_left_full, part, total)
+        else:
+            begin = first_byte(said, int(length) if length.isdigit() else None, total)
+            original = await _receive(request, web, part, begin, total)
     except TakenOverError as exc:
         raise Conflict("upload_taken_over") from exc
     except OSError as exc:
@@ -157,6 +161,15 @@ async def _receive(request: Request, web: Web, part: PartFile, begin: int, total
         return await anyio.to_thread.run_sync(part.take_out, owner)
     finally:
         file.close()
+
+
+def _left_full(part: PartFile, total: int) -> bytes | None:
+    taken = part.take(total)
+    if taken is None:
+        return None
+    owner, file = taken
+    file.close()
+    return part.take_out(owner)
 
 
 def _part_path(web: Web, view: AlertView, me: Principal, sha256: str) -> FilePath:

@@ -65,6 +65,31 @@ def test_a_broken_link_costs_one_piece(here: Town, client: TestClient) -> None:
     assert not list((here.data_dir / "photo-parts").glob("*/*"))
 
 
+def test_a_part_that_was_left_full_is_stored_when_the_phone_asks(here: Town, client: TestClient) -> None:
+    """The centre ended between the last piece and the row: no piece is missing that anybody could send."""
+    mine, data = login(client, "li.wei"), picture("pit")
+    put(client, here, data, mine, 0, 1000)
+    (part,) = (here.data_dir / "photo-parts").glob("*/*.part")
+    part.write_bytes(data)
+    asked = put(client, here, data, mine, 0, 0, **PLACE)
+    assert (asked.status_code, asked.json()["stored"]) == (201, True)
+    assert path_of(here.data_dir, sha256_hex(data)).read_bytes() == data
+    assert [item.lon for item in here.newest().evidence] == [121.4705]
+    assert not part.exists()
+
+
+def test_a_damaged_part_is_thrown_away_and_the_photo_can_come_anew(here: Town, client: TestClient) -> None:
+    """Zeros after a power cut, in full length: said once, and the same photo is taken from its first byte on."""
+    mine, data = login(client, "li.wei"), picture("pit")
+    put(client, here, data, mine, 0, 1000)
+    (part,) = (here.data_dir / "photo-parts").glob("*/*.part")
+    part.write_bytes(bytes(len(data)))
+    asked = put(client, here, data, mine, 0, 0)
+    assert (asked.status_code, asked.json()["type"].rpartition(":")[2]) == (422, "other_hash")
+    assert put(client, here, data, mine, 0, 0).headers["upload-offset"] == "0"
+    assert put(client, here, data, mine).status_code == 201
+
+
 def test_a_time_that_cannot_be_is_not_kept(here: Town, client: TestClient) -> None:
     """Before the dispatch, or tomorrow: the phone's clock is wrong, the centre's time of arrival stands."""
     mine = login(client, "li.wei")

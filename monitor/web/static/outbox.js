@@ -10,6 +10,8 @@ const STORE = "hcawatch-outbox";
 const SENT = "hcawatch-sent";
 const MOST_SENT = 200;
 const AGAIN_MS = 15000;
+// so often the centre may make a mistake over one photo, five minutes at least; then the steps go on without it
+const MOST_FAULTS = 20;
 // so long a press looks at what becomes of it; then the page goes on, and what the centre says is shown when it comes
 const LOOK_MS = 4000;
 const user = document.querySelector("[data-user]")?.dataset.user ?? "";
@@ -142,13 +144,22 @@ function nextOf(entries, blocked) {
   return free.find((one) => !isPhoto(one)) ?? free[0];
 }
 
+// the same, or a refusal where a photo that the centre stumbles over would hold up its visit's conclusion for ever
+function given(entry, result) {
+  if (!result.fault || !isPhoto(entry)) return result;
+  const faults = (entry.faults ?? 0) + 1;
+  if (faults >= MOST_FAULTS) return { refused: result.fault };
+  change(entry.key, { ...entry, faults });
+  return result;
+}
+
 async function sendAll() {
   const results = new Map();
   const blocked = new Set();
   for (;;) {
     const entry = nextOf(waiting(), blocked);
     if (!entry) break;
-    const result = await send(entry, progress);
+    const result = given(entry, await send(entry, progress));
     results.set(entry.key, result);
     if (result.waits) {
       if (result.ended) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);

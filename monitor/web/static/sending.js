@@ -1,4 +1,5 @@
-// One thing that waits on this phone goes to the centre: {ok}, {refused: why} or {waits}. Photos go in pieces, so that a
+// One thing that waits on this phone goes to the centre: {ok}, {refused: why} or {waits}, the latter with {fault: why} if
+// the centre made a mistake over it. Photos go in pieces, so that a
 // link that breaks in the middle costs one piece.
 import { bytesOf } from "./pictures.js";
 import { t } from "./live.js";
@@ -9,6 +10,8 @@ const LATE_MS = 60000;
 const STEP_WITHIN_MS = 45000;
 const PIECE_WITHIN_MS = 120000;
 const WHOLE_WITHIN_MS = 600000;
+// the centre, or what is before it, has no time or no room: that passes
+const PASSES = [502, 503, 504, 507];
 
 const patience = (ms) => (AbortSignal.timeout ? { signal: AbortSignal.timeout(ms) } : {});
 
@@ -16,8 +19,9 @@ const patience = (ms) => (AbortSignal.timeout ? { signal: AbortSignal.timeout(ms
 async function told(answer) {
   if (answer.ok) return { ok: true, body: await answer.json().catch(() => ({})) };
   if (answer.status === 401) return { waits: true, ended: true };
-  if (answer.status === 429 || answer.status === 408 || answer.status >= 500) return { waits: true, here: answer.status !== 429 };
   const problem = await answer.json().catch(() => ({}));
+  if (answer.status >= 500 && !PASSES.includes(answer.status)) return { waits: true, here: true, fault: problem.detail ?? t("network") };
+  if (answer.status === 429 || answer.status === 408 || answer.status >= 500) return { waits: true, here: answer.status !== 429 };
   return { refused: problem.detail ?? t("network") };
 }
 
@@ -53,21 +57,32 @@ async function sendPieces(entry, bytes, tell) {
   const put = (range, body) => fetch(url, { method: "PUT", headers: { "Content-Type": "application/octet-stream", "Content-Range": range }, body, ...patience(PIECE_WITHIN_MS) });
   // where an earlier try broke off
   let answer = await put(`bytes */${total}`);
-  for (let turns = 0; turns < 3 + total / PIECE_BYTES; turns += 1) {
+  let anew = false;
+  for (let turns = 0; turns < 2 * (3 + total / PIECE_BYTES); turns += 1) {
     const offset = Number(answer.headers.get("Upload-Offset"));
     const goesOn = (answer.status === 202 || answer.status === 409) && answer.headers.has("Upload-Offset") && offset < total;
-    if (!goesOn) return answer.status === 409 && !answer.headers.has("Upload-Offset") && (await takenOver(answer)) ? { waits: true } : told(answer);
+    // a power cut damaged what the centre had of it, which is thrown away by now: once more from the beginning (offset 0)
+    const again = !goesOn && !anew && answer.status === 422 && (await kindOf(answer)) === "other_hash";
+    if (!goesOn && !again) return settled(answer);
+    anew ||= again;
     tell(entry.key, offset / total);
     const end = Math.min(offset + PIECE_BYTES, total);
     answer = await put(`bytes ${offset}-${end - 1}/${total}`, bytes.slice(offset, end));
   }
-  return answer.ok && answer.status !== 202 ? told(answer) : { waits: true };
+  return answer.ok ? settled(answer) : { waits: true };
 }
 
-// another page of this phone, or a request that is about to die, has this photo under way
-async function takenOver(answer) {
+// the phone lets go of a photo only once the centre says that it is stored
+async function settled(answer) {
+  // another page of this phone, or a request that is about to die, has this photo under way
+  if (answer.status === 409 && !answer.headers.has("Upload-Offset") && (await kindOf(answer)) === "upload_taken_over") return { waits: true };
+  const result = await told(answer);
+  return result.ok && !result.body.stored ? { waits: true, here: true } : result;
+}
+
+async function kindOf(answer) {
   const problem = await answer.clone().json().catch(() => ({}));
-  return (problem.type ?? "").endsWith("upload_taken_over");
+  return (problem.type ?? "").split(":").pop();
 }
 
 async function sendPhoto(entry, tell) {

@@ -96,3 +96,22 @@ def test_what_is_no_photo_is_refused(data: bytes, key: str) -> None:
     with pytest.raises(Unusable) as refused:
         shown_copy(data)
     assert refused.value.key == key
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_damaged_exif_costs_the_turning_at_most() -> None:
+    """Whatever byte of it is another: a copy, or a sentence; a fault would make the phone send the photo for ever."""
+    original = with_position()
+    begin, end = original.index(b"Exif"), original.index(b"\xff\xdb")
+    taken = 0
+    for at in range(begin, end):
+        for value in (0, 3, 255):
+            damaged = bytearray(original)
+            damaged[at] = value
+            try:
+                _, copy = shown_copy(bytes(damaged))
+            except Unusable as refused:
+                assert refused.key == "photo_broken"  # noqa: PT017 - one of two good ends
+            else:
+                taken += b"secret" not in copy
+    assert taken > 2.9 * (end - begin), "a picture that can be seen is taken"
