@@ -108,9 +108,17 @@ def _numbers(who: str, section: Mapping[str, Any]) -> dict[Cell, float]:
 
 
 def entry_with(
-    base: Entry | None, rule_id: str, changes: Mapping[Cell, float | None], reason: str
+    base: Entry | None,
+    rule_id: str,
+    changes: Mapping[Cell, float | None],
+    reason: str,
+    of_edge: Entry | None = None,
 ) -> dict[str, Any] | None:
-    """The entry with these cells; None as a value empties one. None: nothing is left of it."""
+    """The camera's entry with these cells; None as a value empties one. None: it needs none.
+
+    Args:
+        of_edge: what holds where the camera has none: even an empty one keeps that away.
+    """
     sheet = dict(sheet_of(base))
     for cell, value in changes.items():
         if value is None:
@@ -123,7 +131,8 @@ def entry_with(
     if own:
         entry["by_class"] = [{"object_class": who, **_section(sheet, who)} for who in own]
     kept = entry.get("on", True) is False or any(entry.get(key) is not None for key in ("within", "outside"))
-    return entry if sheet or kept else None
+    found = entry if sheet or kept or of_edge is not None else None
+    return None if of_edge is not None and says_the_same(found, of_edge) else found
 
 
 def _section(sheet: Sheet, who: str) -> dict[str, Any]:

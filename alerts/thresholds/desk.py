@@ -11,7 +11,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from alerts.thresholds.cells import Cell, Step, Value, changed, entry_with, in_force, put_back, says_the_same
-from alerts.thresholds.ports import Found, Said, SettingBook, ThresholdsError, Wanted
+from alerts.thresholds.ports import Entry, Found, Said, SettingBook, ThresholdsError, Wanted
 from alerts.values import Actor
 from monitor.audit.entries import Entry as AuditEntry
 from monitor.audit.log import append
@@ -34,8 +34,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     change_id: int
     camera_id: str
     rule_id: str
+    #: the camera's own before and after; None: it had none
     entry_before: dict[str, Any] | None = None
     entry_after: dict[str, Any] | None = None
+    #: what the edge had set then for all its cameras
+    edge_entry: dict[str, Any] | None = None
     changed_at: datetime
     changed_by: str
     reason: str
@@ -44,6 +47,16 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     reverted_by: str | None = None
     revert_reason: str = ""
     reverted_version: int | None = None
+
+    @property
+    def before(self) -> Entry | None:
+        """What held at the camera before: its own, or the edge's."""
+        return _or(self.entry_before, self.edge_entry)
+
+    @property
+    def after(self) -> Entry | None:
+        """What held after it."""
+        return _or(self.entry_after, self.edge_entry)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,19 +130,18 @@ class ThresholdsDesk:
         with self._pool.connection() as conn:
             found = self._found(conn, camera_id, rule_id, seen)
             before, of_edge = found.own.get(rule_id), found.of_edge.get(rule_id)
-            after = entry_with(before if before is not None else of_edge, rule_id, cells, reason)
-            # what the edge has for all its cameras needs no entry of the camera's own
-            if of_edge is not None and says_the_same(after, of_edge):
-                after = None
-            if says_the_same(before, after) or (before is None and after is None):
+            after = entry_with(_or(before, of_edge), rule_id, cells, reason, of_edge)
+            if says_the_same(_or(before, of_edge), _or(after, of_edge)):
                 raise ThresholdsError("thresholds_nothing_new")
             version, after = self._book.write(conn, _wanted(found, rule_id, after, actor, reason, now))
             given = {"camera_id": camera_id, "rule_id": rule_id, "before": _json(before), "after": _json(after),
-                     "now": now, "by": actor.user, "reason": reason, "version": version}  # fmt: skip
+                     "of_edge": _json(of_edge), "now": now, "by": actor.user, "reason": reason, "version": version}  # fmt: skip
             row = conn.execute(QUERIES["insert_change"], given).fetchone()
             assert row is not None
             change = _change(conn, row["change_id"])
-            _put_entry(conn, "set", change, before or of_edge, after or of_edge, actor, now, reason, version)
+            _put_entry(
+                conn, "set", change, _or(before, of_edge), _or(after, of_edge), actor, now, reason, version
+            )
         return change
 
     def take_back(self, change_id: int, *, actor: Actor, reason: str, now: datetime) -> Change:
@@ -142,11 +154,7 @@ class ThresholdsDesk:
             rule_id = change.rule_id
             found = self._found(conn, change.camera_id, rule_id)
             now_is, of_edge = found.own.get(rule_id), found.of_edge.get(rule_id)
-            if says_the_same(now_is, change.entry_after):
-                after = change.entry_before
-            else:
-                undone = put_back(now_is, change.entry_before, change.entry_after)
-                after = entry_with(now_is if now_is is not None else of_edge, rule_id, undone, reason)
+            after = _undone(change, now_is, of_edge, reason)
             version, after = self._book.write(conn, _wanted(found, rule_id, after, actor, reason, now))
             given = {
                 "change_id": change_id,
@@ -157,7 +165,7 @@ class ThresholdsDesk:
             }
             conn.execute(QUERIES["revert_change"], given)
             _put_entry(
-                conn, "revert", change, now_is or of_edge, after or of_edge, actor, now, reason, version
+                conn, "revert", change, _or(now_is, of_edge), _or(after, of_edge), actor, now, reason, version
             )
             return _change(conn, change_id)
 
@@ -172,6 +180,24 @@ class ThresholdsDesk:
         if seen is not None and seen != found.number:
             raise ThresholdsError("thresholds_moved", seen=seen, number=found.number)
         return found
+
+
+def _undone(
+    change: Change, now_is: Entry | None, of_edge: Entry | None, reason: str
+) -> dict[str, Any] | None:
+    """The camera's entry without that change; ThresholdsError if its numbers were changed since."""
+    to_edge = change.entry_after is None
+    as_left = to_edge is (now_is is None) and says_the_same(now_is, change.entry_after)
+    if as_left and (not to_edge or says_the_same(of_edge, change.edge_entry)):
+        return change.entry_before
+    held = of_edge if to_edge and now_is is None else now_is
+    undone = put_back(held, change.before, change.after)
+    return entry_with(_or(now_is, of_edge), change.rule_id, undone, reason, of_edge)
+
+
+def _or(own: Entry | None, of_edge: Entry | None) -> Entry | None:
+    """What holds at the camera: its own entry replaces all of the edge's."""
+    return of_edge if own is None else own
 
 
 def _row(rule: Rule, found: Found, steps: list[Step]) -> Row:
@@ -196,8 +222,8 @@ def _wanted(
 
 
 def _put_entry(
-    conn: Conn, step: Literal["set", "revert"], change: Change, before: dict[str, Any] | None,
-    after: dict[str, Any] | None, actor: Actor, now: datetime, reason: str, version: int,
+    conn: Conn, step: Literal["set", "revert"], change: Change, before: Entry | None,
+    after: Entry | None, actor: Actor, now: datetime, reason: str, version: int,
 ) -> None:  # fmt: skip
     body = {
         "change": change.change_id, "camera_id": change.camera_id, "rule_id": change.rule_id, "reason": reason,

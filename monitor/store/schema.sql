@@ -568,7 +568,8 @@ CREATE TABLE threshold_change (
     reverted_at   timestamptz,
     reverted_by   text,
     revert_reason text NOT NULL DEFAULT '',
-    reverted_version bigint
+    reverted_version bigint,
+    edge_entry    jsonb                         -- what the edge had set then for all its cameras
 );
 CREATE INDEX threshold_change_camera ON threshold_change (camera_id, change_id);
 -- what becomes due, once for all workers; FOR UPDATE SKIP LOCKED

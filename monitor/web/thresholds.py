@@ -119,7 +119,7 @@ def change_row(change: Change, names: dict[str, str], t: Texts) -> dict[str, Any
     """One change by hand, number by number."""
     lines = [
         {"what": cell_said(cell, t), "from": _number(old, cell, t), "to": _number(new, cell, t)}
-        for cell, (old, new) in changed(change.entry_before, change.entry_after).items()
+        for cell, (old, new) in changed(change.before, change.after).items()
     ]
     return {"change": change, "title": t.of(CATALOGUE[ROWS[change.rule_id].violation].title) if change.rule_id in ROWS
             else change.rule_id, "lines": lines, "by": names.get(change.changed_by, change.changed_by),

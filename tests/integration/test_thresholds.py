@@ -172,6 +172,57 @@ def test_the_edges_numbers_stay_at_this_camera(postgres_dsn: str, tmp_path: Path
         assert kinds(here, DWELL) == [(6.0, "edge")]
 
 
+def test_taking_back_touches_no_number_that_the_change_only_copied(postgres_dsn: str, tmp_path: Path) -> None:
+    """A camera's first own entry copies the edge's: else an undo drops the edge's dwell, and short digs are missed."""
+    document = copy.deepcopy(DOCUMENT)
+    document["edges"][0]["rules"] = [{"rule": DIG, "reason": "tuned", "dwell_s": 2.0}]
+    why: dict[str, Any] = {"actor": SUN, "reason": "why"}
+    with feedback_town(postgres_dsn, tmp_path, document=document) as here:
+        desk, leave = desk_of(here), Cell(ALL, "day", "leave_score")
+        first = desk.set(CAMERA, DIG, {ENTER: 0.6}, now=here.now, **why)
+        second = desk.set(CAMERA, DIG, {leave: 0.25}, now=here.now, **why)
+        desk.take_back(first.change_id, now=here.now, **why)
+        assert kinds(here, ENTER, DWELL, leave) == [(0.5, "shipped"), (2.0, "edge"), (0.25, "hand")]
+        assert entries(here)[-1].body["numbers"] == {"all.day.enter_score": {"from": 0.6, "to": None}}
+        desk.take_back(second.change_id, now=here.now, **why)
+        assert here.told().cameras[0].rules == (), "nothing differs from the edge's any more"
+
+        # the other way round: a later change of a copied number is none of the first one's
+        first = desk.set(CAMERA, DIG, {ENTER: 0.6}, now=here.now, **why)
+        second = desk.set(CAMERA, DIG, {DWELL: 3.0}, now=here.now, **why)
+        desk.take_back(first.change_id, now=here.now, **why)
+        assert kinds(here, ENTER, DWELL) == [(0.5, "shipped"), (3.0, "hand")]
+        desk.take_back(second.change_id, now=here.now, **why)
+
+        # one that gave the camera back to the edge
+        desk.set(CAMERA, DIG, {ENTER: 0.6}, now=here.now, **why)
+        given_back = desk.set(CAMERA, DIG, {ENTER: None}, now=here.now, **why)
+        assert here.told().cameras[0].rules == ()
+        desk.set(CAMERA, DIG, {leave: 0.25}, now=here.now, **why)
+        desk.take_back(given_back.change_id, now=here.now, **why)
+        assert kinds(here, ENTER, DWELL, leave) == [(0.6, "hand"), (2.0, "edge"), (0.25, "hand")]
+        with TestClient(here.app()) as client:
+            page = client.get(f"/cameras/{CAMERA}/thresholds", headers=as_(client, "supervisor")).text
+        assert page.count("2 s → 3 s") == 1
+        assert not [line for line in ("– → 2 s", "2 s → –") if line in page], "it names what was changed"
+
+
+def test_an_emptied_number_of_the_edge_is_the_shipped_one(postgres_dsn: str, tmp_path: Path) -> None:
+    """Also where nothing else is left in the camera's entry: without one the edge's number would come back."""
+    document = copy.deepcopy(DOCUMENT)
+    document["edges"][0]["rules"] = [{"rule": DIG, "reason": "tuned", "dwell_s": 2.0}]
+    why: dict[str, Any] = {"actor": SUN, "reason": "why"}
+    with feedback_town(postgres_dsn, tmp_path, document=document) as here:
+        desk = desk_of(here)
+        first = desk.set(CAMERA, DIG, {ENTER: 0.6}, now=here.now, **why)
+        second = desk.set(CAMERA, DIG, {DWELL: None}, now=here.now, **why)
+        desk.take_back(first.change_id, now=here.now, **why)
+        assert kinds(here, ENTER, DWELL) == [(0.5, "shipped"), (4.0, "shipped")]
+        assert heard(here)[1].taken
+        desk.take_back(second.change_id, now=here.now, **why)
+        assert here.told().cameras[0].rules == ()
+
+
 # ---------------------------------------------------------------- pages
 def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(here: FeedbackTown) -> None:
     """In both languages; an operator looks, a supervisor sets; the edge's answer stands on the page."""
