@@ -19,7 +19,7 @@ from alerts.feedback.looking import look
 from alerts.feedback.points import Point
 from alerts.feedback.ports import Ask, Current, FeedbackError, RuleBook, Written
 from alerts.feedback.proposals import Proposal, ProposalState
-from alerts.feedback.proposing import Row, Silence, still_safe
+from alerts.feedback.proposing import Row, Silence, Why, own_numbers, still_safe
 from alerts.feedback.records import decide, find, put_entry
 from alerts.values import Actor
 from monitor.domain.roles import Right, may
@@ -111,12 +111,13 @@ class FeedbackDesk:
             if proposal.kind == "back":
                 return self._approve_back(conn, proposal, current, actor, note, now)
             known, _ = facts.cases(conn, facts.of_row(conn, proposal.camera_id, proposal.rule_id, now))
+            own = own_numbers(row, proposal.number, proposal.point)
             safe = still_safe(row, proposal.number, proposal.to_value, known, proposal.point)
-            if safe:
+            if own is None and safe:
                 written = self._write(conn, proposal, current, actor, note, now)
                 return decide(conn, proposal, "approve", actor.user, note, now, written)
-            decide(conn, proposal, "withdraw", actor.user, "would_miss", now)
-        raise FeedbackError("proposal_not_safe")
+            decide(conn, proposal, "withdraw", actor.user, str(own or Why.WOULD_MISS), now)
+        raise FeedbackError("proposal_not_safe" if own is None else "proposal_own_numbers")
 
     def refuse(self, proposal_id: int, actor: Actor, note: str, now: datetime) -> Proposal:
         """Leaves everything as it is, and says why. FeedbackError."""

@@ -50,6 +50,12 @@ def touched(cases: Iterable[Case], point: Point, place: LonLat | None) -> list[C
     return [case for case in cases if point_of(case, place) in (point, Point.ALWAYS)]
 
 
+def lights(case: Case, point: Point, place: LonLat | None) -> tuple[Point, ...]:
+    """By day, at night, or both: whose numbers may have held when it was seen, as far as a step at that point goes."""
+    seen = point_of(case, place) if point is Point.ALWAYS else point
+    return (Point.DAY, Point.NIGHT) if seen is Point.ALWAYS else (seen,)
+
+
 # ---------------------------------------------------------------- an entry of the configuration
 def with_number(entry: dict[str, Any], number: str, value: float, point: Point, was: float) -> dict[str, Any]:
     """The entry of a row with that number at that point; a step by day leaves the night at what it `was`."""

@@ -13,13 +13,12 @@ from typing import Final
 import msgspec
 
 from alerts.feedback.causes import CAUSES, Verdict
-from alerts.feedback.points import Point, only_at, touched
-from alerts.feedback.replaying import Case, might_come, of_model, surely_comes
+from alerts.feedback.points import Point, lights, only_at, touched
+from alerts.feedback.replaying import Case, Comes, episodes, might_come, of_model, surely_comes
 from alerts.feedback.rows import BOUNDS as BOUNDS
 from alerts.feedback.rows import NUMBERS as NUMBERS
 from alerts.feedback.rows import Number as Number
 from alerts.feedback.rows import Row as Row
-from monitor.domain.violations import Rule
 
 #: so far back false alarms count
 WINDOW: Final = timedelta(weeks=4)
@@ -148,15 +147,9 @@ def _remedy(case: Case) -> str:
 
 
 def _best(row: Row, number: Number, point: Point, cases: Sequence[Case], now: datetime) -> Step | Silence:
-    own = row.setting is not None and getattr(row.setting.night, number) is not None
-    if own and point is Point.ALWAYS:
-        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_NIGHT)
-    if row.setting is not None and any(
-        getattr(numbers, number) is not None
-        for one in row.setting.by_class
-        for numbers in (one.numbers, one.night)
-    ):
-        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.OWN_CLASS)
+    own = own_numbers(row, number, point)
+    if own is not None:
+        return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=own)
     values = _values(row, number, point)
     if not values:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.AT_CEILING)
@@ -167,6 +160,16 @@ def _best(row: Row, number: Number, point: Point, cases: Sequence[Case], now: da
         return max(steps, key=lambda step: (len(step.avoided), -step.to_value))
     silences = [one for one in tried if isinstance(one, Silence)]
     return min(silences, key=lambda one: _TELLING.index(one.why))
+
+
+def own_numbers(row: Row, number: Number, point: Point) -> Why | None:
+    """Whether the number has another value at night or for a class, which a person sets; None: one number says it all."""
+    if row.setting is None:
+        return None
+    if point is Point.ALWAYS and getattr(row.setting.night, number) is not None:
+        return Why.OWN_NIGHT
+    of_classes = [numbers for one in row.setting.by_class for numbers in (one.numbers, one.night)]
+    return Why.OWN_CLASS if any(getattr(one, number) is not None for one in of_classes) else None
 
 
 def _values(row: Row, number: Number, point: Point) -> list[float]:
@@ -180,13 +183,12 @@ def _values(row: Row, number: Number, point: Point) -> list[float]:
 def _tried(
     row: Row, number: Number, point: Point, value: float, cases: Sequence[Case], now: datetime
 ) -> Step | Silence:
-    rule = msgspec.structs.replace(row.rule(point), **{number: value})
     false = [case for case in cases if case.judged.verdict is Verdict.FALSE]
-    avoided = [case for case in false if not might_come(case, rule, row.others_at(point))]
+    avoided = [case for case in false if not _might_come(row, number, value, point, case)]
     if len(avoided) < LEAST_AVOIDED:
         return Silence(camera_id=row.camera_id, rule_id=row.shipped.rule_id, why=Why.NONE_AVOIDED)
     near = touched(cases, point, row.place)
-    kept, harm = _harm(row, rule, near, point)
+    kept, harm = _harm(row, number, value, near, point)
     if harm is not None:
         return harm
     seen_rightly = [case for case in cases if case.judged.verdict in _SEEN_RIGHTLY]
@@ -204,15 +206,40 @@ def _tried(
 _SEEN_RIGHTLY: Final = (Verdict.RIGHT, Verdict.LAWFUL)
 
 
+def _might_come(row: Row, number: Number, value: float, point: Point, case: Case) -> bool:
+    """By any number that may have held then: the lowest of its classes, by day and at night."""
+    rules = [
+        msgspec.structs.replace(row.rule(light), **{number: value})
+        for light in lights(case, point, row.place)
+    ]
+    return any(might_come(case, rule, row.others_at(point)) for rule in rules)
+
+
+def _comes(row: Row, number: Number, value: float, point: Point, case: Case) -> Comes | None:
+    """By every number that may have held then: those of its own class, by day and at night."""
+    found: list[Comes] = []
+    for looks in episodes(case, row.shipped.rule_id):
+        one = msgspec.structs.replace(case, looks=tuple(looks))
+        by = [
+            surely_comes(one, row.of_class(name, light, **{number: value}), row.of_class(name, light))
+            for name in sorted({look.object_class for look in looks})
+            for light in lights(case, point, row.place)
+        ]
+        proven = [comes for comes in by if comes is not None]
+        if len(proven) == len(by):
+            found.append(max(proven, key=lambda comes: comes.later_s))
+    return min(found, key=lambda comes: comes.later_s, default=None)
+
+
 def _harm(
-    row: Row, rule: Rule, cases: Sequence[Case], point: Point
+    row: Row, number: Number, value: float, cases: Sequence[Case], point: Point
 ) -> tuple[tuple[Kept, ...], Silence | None]:
     """Who would have come all the same, and for whose sake it must not be."""
     kept: list[Kept] = []
     missed: list[Named] = []
     waiting: list[Named] = []
     for case in cases:
-        one = surely_comes(case, rule, row.rule(point))
+        one = _comes(row, number, value, point, case)
         if case.judged.verdict in _SEEN_RIGHTLY:
             if one is None:
                 missed.append(named(case))
@@ -238,8 +265,7 @@ def still_safe(
     row: Row, number: Number, value: float, cases: Sequence[Case], point: Point = Point.ALWAYS
 ) -> bool:
     """Whether a step that was proposed before would, by what is known now, have missed nobody."""
-    rule = msgspec.structs.replace(row.rule(point), **{number: value})
-    _, harm = _harm(row, rule, touched(cases, point, row.place), point)
+    _, harm = _harm(row, number, value, touched(cases, point, row.place), point)
     return harm is None
 
 

@@ -61,7 +61,7 @@ def surely_comes(case: Case, rule: Rule, was: Rule) -> Comes | None:
         rule: with the new numbers.
         was: with the numbers that are in force.
     """
-    found = [_episode(looks, rule, was) for looks in _episodes(case, rule)]
+    found = [_episode(looks, rule, was) for looks in episodes(case, rule.rule_id)]
     later = [one for one in found if one is not None]
     return Comes(later_s=min(later)) if later else None
 
@@ -107,10 +107,11 @@ def _touches(looks: list[Look], rule: Rule) -> bool:
     )
 
 
-def _episodes(case: Case, rule: Rule) -> list[list[Look]]:
+def episodes(case: Case, rule_id: str) -> list[list[Look]]:
+    """What that row saw at the alert's camera, each oldest first."""
     by_episode: dict[str, list[Look]] = {}
     for look in case.looks:
-        if look.camera_id == case.judged.camera_id and look.rule_id == rule.rule_id:
+        if look.camera_id == case.judged.camera_id and look.rule_id == rule_id:
             by_episode.setdefault(look.episode_id, []).append(look)
     return [sorted(looks, key=lambda look: look.at) for looks in by_episode.values()]
 

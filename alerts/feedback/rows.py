@@ -57,6 +57,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             row = msgspec.structs.replace(row, **lower)
         return row
 
+    def of_class(self, name: str, point: Point, **changes: float) -> Rule:
+        """The row as it stands for one class by day or at night, with changed numbers: the class's own go over them."""
+        held = {**self._numbers(point), **changes}
+        own = (
+            None
+            if self.setting is None
+            else next((one for one in self.setting.by_class if one.object_class == name), None)
+        )
+        if own is not None:
+            held |= {**_given(own.numbers), **(_given(own.night) if point is Point.NIGHT else {})}
+        return msgspec.structs.replace(self.shipped, on=True, **held)
+
     def others_at(self, point: Point) -> tuple[Rule, ...]:
         """The camera's other rows as they hold then; where both may, both."""
         by = {Point.NIGHT: self.others_at_night, Point.DAY: self.others}

@@ -72,6 +72,8 @@ PROBLEMS: dict[str, Text] = {
                          "该数值现为 {now}，并非 {was}，未作更改。请重新查看建议。"),
     "proposal_not_safe": _t("Since it was made, alerts came that it would have missed: it is withdrawn.",
                             "该建议提出后又有会被漏掉的告警，建议已撤回。"),
+    "proposal_own_numbers": _t("Since it was made, somebody set such a number for the night or for a class of the rule: it is "
+                               "withdrawn.", "该建议提出后，该规则已另设夜间或类别数值，建议已撤回。"),
     "proposal_no_config": _t("There is no configuration in the database yet, or this release cannot use it.",
                              "数据库中尚无配置，或本版本无法使用。"),
     "proposal_config_refused": _t("The configuration would be faulty: {what}", "配置将出错：{what}"),

@@ -40,7 +40,9 @@ PERIODS = (4, WEEKS, 26)
 #: the drawing of the weeks, in its own units
 WEEK_X, WEEKS_HEIGHT = 22, 44
 _VIOLATIONS = {rule.rule_id: rule.violation for rule in RULES}
-_CONFLICTS = frozenset({"proposal_wrong_state", "proposal_moved", "proposal_not_safe"})
+_CONFLICTS = frozenset(
+    {"proposal_wrong_state", "proposal_moved", "proposal_not_safe", "proposal_own_numbers"}
+)
 
 StepName = Literal["approve", "refuse", "revert"]
 

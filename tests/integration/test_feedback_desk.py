@@ -198,10 +198,46 @@ def test_a_number_that_somebody_set_meanwhile_is_not_overwritten(here: FeedbackT
     assert here.desk.proposal(proposal_id).state is ProposalState.WITHDRAWN
 
 
-def by_hand(here: FeedbackTown, score: float) -> None:
+@pytest.mark.parametrize(
+    ("own", "why"),
+    [
+        ({"night": {"enter_score": 0.45}}, "own_night"),
+        ({"by_class": [{"object_class": "loader", "enter_score": 0.7}]}, "own_class"),
+        ({"by_class": [{"object_class": "loader", "night": {"enter_score": 0.7}}]}, "own_class"),
+    ],
+)
+def test_a_number_of_a_class_or_of_the_night_set_meanwhile_stops_the_approval(
+    here: FeedbackTown, own: dict[str, Any], why: str
+) -> None:
+    """The replay was of one number for all: a supervisor must not approve what is not true any more."""
+    here.here.now += timedelta(hours=24 - 10)  # false alarms by day and at night: a step for all hours
+    here.false_alarm(0.51)
+    here.here.now += timedelta(hours=8)
+    here.false_alarm(0.52)
+    here.false_alarm(0.53)
+    (proposal_id,), _ = here.desk.look(here.now)
+    assert here.desk.proposal(proposal_id).point == "always"
+    by_hand(here, **own)
+    assert key_of(here.desk.approve, proposal_id, SUN, "", here.now) == "proposal_own_numbers"
+    withdrawn = here.desk.proposal(proposal_id)
+    assert (withdrawn.state, withdrawn.note, withdrawn.written_version) == (
+        ProposalState.WITHDRAWN,
+        why,
+        None,
+    )
+    assert [entry.body["note"] for entry in entries(here, "feedback.withdraw")] == [why]
+    with versions.connect(here.dsn) as conn:
+        assert versions.read(conn).author == "li", "nothing was written"
+    made, silences = here.desk.look(here.now)
+    assert (made, [str(one.why) for one in silences]) == ((), [why])
+
+
+def by_hand(here: FeedbackTown, score: float | None = None, **own: Any) -> None:
     """A person edits the file and applies it."""
     document = copy.deepcopy(DOCUMENT)
-    document["cameras"][0]["rules"] = [{"rule": "dig-5m", "reason": "by hand", "enter_score": score}]
+    document["cameras"][0]["rules"] = [{"rule": "dig-5m", "reason": "by hand", **own}]
+    if score is not None:
+        document["cameras"][0]["rules"][0]["enter_score"] = score
     here.path.write_text(yaml.safe_dump(document))
     with versions.connect(here.dsn) as conn:
         versions.apply(conn, load(here.path, part="nobody"), author="li", reason="by hand", now=here.now)

@@ -23,6 +23,10 @@ from tests.unit.alerts.test_feedback_proposing import SHORT, case, false, looks,
 PLACE = (121.5, 29.9)
 NOW = NOON + timedelta(days=1)
 BY_DAY, AT_NIGHT = timedelta(0), timedelta(hours=-14)
+DUSK = next(
+    timedelta(minutes=m) for m in range(600)
+    if NIGHT_BELOW_DEG < sun_elevation_deg(NOON + timedelta(minutes=m), PLACE) < DAY_ABOVE_DEG - 4
+)  # fmt: skip
 
 
 def at(one: Case, by: timedelta) -> Case:
@@ -75,15 +79,11 @@ def test_false_alarms_of_both_points_move_both_or_none() -> None:
 
 def test_twilight_and_low_sun_speak_for_neither_and_stop_both() -> None:
     """There a camera may see by infrared already, with its numbers of the night; events do not say."""
-    dusk = next(
-        timedelta(minutes=m) for m in range(600)
-        if NIGHT_BELOW_DEG < sun_elevation_deg(NOON + timedelta(minutes=m), PLACE) < DAY_ABOVE_DEG - 4
-    )  # fmt: skip
-    always = said(*weak(dusk))
+    always = said(*weak(DUSK))
     assert isinstance(always, Step)
     assert always.point is Point.ALWAYS
     for by in (AT_NIGHT, BY_DAY):
-        stopped = said(*weak(by), right(9, 0.505, dusk))
+        stopped = said(*weak(by), right(9, 0.505, DUSK))
         assert isinstance(stopped, Silence)
         assert stopped.why is Why.WOULD_MISS
 
@@ -99,6 +99,25 @@ def test_numbers_of_its_own_at_night_are_stepped_from_where_they_are() -> None:
     both = said(*weak(BY_DAY), *weak(AT_NIGHT, first=11), setting=own_night(0.6))
     assert isinstance(both, Silence)
     assert both.why is Why.OWN_NIGHT
+
+
+def test_a_step_for_all_hours_asks_each_alert_by_the_numbers_of_its_light() -> None:
+    """The camera's dwell at night is longer, by hand: an alert of the night, or of twilight, is proven by that one."""
+    slow = RuleSetting(rule_id="dig-5m", reason="lamps", night=RuleNumbers(dwell_s=20.0))
+    mixed = (*weak(AT_NIGHT, 2), *weak(BY_DAY, 1, first=7))
+    short = case(9, Verdict.RIGHT, looks(0.8, 0.8, lasts_s=12))
+    by_day = said(*mixed, at(short, BY_DAY), setting=slow)
+    assert isinstance(by_day, Step)
+    assert by_day.point is Point.ALWAYS
+    for by in (AT_NIGHT, DUSK):
+        missed = said(*mixed, at(short, by), setting=slow)
+        assert isinstance(missed, Silence)
+        assert missed.why is Why.WOULD_MISS
+    quick = RuleSetting(rule_id="dig-5m", reason="lamps", night=RuleNumbers(dwell_s=2.0))
+    passes = at(false(11, looks(0.9, first_dwell_s=2.0, lasts_s=0.5)), AT_NIGHT)
+    step = said(*mixed, passes, setting=quick)
+    assert isinstance(step, Step)
+    assert [one.number for one in step.left] == [11], "at night it would have come all the same"
 
 
 def test_an_approval_looks_at_its_own_point() -> None:

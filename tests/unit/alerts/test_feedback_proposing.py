@@ -14,7 +14,7 @@ from alerts.feedback.judged import Judged
 from alerts.feedback.proposing import BOUNDS, NUMBERS, Named, Row, Silence, Step, Why, propose, still_safe
 from alerts.feedback.replaying import Case, Comes, Look, surely_comes
 from alerts.feedback.taking_back import Since, Standing, newest_first, on_standing
-from monitor.domain.rulebook import RuleNumbers, RuleSetting, most, setting_faults
+from monitor.domain.rulebook import ClassNumbers, RuleNumbers, RuleSetting, most, setting_faults
 from monitor.domain.violations import RULES
 from tests.doubles.alert_story import NOON
 
@@ -172,6 +172,34 @@ def test_what_another_row_or_camera_tells_is_not_kept_away() -> None:
         for n in (1, 2, 3)
     ]
     assert said(*elsewhere).why is Why.NONE_AVOIDED  # type: ignore[union-attr]
+
+
+def dwells(**own: float) -> Row:
+    """A row with dwells of single classes, by hand."""
+    by_class = tuple(
+        ClassNumbers(object_class=name, numbers=RuleNumbers(dwell_s=value)) for name, value in own.items()
+    )
+    return row(setting=RuleSetting(rule_id="dig-5m", reason="r", by_class=by_class))
+
+
+def test_a_confirmed_alert_is_proven_by_the_numbers_of_its_own_class() -> None:
+    """A supervisor approves what "would have come all the same": not by the shorter dwell of another class."""
+    loader = case(9, Verdict.RIGHT, looks(0.8, object_class="loader", lasts_s=10))
+    digger = case(9, Verdict.RIGHT, looks(0.8, lasts_s=2))
+    longer, shorter = dwells(loader=20.0), dwells(loader=1.0)
+    for of, one in ((longer, loader), (shorter, digger)):
+        missed = said(*WEAK, one, of=of)
+        assert isinstance(missed, Silence)
+        assert (missed.why, [named.number for named in missed.alerts]) == (Why.WOULD_MISS, [9])
+        assert not still_safe(of, "enter_score", 0.54, [one])
+    stays = case(9, Verdict.RIGHT, looks(0.8, 0.8, object_class="loader", lasts_s=25))
+    kept = said(*WEAK, stays, of=longer)
+    assert isinstance(kept, Step)
+    assert [(one.number, one.later_s) for one in kept.kept] == [(9, 20.0)]
+    both = case(
+        9, Verdict.RIGHT, (*looks(0.8), *looks(0.8, object_class="loader", episode_id="f", lasts_s=10))
+    )
+    assert isinstance(said(*WEAK, both, of=longer), Step), "one of its episodes is proven"
 
 
 @pytest.mark.parametrize(
