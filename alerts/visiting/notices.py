@@ -32,8 +32,9 @@ _GIVEN: Final = frozenset({State.ON_SITE, State.EVIDENCE_COLLECTED, State.RESOLV
 #: of one notice, so that nobody fills the supervisor's desk
 MOST_OBJECTIONS: Final = 5
 MOST_CHARS: Final = 4000
-#: that the company's page shows
+#: that the company's page shows at once, of the cameras' and of the officers'; and when it asks for all
 MOST_PICTURES: Final = 24
+MOST_OF_ALL: Final = 500
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +90,13 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     kind: str
     at: datetime
+
+
+class Pictures(msgspec.Struct, frozen=True, kw_only=True):
+    """Those that a page shows, oldest first, and how many there are."""
+
+    shown: tuple[Picture, ...]
+    of_all: int
 
 
 class NoticeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,11 +215,23 @@ class NoticeDesk:
             )
             return True
 
-    def pictures(self, notice: Notice) -> tuple[Picture, ...]:
-        """What the cameras and the officers on site showed of the notice's case, oldest first; of no other case."""
-        given = {"alert_id": notice.alert_id, "limit": MOST_PICTURES}
+    def pictures(self, notice: Notice, most: int = MOST_PICTURES) -> Pictures:
+        """What the cameras and the officers on site showed of the notice's case; of no other case.
+
+        At most so many of the cameras', and so many of the officers': neither hides the other.
+        """
+        given = {"alert_id": notice.alert_id, "limit": most}
         with self._pool.connection() as conn:
-            return tuple(msgspec.convert(row, Picture) for row in conn.execute(QUERIES["pictures"], given))
+            rows = conn.execute(QUERIES["pictures"], given).fetchall()
+        shown = tuple(msgspec.convert(row, Picture) for row in rows)
+        return Pictures(shown=shown, of_all=rows[0]["of_all"] if rows else 0)
+
+    def picture(self, notice: Notice, sha256: str) -> Picture | None:
+        """One of them, whether the page shows it or not; None if it is none of this case."""
+        given = {"alert_id": notice.alert_id, "sha256": sha256}
+        with self._pool.connection() as conn:
+            row = conn.execute(QUERIES["picture"], given).fetchone()
+        return msgspec.convert(row, Picture) if row else None
 
     def may_object(self, notice: Notice, text: str) -> None:
         """CheckRefused as `object` would, before a file is looked at."""

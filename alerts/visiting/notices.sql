@@ -54,15 +54,30 @@ VALUES (%(objection_id)s, %(sha256)s, %(content_type)s, %(bytes)s, %(pages)s, %(
 SELECT sha256, content_type, bytes, pages FROM objection_file WHERE objection_id = %(objection_id)s
 
 -- pictures --
--- Stored pictures of an alert: the cameras', and photos by officers who were there (never a caller's), oldest first.
+-- Stored pictures of an alert, oldest first: the cameras', and photos by officers who were there (never a caller's). At
+-- most so many of each kind, so that neither hides the other, with how many there are. Each half by its own index.
+WITH found AS (
+    SELECT sha256, kind, coalesce(taken_at, announced_at) AS at, true AS by_officer FROM evidence
+    WHERE alert_id = %(alert_id)s AND kind = 'photo' AND stored_at IS NOT NULL
+      AND uploaded_by IN (SELECT officer FROM dispatch WHERE alert_id = %(alert_id)s AND arrived_at IS NOT NULL)
+    UNION ALL
+    SELECT e.sha256, e.kind, coalesce(e.taken_at, e.announced_at), false FROM alert_episode AS a
+    JOIN evidence AS e USING (episode_id)
+    WHERE a.alert_id = %(alert_id)s AND e.kind IN ('snapshot_annotated', 'snapshot_clean') AND e.stored_at IS NOT NULL
+), counted AS (
+    SELECT *, row_number() OVER (PARTITION BY by_officer ORDER BY at, sha256) AS nth, count(*) OVER () AS of_all FROM found
+)
+SELECT sha256, kind, at, of_all FROM counted WHERE nth <= %(limit)s ORDER BY at, sha256
+
+-- picture --
+-- One of these, by its hash; no row if it is not of this alert.
 SELECT sha256, kind, coalesce(taken_at, announced_at) AS at FROM evidence AS e
-WHERE stored_at IS NOT NULL AND (
+WHERE sha256 = %(sha256)s AND stored_at IS NOT NULL AND (
       kind IN ('snapshot_annotated', 'snapshot_clean')
-      AND episode_id IN (SELECT episode_id FROM alert_episode WHERE alert_id = %(alert_id)s)
+      AND EXISTS (SELECT FROM alert_episode AS a WHERE a.episode_id = e.episode_id AND a.alert_id = %(alert_id)s)
    OR kind = 'photo' AND e.alert_id = %(alert_id)s
-      AND uploaded_by IN (SELECT officer FROM dispatch WHERE alert_id = %(alert_id)s AND arrived_at IS NOT NULL))
-ORDER BY 3, sha256
-LIMIT %(limit)s
+      AND EXISTS (SELECT FROM dispatch AS d
+                  WHERE d.alert_id = %(alert_id)s AND d.officer = e.uploaded_by AND d.arrived_at IS NOT NULL))
 
 -- objections --
 -- What waits for a decision, oldest first; then what was decided last.

@@ -45,7 +45,7 @@ _CACHE = "private, max-age=300"
 def picture(request: Request, code: str, sha256: Sha256) -> Response:
     """The blurred copy of one picture of the notice's own case."""
     web, notice = web_of(request), notices.view_of(request, code).notice
-    found = next((one for one in NoticeDesk(web.deps.pool).pictures(notice) if one.sha256 == sha256), None)
+    found = NoticeDesk(web.deps.pool).picture(notice, sha256)
     if found is None:
         raise NotFound("no_evidence")
     try:

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from alerts.lifecycle import FINAL, State
 from alerts.permitting.questions import QuestionDesk
 from alerts.visiting.checks import CheckRefused
-from alerts.visiting.notices import Notice, NoticeDesk, NoticeView, normal
+from alerts.visiting.notices import MOST_OF_ALL, MOST_PICTURES, Notice, NoticeDesk, NoticeView, normal
 from monitor.domain.geometry import format_chainage
 from monitor.domain.roles import Right
 from monitor.domain.violations import CATALOGUE, LAW
@@ -103,12 +103,15 @@ def code_form(request: Request, code: Code = "") -> Response:
 
 
 @router.get("/notice/{code}")
-def noticepage(request: Request, code: str) -> Response:
-    """What concerns the company: act, article, place, day, pictures, how the case stands, its own words and answers."""
+def noticepage(request: Request, code: str, pictures: Annotated[str, Query(max_length=10)] = "") -> Response:
+    """What concerns the company: act, article, place, day, pictures, how the case stands, its own words and answers.
+
+    `?pictures=all` shows more pictures than a page has at first.
+    """
     web, view = web_of(request), view_of(request, code)
     with web.deps.pool.connection() as conn:
         note_look(conn, view.notice, trail.NOTICE_LOOK, view.notice.notice_id, web.deps.clock())
-    return page(request, code, view)
+    return page(request, code, view, most=MOST_OF_ALL if pictures == "all" else MOST_PICTURES)
 
 
 @router.post("/notice/{code}/rating")
@@ -135,7 +138,12 @@ def note_look(conn: Conn, notice: Notice, kind: str, subject: str, now: datetime
 
 
 def page(
-    request: Request, code: str, view: NoticeView, text: str = "", problem: WebError | None = None
+    request: Request,
+    code: str,
+    view: NoticeView,
+    text: str = "",
+    problem: WebError | None = None,
+    most: int = MOST_PICTURES,
 ) -> Response:
     """The company's page; `problem` is why what it sent was refused."""
     city, t = web_of(request).deps.city, reader_texts(request)
@@ -148,7 +156,7 @@ def page(
         request, "notice.html", problem.status if problem else 200, problem.headers if problem else None,
         code=code, notice=view.notice, objections=view.objections, stands=stands(alert.state, alert.closing_reason), row=row, law=LAW,
         where=" · ".join(part for part in where if part), seen_at=alert.onset_at, arrived_at=alert.arrived_at,
-        pictures=NoticeDesk(web_of(request).deps.pool).pictures(view.notice), text=text, problem=sentence(request, problem) if problem else "",
+        pictures=NoticeDesk(web_of(request).deps.pool).pictures(view.notice, most), all_asked=most > MOST_PICTURES, text=text, problem=sentence(request, problem) if problem else "",
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
+from alerts.visiting.notices import MOST_PICTURES, QUERIES
 from monitor.domain.events import sha256_hex
 from monitor.web import notice_files
 from monitor.web.errors import Unusable
@@ -103,6 +104,43 @@ def test_the_company_sees_blurred_copies_of_its_own_case(client: TestClient, her
     client.get(f"/notice/{code}")
     assert len([entry for entry in entries(here, "evidence.viewed") if entry["actor"] == "company"]) == 3
     assert len(entries(here, "notice.look")) == 2
+
+
+def test_the_officers_photo_is_not_hidden_by_many_camera_pictures(client: TestClient, here: Town) -> None:
+    """Thirty snapshots before the visit: the photo is on the page, which says how many there are and shows all."""
+    alert_id, sha256 = seen(client, here, "excavator")
+    code = given(client, alert_id)
+    (photo,) = (item.sha256 for item in here.engine.view(alert_id).evidence if item.kind == "photo")
+    with here.pool.connection() as conn:
+        conn.execute(
+            "INSERT INTO evidence (sha256, kind, content_type, bytes, episode_id, announced_at, stored_at)"
+            " SELECT md5(n::text) || md5(n::text), 'snapshot_clean', 'image/jpeg', 1, episode_id, %s, %s"
+            " FROM alert_episode, generate_series(1, 30) AS n WHERE alert_id = %s",
+            (here.now - timedelta(hours=1), here.now, alert_id),
+        )
+    page = client.get(f"/notice/{code}", headers={"accept-language": "en"}).text
+    assert (photo in page, page.count("<figure>")) == (True, MOST_PICTURES + 1)
+    assert f"{MOST_PICTURES + 1} of 32 pictures" in page
+    for one in (photo, sha256):
+        assert client.get(f"/notice/{code}/pictures/{one}").status_code == 200, "on the page or not"
+    every = client.get(page.partition("?pictures=all")[0].rpartition('"')[2] + "?pictures=all").text
+    assert (every.count("<figure>"), sha256 in every, "?pictures=all" in every) == (32, True, False)
+
+
+def test_a_look_does_not_walk_through_all_evidence(client: TestClient, here: Town) -> None:
+    """The page is open to whoever has a code, beside the loop's own database."""
+    alert_id, sha256 = seen(client, here, "excavator")
+    with here.pool.connection() as conn:
+        conn.execute(
+            "INSERT INTO evidence (sha256, kind, content_type, bytes, episode_id, announced_at, stored_at)"
+            " SELECT md5(n::text) || md5(n::text), 'snapshot_clean', 'image/jpeg', 1, gen_random_uuid(), now(), now()"
+            " FROM generate_series(1, 5000) AS n"
+        )
+        conn.execute("ANALYZE evidence")
+        given = {"alert_id": alert_id, "sha256": sha256, "limit": MOST_PICTURES}
+        for name in ("pictures", "picture"):
+            plan = conn.execute("EXPLAIN " + QUERIES[name].as_string(conn), given).fetchall()
+            assert "Seq Scan on evidence" not in str(plan), plan
 
 
 def test_an_objection_brings_a_picture_or_a_pdf(client: TestClient, here: Town) -> None:
