@@ -246,7 +246,7 @@ class AlertTx(CalmTx, Protocol):
         """Whom the alert's escalations told, oldest first, and whether the channel took it."""
         ...
 
-    def next_escalations(self) -> Mapping[str, datetime]:
+    def next_escalations(self, alert_ids: Sequence[str]) -> Mapping[str, datetime]:
         """By alert: when its next escalation step is due; only of those with a chain that runs."""
         ...
 

@@ -278,8 +278,11 @@ class PostgresAlertTx(CalmRows):
     def told(self, alert_id: str) -> tuple[Told, ...]:
         return self._all("told", Told, alert_id=alert_id)
 
-    def next_escalations(self) -> Mapping[str, datetime]:
-        return {row["alert_id"]: row["next_at"] for row in self._run("next_escalations")}
+    def next_escalations(self, alert_ids: Sequence[str]) -> Mapping[str, datetime]:
+        if not alert_ids:
+            return {}
+        found = self._run("next_escalations", alert_ids=list(alert_ids))
+        return {row["alert_id"]: row["next_at"] for row in found}
 
     # ------------------------------------------------------------ read models
     def list_alerts(

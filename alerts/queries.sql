@@ -26,14 +26,27 @@ FOR UPDATE SKIP LOCKED
 
 -- next_device_alarm --
 -- The oldest alarm of a smart camera that no other transaction holds; a camera's after all that is older of it, so that
--- an "over" is never overtaken by the next alarm. While one of them is being decided, the camera's others wait.
+-- an "over" is never overtaken by the next alarm. While one of them is being decided, the camera's others wait. Only each
+-- camera's oldest is looked at, from camera to camera, however many of one wait.
+WITH RECURSIVE camera AS (
+    (SELECT body->>'camera_id' AS id FROM alert_work
+     WHERE done_at IS NULL AND kind = 'device_alarm' AND body->>'camera_id' IS NOT NULL
+     ORDER BY body->>'camera_id', work_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT body->>'camera_id' FROM alert_work
+            WHERE done_at IS NULL AND kind = 'device_alarm' AND body->>'camera_id' > camera.id
+            ORDER BY body->>'camera_id', work_id LIMIT 1)
+    FROM camera WHERE camera.id IS NOT NULL
+), oldest AS (
+    SELECT (SELECT work_id FROM alert_work
+            WHERE done_at IS NULL AND kind = 'device_alarm' AND body->>'camera_id' = camera.id
+            ORDER BY body->>'camera_id', work_id LIMIT 1) AS work_id
+    FROM camera WHERE camera.id IS NOT NULL
+    UNION ALL
+    SELECT work_id FROM alert_work WHERE done_at IS NULL AND kind = 'device_alarm' AND body->>'camera_id' IS NULL
+)
 SELECT work_id, kind, body, created_at FROM alert_work
-WHERE done_at IS NULL AND kind = 'device_alarm'
-  AND work_id = coalesce((
-      SELECT min(older.work_id) FROM alert_work AS older
-      WHERE older.done_at IS NULL AND older.kind = 'device_alarm'
-        AND older.body->>'camera_id' = alert_work.body->>'camera_id'
-  ), work_id)
+WHERE work_id IN (SELECT work_id FROM oldest) AND done_at IS NULL
 ORDER BY work_id
 LIMIT 1
 FOR UPDATE SKIP LOCKED
@@ -425,8 +438,10 @@ ON CONFLICT (alert_id, clock, begun_at) DO UPDATE SET told_through_s = excluded.
     next_at = excluded.next_at, ended_at = excluded.ended_at, end_reason = excluded.end_reason
 
 -- next_escalations --
--- When the next step of each running chain is due, by alert.
-SELECT alert_id::text, min(next_at) AS next_at FROM escalation WHERE ended_at IS NULL GROUP BY alert_id
+-- When the next step of the running chains of these alerts is due, by alert.
+SELECT alert_id::text, min(next_at) AS next_at FROM escalation
+WHERE alert_id = ANY(%(alert_ids)b::uuid[]) AND ended_at IS NULL
+GROUP BY alert_id
 
 -- add_told --
 -- Somebody is told; the key of the message holds it once.

@@ -4,6 +4,7 @@ The engine (engine.py) is this and what changes alerts.
 """
 
 import uuid
+from collections.abc import Sequence
 
 from alerts.calm.running import EVERY, Chosen
 from alerts.errors import NotFound
@@ -45,11 +46,7 @@ class Shown:
     ) -> tuple[AlertRow, ...]:
         """Alerts, newest first."""
         with self._book.begin() as tx:
-            escalates_at = tx.next_escalations()
-            return tuple(
-                alert_row(alert, escalates_at.get(alert.alert_id))
-                for alert in tx.list_alerts(state, kind, running, limit)
-            )
+            return _rows(tx, tx.list_alerts(state, kind, running, limit))
 
     def urgent_alerts(
         self, *, held: bool, limit: int, chosen: Chosen = EVERY, after: int = 0
@@ -59,11 +56,7 @@ class Shown:
         Of those `chosen`, and `after` so many of them: a list's next page.
         """
         with self._book.begin() as tx:
-            escalates_at = tx.next_escalations()
-            return tuple(
-                alert_row(alert, escalates_at.get(alert.alert_id))
-                for alert in tx.urgent_alerts(held=held, limit=limit, chosen=chosen, after=after)
-            )
+            return _rows(tx, tx.urgent_alerts(held=held, limit=limit, chosen=chosen, after=after))
 
     def dispatches_for(self, user: str | None) -> tuple[DispatchView, ...]:
         """Running dispatches of one officer; of all if `user` is None (the control room)."""
@@ -77,6 +70,12 @@ class Shown:
     def view_in(self, tx: AlertTx, alert_id: str) -> AlertView:
         """The same within a transaction."""
         return alert_view(tx, found(tx, alert_id), self._city, self._policy.response)
+
+
+def _rows(tx: AlertTx, alerts: Sequence[Alert]) -> tuple[AlertRow, ...]:
+    """With when each escalates; a closed one's chains have ended with it."""
+    escalates_at = tx.next_escalations([alert.alert_id for alert in alerts if alert.closed_at is None])
+    return tuple(alert_row(alert, escalates_at.get(alert.alert_id)) for alert in alerts)
 
 
 def found(tx: AlertTx, alert_id: str, *, for_update: bool = False) -> Alert:

@@ -469,8 +469,9 @@ class MemoryAlertTx(MemoryCalmTx):
         ]
         return tuple(sorted(mine, key=lambda t: (t.at, t.idempotency_key)))
 
-    def next_escalations(self) -> Mapping[str, datetime]:
-        running = [e for e in self._t.escalations.values() if e.ended_at is None and e.next_at is not None]
+    def next_escalations(self, alert_ids: Sequence[str]) -> Mapping[str, datetime]:
+        wanted = [e for e in self._t.escalations.values() if e.alert_id in alert_ids]
+        running = [e for e in wanted if e.ended_at is None and e.next_at is not None]
         return {
             e.alert_id: e.next_at
             for e in sorted(running, key=lambda e: e.next_at or e.begun_at, reverse=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import psycopg
+from psycopg.sql import SQL
 
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
+from alerts.postgres_rows import QUERIES
 from monitor.store.pool import make_pool
 from monitor.store.queries import Queries
 from tests.bench.loop_parts.open_alerts import open_alerts
@@ -75,6 +77,30 @@ def test_no_statement_of_the_process_that_decides_lacks_its_index(postgres_dsn: 
                 if found := set(re.findall(r"Seq Scan on (\w+)", plan)).intersection(GROWING):
                     walks[f"{package} {name}"] = found
     assert walks == {}
+
+
+def test_a_cameras_backlog_is_not_walked_through_while_its_oldest_is_decided(postgres_dsn: str) -> None:
+    """Onsets are taken by the same thread: they would wait each turn for whoever has ten thousand alarms."""
+    asked = QUERIES["next_device_alarm"]
+    with (
+        make_pool(postgres_dsn, "deciding", max_size=2, few_rows_each=True) as pool,
+        pool.connection() as first,
+        pool.connection() as other,
+    ):
+        first.execute(
+            "INSERT INTO alert_work (kind, body, created_at) SELECT 'device_alarm',"
+            " jsonb_build_object('camera_id', CASE WHEN n = 5000 THEN 'c9' ELSE 'c2' END), now()"
+            " FROM generate_series(1, 5000) AS n"
+        )
+        first.commit()
+        oldest, next_one = first.execute(asked).fetchone(), other.execute(asked).fetchone()
+        assert oldest is not None
+        assert next_one is not None
+        assert (oldest["body"]["camera_id"], next_one["body"]["camera_id"]) == ("c2", "c9")
+        (explained,) = (
+            other.execute(SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + asked).fetchone().values()
+        )
+    assert explained[0]["Plan"]["Shared Hit Blocks"] < 200
 
 
 def _kept_plan(conn: psycopg.Connection[tuple[str]], text: str) -> str:
