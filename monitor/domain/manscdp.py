@@ -21,7 +21,7 @@ MOST_BYTES: Final = 32 * 1024
 #: longest text of a tag that is kept
 MOST_TEXT: Final = 1000
 _MOST_TAGS: Final = 200
-_DECLARATION: Final = re.compile(r"\s*<\?xml.*?\?>", re.DOTALL)
+_DECLARATION: Final = re.compile(r"<\?xml.*?\?>", re.DOTALL)
 #: what a topic of the configuration calls these alarms: gb28181/METHOD[/TYPE[/EVENT]]
 TOPIC: Final = "gb28181"
 _TOPIC: Final = re.compile(rf"{TOPIC}/(0|[1-9][0-9]?)(/(0|[1-9][0-9]{{0,2}})){{0,2}}")
@@ -102,7 +102,11 @@ def read(body: bytes) -> Told:
     if len(body) > MOST_BYTES:
         raise ManscdpError(f"{len(body)} bytes, at most {MOST_BYTES}")
     # what it declares is not believed, and may be damaged
-    text = _DECLARATION.sub("", text_of(body).strip("\0 \t\r\n"), count=1)
+    text = text_of(body).strip("\0 \t\r\n")
+    if declared := _DECLARATION.match(
+        text
+    ):  # at the beginning only: a search takes quadratic time, and the whole process waits
+        text = text[declared.end() :]
     try:
         root = fromstring(text, forbid_dtd=True)
     except (ET.ParseError, DefusedXmlException, ValueError, RecursionError) as exc:

@@ -17,15 +17,20 @@ _MOST_HEAD_BYTES: Final = 16 * 1024
 #: RFC 3261 7.3.3, as far as we look
 _COMPACT: Final = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length",
                    "c": "content-type", "s": "subject", "k": "supported", "e": "content-encoding"}  # fmt: skip
+#: only these: str.strip, str.split and str.splitlines also cut at 0x85 and 0xA0, which UTF-8 and GB 2312 names have
+_BLANKS: Final = " \t\r\n"
+_LINE_END: Final = re.compile(r"\r?\n")
+_BREAKS: Final = re.compile(r"[\r\n]+")
 _FOLDED: Final = re.compile(r"\r?\n[ \t]+")
-_START: Final = re.compile(r"([A-Z]{1,20}) (\S{1,500}) SIP/2\.0")
+_START: Final = re.compile(r"([A-Z]{1,20}) (\S{1,500}) SIP/2\.0", re.ASCII)
 _STATUS: Final = re.compile(r"SIP/2\.0 ([1-6][0-9]{2})(?: (.*))?")
-_CSEQ: Final = re.compile(r"([0-9]{1,10})\s+([A-Z]{1,20})")
+_CSEQ: Final = re.compile(r"([0-9]{1,10})\s+([A-Z]{1,20})", re.ASCII)
 _VIA: Final = re.compile(
-    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]{2,4})\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[]+)(?::([0-9]{1,5}))?"
+    r"SIP\s*/\s*2\.0\s*/\s*([A-Za-z]{2,4})\s+(\[[0-9A-Fa-f:.]+\]|[^\s:;,\[]+)(?::([0-9]{1,5}))?",
+    re.ASCII,
 )
-_URI: Final = re.compile(r"sips?:([^@;>\s\"]{1,100})@([^;>\s,\"]{1,100})", re.IGNORECASE)
-_TAG: Final = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE)
+_URI: Final = re.compile(r"sips?:([^@;>\s\"]{1,100})@([^;>\s,\"]{1,100})", re.IGNORECASE | re.ASCII)
+_TAG: Final = re.compile(r";\s*tag\s*=\s*([^;,\s>]+)", re.IGNORECASE | re.ASCII)
 #: names of RFC 3261 and RFC 3428 where HTTP has another one or none
 _REASONS: Final = {401: "Unauthorized", 407: "Proxy Authentication Required", 481: "Call/Transaction Does Not Exist",
                    488: "Not Acceptable Here", 513: "Message Too Large"}  # fmt: skip
@@ -106,7 +111,7 @@ def tag_of(address: str) -> str:
 
 def cseq_of(message: Message) -> tuple[int, str]:
     """Number and method; (0, '') if it is none."""
-    found = _CSEQ.fullmatch(header(message, "CSeq").strip())
+    found = _CSEQ.fullmatch(header(message, "CSeq").strip(_BLANKS))
     return (int(found.group(1)), found.group(2)) if found else (0, "")
 
 
@@ -127,8 +132,8 @@ def via_of(message: Message) -> Via | None:
 
 
 def _parameters(text: str) -> dict[str, str]:
-    pairs = (part.partition("=") for part in text.split(";") if part.strip())
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+    pairs = (part.partition("=") for part in text.split(";") if part.strip(_BLANKS))
+    return {name.strip(_BLANKS).lower(): value.strip(_BLANKS) for name, _, value in pairs}
 
 
 def _first_of_list(text: str) -> str:
@@ -151,7 +156,7 @@ def _long(name: str) -> str:
 def parse(data: bytes) -> Message:
     """One whole message, as a datagram has it. SipError."""
     head, body = _split(data)
-    lines = _FOLDED.sub(" ", head.decode("latin-1")).splitlines()
+    lines = _LINE_END.split(_FOLDED.sub(" ", head.decode("latin-1")))
     headers = _headers(lines[1:])
     message = _start(lines[0] if lines else "", headers, _body(headers, body))
     if isinstance(message, Request):
@@ -173,12 +178,12 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 def _headers(lines: list[str]) -> Headers:
     found = []
     for line in lines:
-        if not line.strip():
+        if not line.strip(_BLANKS):
             continue
         name, colon, value = line.partition(":")
-        if not colon or not name.strip() or "\0" in line:
+        if not colon or not name.strip(_BLANKS) or "\0" in line:
             raise SipError("a line of its head is no header")
-        found.append((name.strip(), value.strip()))
+        found.append((name.strip(_BLANKS), value.strip(_BLANKS)))
     if len(found) > _MOST_HEADERS:
         raise SipError(f"more than {_MOST_HEADERS} headers")
     return tuple(found)
@@ -226,7 +231,7 @@ def serialize(message: Message) -> bytes:
     else:
         start = f"SIP/2.0 {message.status} {message.reason or reason_of(message.status)}"
     # a line break within a value would begin a header of somebody's choice
-    lines = [start, *(f"{name}: {' '.join(value.split())}" for name, value in message.headers
+    lines = [start, *(f"{name}: {_BREAKS.sub(' ', value)}" for name, value in message.headers
                       if _long(name) != "content-length")]  # fmt: skip
     lines += [f"Content-Length: {len(message.body)}", "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace") + message.body
@@ -272,6 +277,10 @@ def _noted(via: str, source: tuple[str, int]) -> str:
     first = _first_of_list(via)
     rest = via[len(first) :]
     noted = re.sub(
-        r"(;\s*rport)\s*(=\s*[0-9]*)?(?=;|\s|$)", rf"\g<1>={source[1]}", first, count=1, flags=re.IGNORECASE
+        r"(;\s*rport)\s*(=\s*[0-9]*)?(?=;|\s|$)",
+        rf"\g<1>={source[1]}",
+        first,
+        count=1,
+        flags=re.IGNORECASE | re.ASCII,
     )
-    return f"{noted.rstrip()};received={source[0]}{rest}"
+    return f"{noted.rstrip(_BLANKS)};received={source[0]}{rest}"

@@ -152,7 +152,7 @@ def test_strangers_and_wrong_passwords(pool: Pool) -> None:
             assert [stranger.register().status for _ in range(6)] == [404] * 5 + [403]
         with FakeGbDevice(here.door.port, password="guess", host="127.0.0.2") as wrong:
             assert wrong.say(alarm_xml(datetime.now(UTC))).status == 401
-            assert [wrong.register().status for _ in range(4)] == [403] * 4
+            assert [wrong.register().status for _ in range(5)] == [403] * 5
         assert here.alerts()[Health.DEVICE_REFUSED] is not None
         subjects = {row.alert.subject for row in here.engine.list_alerts()}
         assert subjects == {"127.0.0.1", NVR}

@@ -26,6 +26,8 @@ TRIES_WITHIN: Final = timedelta(minutes=5)
 #: a person is told of one that is refused again and again, at most so often
 TOLD_EVERY: Final = timedelta(minutes=10)
 _MOST_KEPT: Final = 5000
+#: after a device's id: messages without a proof are counted for the alert, and keep nobody out
+_UNPROVEN: Final = " without proof"
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,11 +138,9 @@ class Registrar:
         elsewhere = (
             f"it is registered at {registration.host}" if registration is not None else "it is not registered"
         )
-        refused = self._refuse(
-            who, peer, now, 401, f"a message of {who} comes from {peer.host}, and {elsewhere}"
-        )
-        if refused.status != 401:
-            return refused
+        why = f"a message of {who} comes from {peer.host}, and {elsewhere}"
+        # no wrong try: a device with a new address goes on sending, and must not lock itself out by that
+        refused = self._refuse(who, peer, now, 401, why, _UNPROVEN)
         return msgspec.structs.replace(refused, headers=self._challenge(device, now))
 
     # ------------------------------------------------------------ proof
@@ -160,6 +160,7 @@ class Registrar:
         match self._guard.judge(given, device.digest, who, password, request.method, now):
             case Proof.RIGHT:
                 self._tries.pop((who, peer.host), None)
+                self._tries.pop((who + _UNPROVEN, peer.host), None)
                 self._told.pop(who, None)
                 return None
             case Proof.STALE:
@@ -181,8 +182,10 @@ class Registrar:
         detail = f"{named} at {peer.host} is not under `gb28181: devices:`"
         return self._refuse("", peer, now, 404 if is_gb_id(who) else 400, detail)
 
-    def _refuse(self, who: str, peer: Peer, now: datetime, status: int, why: str) -> Answer:
-        key = (who, peer.host)
+    def _refuse(
+        self, who: str, peer: Peer, now: datetime, status: int, why: str, counted: str = ""
+    ) -> Answer:
+        key = (who + counted, peer.host)
         recent = [at for at in self._tries.get(key, []) if at > now - TRIES_WITHIN]
         self._tries[key] = [*recent, now][-TRIES:]
         self._tries.move_to_end(key)

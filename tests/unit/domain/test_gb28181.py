@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,23 @@ def test_what_is_no_id_is_refused(text: str) -> None:
     """One digit short is another camera."""
     with pytest.raises(GbIdError):
         read_gb_id(text)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Notify>" + b" " * 31_000 + b"</Notify>",
+        b"<Notify>" + b"\n" * 31_000 + b"</Notify>",
+        b"<?xml" * 6_000,
+        b"x" + b"<?xml" * 6_000,
+    ],
+)
+def test_no_body_makes_the_centre_stand_still(body: bytes) -> None:
+    """One datagram must not hold all threads: CPU time of this thread, whatever else the machine does."""
+    begun = time.thread_time()
+    with pytest.raises(ManscdpError):
+        manscdp.read(body)
+    assert time.thread_time() - begun < 0.3
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "gb2312", "gb18030", "utf-8-sig"])

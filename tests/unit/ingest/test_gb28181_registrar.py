@@ -98,6 +98,16 @@ def test_wrong_passwords_are_counted_and_told_once() -> None:
     assert proven(door, now=NOON + timedelta(minutes=5, seconds=1)).status == 200
 
 
+def test_messages_without_proof_lock_nobody_out() -> None:
+    """A device with a new address goes on with signs of life: told to a person, and the right password gets in at once."""
+    door = registrar()
+    answers = [door.on_message(asking("MESSAGE"), HOME, NOON) for _ in range(TRIES + 3)]
+    assert [a.status for a in answers] == [401] * (TRIES + 3)
+    assert [a.refused.subject for a in answers if a.refused] == [NVR]
+    assert proven(door).status == 200
+    assert proven(door, method="MESSAGE", peer=Peer("UDP", "192.0.2.12", 5060)).status == 200
+
+
 def test_strangers_are_counted_by_address() -> None:
     """Whatever they call themselves."""
     door = registrar()

@@ -79,6 +79,19 @@ def test_compact_and_folded_headers_and_odd_bytes() -> None:
     assert name in serialize(respond(message, 200))
 
 
+@pytest.mark.parametrize("name", ["入口".encode(), "全景".encode(), bytes(range(0x80, 0x100)), b"a  b\xa0"])
+def test_every_byte_of_a_display_name_comes_back(name: bytes) -> None:
+    """UTF-8 of everyday camera names has 0x85 and 0xA0, which Python takes for a line's end and for a blank."""
+    own = b'"' + name + b'" <sip:34020000001320000007@3402000000>'
+    data = REGISTER.replace(b"From: sip:34020000001320000007@3402000000", b"From: " + own)
+    message = parse(data.replace(b"Call-ID: 1011047669", b"Call-ID: \xa01\x85"))
+    assert isinstance(message, Request)
+    assert user_of(header(message, "From")) == "34020000001320000007"
+    answer = serialize(respond(message, 200))
+    assert own + b";tag=2043466181\r\n" in answer
+    assert b"Call-ID: \xa01\x85\r\n" in answer
+
+
 def test_no_value_becomes_a_header_of_its_own() -> None:
     """A line break in what a platform is told would let a caller write headers."""
     request = Request(method="MESSAGE", uri="sip:a@b", headers=(("Subject", "x\r\nEvil: 1"),))
