@@ -58,7 +58,10 @@ class Platform:
         self._channel, self._city, self._password, self._words = channel, city, password, words
         self._ours, self._theirs = GbId(channel.user or own), GbId(channel.gb_id)
         self._clock = clock
+        #: of the connection's state, held for moments only
         self._lock = threading.RLock()
+        #: held while it registers: whoever waits for it does so in its own message's time
+        self._registering = threading.RLock()
         self._endpoint: Endpoint | None = None
         self._way: Way | None = None
         self._call_id, self._number = new_call_id(), 0
@@ -106,7 +109,7 @@ class Platform:
     def _keep(self) -> None:
         now_s = self._clock()
         if now_s >= self._renew_s and now_s - self._tried_s >= REGISTER_AGAIN_S:
-            self._register()
+            self._register(self._channel.timeout_s)
         elif self.registered and now_s - self._said_s >= KEEPALIVE_S:
             self._keepalive()
 
@@ -114,13 +117,13 @@ class Platform:
     def __call__(self, parcel: Parcel) -> None:
         end_s = self._clock() + self._channel.timeout_s
         if not self.registered:
-            self._register_for_message()
+            self._register_for_message(end_s)
         xml = alarm_xml(parcel, self._city, self._ours.text, self._words(parcel))
         answer = self._say(xml, end_s - self._clock())
         if answer.status in (403, 404, 481):  # it may have forgotten us
             self._until_s = float("-inf")
             self._why = f"it answered {answer.status} to a message"
-            self._register_for_message()
+            self._register_for_message(end_s)
             answer = self._say(xml, end_s - self._clock())
         self._judge(answer)
         if self._channel.confirms:
@@ -151,24 +154,30 @@ class Platform:
             raise Refused(f"{self._channel.host} took the alarm and answered Result {result[:40]!r}")
 
     # ------------------------------------------------------------ registration
-    def _register_for_message(self) -> None:
-        with self._lock:
+    def _register_for_message(self, end_s: float) -> None:
+        if not self._registering.acquire(timeout=max(0.0, end_s - self._clock())):
+            raise ChannelError(f"not registered at {self._channel.host}: {self._why}")
+        try:
             if self.registered:
                 return
             if self._clock() - self._tried_s < REGISTER_FOR_MESSAGE_S:
                 raise ChannelError(f"not registered at {self._channel.host}: {self._why}")
-            self._register()
+            self._register(end_s - self._clock())
+        finally:
+            self._registering.release()
 
-    def _register(self) -> None:
+    def _register(self, timeout_s: float) -> None:
         """ChannelError if the platform does not take us."""
-        with self._lock:
+        with self._registering:
             self._tried_s = self._clock()
             try:
-                answer = self._ask("REGISTER", self._channel.timeout_s, b"", ("Expires", str(EXPIRES_S)))
+                answer = self._ask("REGISTER", timeout_s, b"", ("Expires", str(EXPIRES_S)))
             except (OSError, ChannelError) as exc:
                 self._why = str(exc) or type(exc).__name__
                 self._forget_way()
                 raise
+            finally:  # a try lasts longer than the pause: whoever waited for it must not begin another
+                self._tried_s = self._clock()
             if not 200 <= answer.status < 300:
                 self._until_s = float("-inf")
                 self._why = f"it answered {answer.status} {answer.reason}".strip()

@@ -3,6 +3,7 @@
 Pure but for its memory; monotonic seconds are passed in.
 """
 
+import hashlib
 from collections import OrderedDict
 from typing import Final
 
@@ -13,8 +14,11 @@ T1_S: Final = 0.5
 #: how long an answer is kept for a request that comes again (timer J)
 KEPT_S: Final = 64 * T1_S
 _MOST_KEPT: Final = 20_000
+#: of all answers that are kept, in bytes: a busy centre's 32 s are less than 1 MB
+_MOST_KEPT_BYTES: Final = 16 << 20
 
-Transaction = tuple[str, ...]
+#: a hash: what names a transaction is as long as its sender likes
+Transaction = bytes
 
 
 class Answers:
@@ -23,6 +27,7 @@ class Answers:
     def __init__(self) -> None:
         #: None: it is being worked on
         self._kept: OrderedDict[Transaction, tuple[float, bytes | None]] = OrderedDict()
+        self._bytes = 0
 
     def known(self, transaction: Transaction, now_s: float) -> tuple[bool, bytes | None]:
         """Whether the request came before, and its answer if there is one yet."""
@@ -31,17 +36,21 @@ class Answers:
 
     def keep(self, transaction: Transaction, data: bytes | None, now_s: float) -> None:
         """A request has come, or has been answered."""
-        self._kept.pop(transaction, None)
+        if (before := self._kept.pop(transaction, None)) is not None:
+            self._bytes -= len(before[1] or b"")
         self._kept[transaction] = (now_s + KEPT_S, data)
+        self._bytes += len(data or b"")
         while self._kept:
-            until_s, _ = next(iter(self._kept.values()))
-            if until_s > now_s and len(self._kept) <= _MOST_KEPT:
+            until_s, oldest = next(iter(self._kept.values()))
+            if until_s > now_s and len(self._kept) <= _MOST_KEPT and self._bytes <= _MOST_KEPT_BYTES:
                 break
             self._kept.popitem(last=False)
+            self._bytes -= len(oldest or b"")
 
     def forget(self) -> None:
         """As after a restart."""
         self._kept.clear()
+        self._bytes = 0
 
 
 def transaction_of(request: Request, peer: Peer) -> Transaction:
@@ -49,7 +58,7 @@ def transaction_of(request: Request, peer: Peer) -> Transaction:
     via = via_of(request)
     assert via is not None
     if via.branch.startswith(COOKIE):
-        return (
+        return _hashed(
             peer.host,
             via.branch,
             f"{via.host}:{via.port}",
@@ -58,7 +67,7 @@ def transaction_of(request: Request, peer: Peer) -> Transaction:
             header(request, "CSeq"),
         )
     whom = tag_of(header(request, "From"))
-    return (
+    return _hashed(
         peer.host,
         request.uri,
         whom,
@@ -66,3 +75,8 @@ def transaction_of(request: Request, peer: Peer) -> Transaction:
         header(request, "CSeq"),
         header(request, "Via"),
     )
+
+
+def _hashed(*parts: str) -> Transaction:
+    """No header has a NUL in it, hence nothing else gives the same text."""
+    return hashlib.sha256("\0".join(parts).encode()).digest()

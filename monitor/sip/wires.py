@@ -13,6 +13,8 @@ from monitor.sip.messages import Message, SipError, parse
 Transport = Literal["UDP", "TCP"]
 #: a connection on which nothing comes for so long is closed; devices say every minute that they are there
 _IDLE_S: Final = 600.0
+#: of what is sent and not taken, in bytes; who lets more pile up does not read, and is hung up on
+_MOST_UNSENT: Final = 256 * 1024
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -113,6 +115,8 @@ class Connection(asyncio.Protocol):
         """Sends; what does not fit into the network waits."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+            if self._transport.get_write_buffer_size() > _MOST_UNSENT:
+                self._transport.abort()
 
     def close(self) -> None:
         """Ends it, after what is on its way."""

@@ -5,8 +5,10 @@ The platform is a fake with our own SIP code; SIPp stands in test_gb28181_sipp.p
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from alerts.channels import gb28181
 from alerts.channels.failures import ChannelError, Final, NotNow
 from alerts.channels.gb28181 import Platform
 from alerts.channels.gb28181_alarm import alarm_xml, sn_of
@@ -175,6 +178,27 @@ def test_a_wrong_password_and_no_platform_at_all(upper: FakeGbPlatform) -> None:
         deliver(parcel())
     with platform(upper, networks=("192.0.2.0/24",)) as deliver, pytest.raises(Final, match="networks"):
         deliver(parcel())
+
+
+def test_a_silent_platform_holds_each_message_only_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five at once: else each tried for the whole time after the one before, and took the courier's threads."""
+    monkeypatch.setattr(
+        gb28181, "REGISTER_FOR_MESSAGE_S", 1.0
+    )  # shorter than a try, as it is with `timeout_s: 10`
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
+        hole.bind(("127.0.0.1", 0))
+        made = channel(hole.getsockname()[1], timeout_s=2.0)
+        deliver = Platform(made, town(), PASSWORD, lambda p: wording(p.body, CITY, None, p.language))
+
+        def one(_: int) -> float:
+            begun = time.monotonic()
+            with pytest.raises((ChannelError, OSError)):
+                deliver(parcel())
+            return time.monotonic() - begun
+
+        with ThreadPoolExecutor(5) as threads:
+            assert max(threads.map(one, range(5))) < 5.0
+        deliver.close()
 
 
 @pytest.mark.parametrize("result", ["OK", "ERROR", None])
