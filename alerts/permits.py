@@ -8,7 +8,7 @@ once the first ones are within the permit and the later ones are not. Where seve
 machine, the numbers that they allow add up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import combinations
@@ -96,15 +96,21 @@ def covering(
     fit = sorted(
         (p for p in permits if not set(_limits(event, p, zone))), key=lambda permit: permit.permit_number
     )
-    few = min(len(fit), MOST_TOGETHER)
-    sets = [(one,) for one in fit] + [
-        some for size in range(2, few + 1) for some in combinations(fit[:MOST_TOGETHER], size)
-    ]
-    covers = [some for some in sets if not _too_many(event, some, machines, whole_life=False)]
-    if len(covers) < 2:
-        return covers[0] if covers else ()
-    always = (some for some in covers if always_within(event, some, looks, machines, zone))
-    return next(always, covers[0])
+    covers = next((some for some in _sets(fit) if not _too_many(event, some, machines, whole_life=False)), ())
+    if len(fit) < 2 or not covers:
+        return covers
+    # what lay within is each permit's own: one walk over the looks for each, however many sets it is part of
+    steady = [one for one in fit if _saw_all_within(one, looks, zone)]
+    always = (some for some in _sets(steady) if not _too_many(event, some, machines, whole_life=True))
+    return next(always, covers)
+
+
+def _sets(fit: list[Permit]) -> Iterator[tuple[Permit, ...]]:
+    """Each permit alone, then the first few of them together, small sets first."""
+    yield from ((one,) for one in fit)
+    few = fit[:MOST_TOGETHER]
+    for size in range(2, len(few) + 1):
+        yield from combinations(few, size)
 
 
 def always_within(
@@ -119,11 +125,15 @@ def always_within(
     Work that began before its hours, or was outside its stretch for a while, was a violation: that the
     machine is back inside takes nothing back. Looks without a place are asked for the rest.
     """
-    if len(looks) > MOST_LOOKS or _too_many(event, permits, machines, whole_life=True):
+    if _too_many(event, permits, machines, whole_life=True):
         return False
-    return all(
-        lowers(seen) and not any(True for permit in permits for _ in _broken(seen, permit, zone))
-        for seen in looks
+    return all(_saw_all_within(permit, looks, zone) for permit in permits)
+
+
+def _saw_all_within(permit: Permit, looks: tuple[Looks, ...], zone: ZoneInfo) -> bool:
+    """Whether each look breaks none of its limits, its number of machines aside."""
+    return len(looks) <= MOST_LOOKS and all(
+        lowers(seen) and not any(True for _ in _broken(seen, permit, zone)) for seen in looks
     )
 
 

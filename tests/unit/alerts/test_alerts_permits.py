@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from alerts.lifecycle import State
 from alerts.permits import Limit, always_within, broken, covering, looks_of
 from alerts.policy import Policy
 from alerts.reasons import Why
-from alerts.values import MachineSeen, Permit, PermitState
+from alerts.values import Looks, MachineSeen, Permit, PermitState
 from monitor.domain.events import RiskEvent
 from monitor.domain.hours import Hours
 from monitor.domain.violations import CATALOGUE
@@ -326,6 +327,30 @@ def test_the_record_names_every_permit_whose_number_it_uses() -> None:
     later = works(episode="n1", after_s=60, phase="update")
     alone = grade_event(later, papers, 0, CITY, POLICY, (gone, arrived(1)[1]), looks)
     assert (alone.lawful_by, alone.always_lawful) == ("P-1", True)
+
+
+class Walked(tuple[Looks, ...]):
+    """Looks that count how often somebody goes through them."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[Looks]:
+        type(self).walks += 1
+        return super().__iter__()
+
+
+def test_many_permits_at_one_place_walk_the_looks_once_each() -> None:
+    """Else six permits and a long case hold the site's lock for many seconds, and its next alert of level I waits."""
+    papers = [permit(permit_number=f"P-{n}") for n in range(6)]
+    one = works()
+    good = looks_of(one)
+    Walked.walks = 0
+    looks = Walked([*(good for _ in range(50)), replace(good, from_m=1.0, to_m=1.0)])
+    assert covering(one, papers, (), ZONE, looks) == (papers[0],)
+    assert Walked.walks <= len(papers)
+    # those that had room for all of it still come first
+    wide = permit(permit_number="P-9", from_m=0.0)
+    assert covering(one, [*papers, wide], (), ZONE, looks) == (wide,)
 
 
 stretches = st.sampled_from([(9400.0, 9550.0), (9450.0, 9650.0), (9550.0, 9700.0)])
