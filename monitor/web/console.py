@@ -27,7 +27,15 @@ from monitor.web.cameras import cameras, overloaded
 from monitor.web.deps import web_of
 from monitor.web.people import Principal
 from monitor.web.rendering import reader_texts, render
-from monitor.web.running import MOST_RUNNING, AskedOf, by_urgency, choices, group_rows, split
+from monitor.web.running import (
+    MOST_RUNNING,
+    AskedOf,
+    by_urgency,
+    choices,
+    group_rows,
+    split,
+    urgent_elsewhere,
+)
 from monitor.web.sql import QUERIES
 
 router = APIRouter()
@@ -57,7 +65,7 @@ def console(request: Request, me: Room, asked: AskedOf) -> Response:
     mine = [one for one in rings if chosen.takes(one)]
     in_groups = flood.on and chosen.all if not asked.view else asked.view == "groups"
     # groups show the worst and oldest; a page of its own has what a group leaves out
-    asked = msgspec.structs.replace(asked, page=1) if in_groups else asked
+    asked = msgspec.structs.replace(asked, page=1) if in_groups else asked.within(totals(mine).all)
     whole = totals(mine).all <= MOST_RUNNING
     # each with its own limit: what is held takes no place from what rings
     running = by_urgency(
@@ -66,8 +74,10 @@ def console(request: Request, me: Room, asked: AskedOf) -> Response:
     )
     held = by_urgency(deps.engine.urgent_alerts(held=True, limit=MOST_RUNNING))
     watching = sum(1 for camera in known if camera["watching"])
+    # the plain first page has the worst anyway
+    elsewhere = None if chosen.all and asked.page == 1 else urgent_elsewhere(rings, running)
     return render(
-        request, "console.html",
+        request, "console.html", elsewhere=elsewhere,
         running=[showing.row(item, deps.city, t) for item in running],
         held=[showing.row(item, deps.city, t) for item in held],
         flood=flood, in_groups=in_groups, groups=group_rows(mine, running, deps.city, asked, t) if in_groups else [],

@@ -5,6 +5,7 @@ beside it are counted in the database over everything that runs, and each is a l
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -40,6 +41,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def after(self) -> int:
         """How many alerts the pages before this one show."""
         return (self.page - 1) * MOST_RUNNING
+
+    def within(self, there_are: int) -> "Asked":
+        """The same, but no page behind the last: a flood ebbs while somebody stands on its second page."""
+        last = max(1, -(-there_are // MOST_RUNNING))
+        return msgspec.structs.replace(self, page=min(self.page, last))
 
     def turned(self, view: str) -> str:
         """The address with the list shown the other way."""
@@ -78,6 +84,21 @@ def by_urgency(rows: Iterable[AlertRow], *, whole: bool = True) -> list[AlertRow
     if not whole:
         return list(rows)
     return sorted(rows, key=lambda item: (item.alert.level.rank, -item.alert.opened_at.timestamp()))
+
+
+class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts of level I that nobody has acknowledged and that the page does not list."""
+
+    n: int
+    newest_at: datetime
+
+
+def urgent_elsewhere(counted: Iterable[Tally], rows: Iterable[AlertRow]) -> Elsewhere | None:
+    """Those of all that rings that a narrowed list, or a further page, would keep from its reader; None: there are none."""
+    urgent = [one for one in counted if one.level is Level.I and one.unacknowledged]
+    listed = sum(item.alert.level is Level.I and item.alert.acknowledged_at is None for item in rows)
+    n = sum(one.unacknowledged for one in urgent) - listed
+    return Elsewhere(n=n, newest_at=max(one.newest_at for one in urgent)) if n > 0 else None
 
 
 def group_rows(

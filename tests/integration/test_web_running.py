@@ -88,8 +88,27 @@ def test_the_counters_count_all_and_every_alert_is_on_some_page(here: Town, clie
     assert sorted(listed) == sorted(alert.alert_id for alert in alerts)
     level = {alert.alert_id: alert.level.rank for alert in alerts}
     assert [level[one] for one in listed] == sorted(level.values())
+    # whoever stands on a page that is gone since the flood ebbed sees the last one there is, not an empty list
     beyond = client.get("/?view=single&page=9", headers=operator)
-    assert (beyond.status_code, shown(beyond.text)) == (200, [])
+    assert (beyond.status_code, shown(beyond.text)) == (200, shown(second))
+
+
+def test_a_page_that_is_not_the_first_or_not_all_says_what_level_one_it_leaves_out(
+    here: Town, client: TestClient
+) -> None:
+    """On page 2, or among one place's alerts, the operator would not hear of a new red one anywhere else."""
+    alerts = many(here)
+    operator = login(client)
+
+    def said(page: str) -> list[str]:
+        return re.findall(r'id="elsewhere" data-n="(\d+)"', client.get(page, headers=operator).text)
+
+    for page in ("/?view=single&page=2", "/?level=III", "/?what=on_pipe", "/?view=groups&level=III"):
+        assert said(page) == [str(N_RED)], page
+    for page in ("/", "/?view=single", "/?level=I"):
+        assert said(page) == [], page
+    others = sum(a.level is Level.I and a.state is not State.DISPATCHED for a in alerts)
+    assert said("/?state=dispatched") == [str(others)], "those that are listed are not elsewhere"
 
 
 def test_a_flood_counts_in_its_groups_what_the_page_does_not_list(here: Town, client: TestClient) -> None:

@@ -76,6 +76,13 @@ function isNews(row) {
   return now() - Date.parse(row.querySelector("time")?.dateTime) < NEWS_MS;
 }
 
+// level I that is not on this page: a narrowed list or a further page says it, too
+function elsewhere() {
+  const line = document.getElementById("elsewhere");
+  return { line, n: Number(line?.dataset.n ?? 0), newest: Number(line?.dataset.newest ?? 0) };
+}
+
+let away = elsewhere();
 let known = new Set(rows().map((row) => row.dataset.alert));
 const marked = new Map();
 
@@ -84,7 +91,13 @@ function afterRefresh() {
   known = new Set(rows().map((row) => row.dataset.alert));
   for (const row of fresh) marked.set(row.dataset.alert, now() + 20000);
   for (const row of rows()) row.classList.toggle("is-new", (marked.get(row.dataset.alert) ?? 0) > now());
-  if (fresh.length) announce(fresh.map((row) => row.dataset.say).join(". "));
+  const before = away;
+  away = elsewhere();
+  const more = away.n > before.n || (away.n > 0 && away.newest > before.newest);
+  if (more) marked.set("elsewhere", now() + 20000);
+  away.line?.classList.toggle("is-new", (marked.get("elsewhere") ?? 0) > now());
+  const said = [...(more ? [away.line.querySelector(".elsewhere-said").textContent] : []), ...fresh.map((row) => row.dataset.say)];
+  if (said.length) announce(said.join(". "));
   showCount();
   drawMap();
 }
