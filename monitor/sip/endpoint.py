@@ -42,6 +42,8 @@ T2_S: Final = 4.0
 TIMER_F_S: Final = 64 * T1_S
 _MOST_CONNECTIONS: Final = 500
 _MOST_CONNECTIONS_OF_HOST: Final = 50
+#: a connection whose requests were none of them answered with 2xx for so long goes first when there are too many
+_UNPROVEN_S: Final = 60.0
 #: what is said about one address at most so often
 _SAY_EVERY_S: Final = 60.0
 
@@ -72,13 +74,14 @@ class Endpoint:
         listens: bool = True,
         allowed: Callable[[str], bool] = lambda host: True,
         on_bad: OnBad | None = None,
+        most_connections: int = _MOST_CONNECTIONS,
     ) -> None:
         """`host`: '' is every address of this machine. `port`: 0 is a free one. `listens`: takes TCP connections.
 
         `on_request` and `on_bad` are called in the endpoint's thread and must not wait. Who is not `allowed` (by
         address) gets no answer at all, which would tell a stranger that somebody is here.
         """
-        self._on_request, self._on_bad = on_request, on_bad
+        self._on_request, self._on_bad, self._most_connections = on_request, on_bad, most_connections
         self._where, self._transports, self._listens, self._allowed = (
             (host, port),
             transports,
@@ -178,6 +181,10 @@ class Endpoint:
 
     def _answer(self, request: Request, peer: Peer, response: Response) -> None:
         data = serialize(response)
+        if 200 <= response.status < 300 and peer.transport == "TCP":
+            connection = self._connections.get((peer.host, peer.port))
+            if connection is not None:
+                connection.proven = True
         self.answers.keep(transaction_of(request, peer), data, time.monotonic())
         self._send_answer(request, peer, data)
 
@@ -325,13 +332,32 @@ class Endpoint:
             return True
         if not self.lets_in(host):
             return False
-        of_host = sum(address[0] == host for address in self._connections)
-        if len(self._connections) >= _MOST_CONNECTIONS or of_host >= _MOST_CONNECTIONS_OF_HOST:
+        of_host = [one for address, one in self._connections.items() if address[0] == host]
+        full = len(self._connections) >= self._most_connections
+        crowd = (
+            of_host
+            if len(of_host) >= _MOST_CONNECTIONS_OF_HOST
+            else list(self._connections.values())
+            if full
+            else None
+        )
+        if crowd is not None and not self._make_room(crowd):
             self.counts["too_many_connections"] += 1
             self.say("sip.too_many_connections", host)
             return False
         self._connections[connection.address] = connection
         return True
+
+    def _make_room(self, crowd: list[Connection]) -> bool:
+        """Hangs up on the oldest that has proven nothing; False if there is none."""
+        now_s = time.monotonic()
+        for one in crowd:
+            if not one.ours and not one.proven and now_s - one.since_s >= _UNPROVEN_S:
+                self.counts["hung_up"] += 1
+                self.closed(one)
+                one.abort()
+                return True
+        return False
 
     def closed(self, connection: "Connection") -> None:
         """A connection ended."""

@@ -84,7 +84,9 @@ class Connection(asyncio.Protocol):
         self._framing = Framing()
         self._transport: asyncio.Transport | None = None
         self.address = ("", 0)
-        self._heard_s = time.monotonic()
+        self._heard_s = self.since_s = time.monotonic()
+        #: whether a request of it was answered with 2xx
+        self.proven = False
         self._watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -122,6 +124,11 @@ class Connection(asyncio.Protocol):
         """Ends it, after what is on its way."""
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _look(self) -> None:
         if time.monotonic() - self._heard_s > _IDLE_S:

@@ -22,7 +22,7 @@ from alerts.postgres_book import PostgresAlertBook
 from alerts.reasons import Health
 from monitor.domain import manscdp
 from monitor.domain.assets import City
-from monitor.ingest.gb28181.door import GbDoor
+from monitor.ingest.gb28181.door import GARBAGE_KEPT, GbDoor
 from monitor.ingest.gb28181.ports import GbDeviceWork
 from monitor.ingest.gb28181.postgres import PostgresGbStore
 from monitor.ingest.gb28181.registrar import Registration
@@ -143,6 +143,19 @@ def test_bytes_that_are_no_sip_from_a_device_are_kept(pool: Pool) -> None:
             stream.sendall(b"MESSAGE x SIP/2.0\r\nContent-Length: 9999999\r\n\r\n")
             assert stream.recv(100).startswith(b"SIP/2.0 513")
         assert device.keepalive().status == 200
+
+
+def test_a_devices_garbage_fills_no_database(pool: Pool) -> None:
+    """Each datagram differs, so each would be a dead letter of its own: so many in a minute, the rest is counted."""
+    with place(pool) as here, FakeGbDevice(here.door.port) as device:
+        device.register()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            for n in range(GARBAGE_KEPT + 15):
+                other.sendto(b"garbage %d" % n, ("127.0.0.1", here.door.port))
+        eventually(lambda: here.door.counts["no_sip"] == GARBAGE_KEPT + 15)
+        assert device.keepalive().status == 200
+        # a minute may have begun anew meanwhile
+        assert GARBAGE_KEPT <= len(here.letters()) < GARBAGE_KEPT + 15
 
 
 def test_strangers_and_wrong_passwords(pool: Pool) -> None:

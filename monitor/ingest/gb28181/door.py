@@ -42,6 +42,10 @@ log = structlog.get_logger(__name__)
 ALLOW: Final = "REGISTER, MESSAGE"
 #: more that wait are turned away: answered late, they would have been sent again in the meantime
 MOST_WAITING: Final = 2000
+#: dead letters of bytes that are no SIP, of one device in one minute; more are counted and said in the log
+GARBAGE_KEPT: Final = 10
+#: TCP connections beyond one for each device
+_SPARE_CONNECTIONS: Final = 500
 _LOOK_EVERY_S: Final = 2.0
 _REOPEN_S: Final = 2.0
 BACKOFF_MIN_S, BACKOFF_MAX_S = 0.2, 5.0
@@ -94,6 +98,8 @@ class GbDoor:
         self.failures = 0
         self._looked_s = 0.0
         self._said: set[tuple[str, str]] = set()
+        #: bytes that are no SIP, by device: the minute, and how often in it
+        self._garbage: dict[str, tuple[datetime, int]] = {}
         #: devices of which the alert module knows that they are let in
         self._let_in: set[str] = set()
         #: what came of it, since the start
@@ -131,6 +137,7 @@ class GbDoor:
             port=self._centre.port,
             allowed=lambda host: any(ip_address(host) in network for network in self._networks),
             on_bad=bad,
+            most_connections=len(self._devices) + _SPARE_CONNECTIONS,
         )
 
     def _try_to_open(self) -> None:
@@ -285,9 +292,18 @@ class GbDoor:
         assert self._registrar is not None
         device = self._registrar.is_home(came.peer.host, came.at)
         self.counts["no_sip"] += 1
-        if device:
+        if device and self._may_keep_garbage(device, came):
             letter = DeadLetter(reason=DeadReason.UNREADABLE, detail=ascii(came.fault))
             self._bury(device, came.data, letter, came.at)
+
+    def _may_keep_garbage(self, device: str, came: Came) -> bool:
+        minute = came.at.replace(second=0, microsecond=0)
+        begun, before = self._garbage.get(device, (minute, 0))
+        count = before + 1 if begun == minute else 1
+        self._garbage[device] = (minute, count)
+        if count > GARBAGE_KEPT:
+            self._endpoint.say("gb28181.garbage_not_kept", came.peer.host, device=device)
+        return count <= GARBAGE_KEPT
 
     # ------------------------------------------------------------ what is told
     def _admit(self, answer: Answer, peer: Peer, now: datetime) -> None:

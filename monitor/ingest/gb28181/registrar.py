@@ -25,6 +25,9 @@ TRIES: Final = 5
 TRIES_WITHIN: Final = timedelta(minutes=5)
 #: a person is told of one that is refused again and again, at most so often
 TOLD_EVERY: Final = timedelta(minutes=10)
+#: so many strangers are told of one by one within that time, those beyond it under one subject: addresses can be forged
+STRANGERS_TOLD: Final = 10
+MANY: Final = "many addresses"
 _MOST_KEPT: Final = 5000
 #: after a device's id: messages without a proof are counted for the alert, and keep nobody out
 _UNPROVEN: Final = " without proof"
@@ -80,6 +83,8 @@ class Registrar:
         self._registered = {one.gb_id: one for one in registered if one.gb_id in self._devices}
         self._tries: OrderedDict[tuple[str, str], list[datetime]] = OrderedDict()
         self._told: OrderedDict[str, datetime] = OrderedDict()
+        #: when strangers were told of, one by one
+        self._strangers: list[datetime] = []
 
     def registered(self, gb_id: str, now: datetime) -> Registration | None:
         """The registration of a device, while it lasts."""
@@ -196,14 +201,25 @@ class Registrar:
     def _tell(self, subject: str, key: tuple[str, str], why: str, now: datetime) -> Refused | None:
         if len(self._tries[key]) < TRIES:
             return None
-        last = self._told.get(subject)
-        if last is not None and now - last < TOLD_EVERY:
+        if self._told_lately(subject, now):
             return None
+        if not key[0]:
+            self._strangers = [at for at in self._strangers if at > now - TOLD_EVERY]
+            if len(self._strangers) >= STRANGERS_TOLD:
+                subject, why = MANY, f"more than {STRANGERS_TOLD} addresses in a short time, the last: {why}"
+                if self._told_lately(subject, now):
+                    return None
+            else:
+                self._strangers.append(now)
         self._told[subject] = now
         self._told.move_to_end(subject)
         while len(self._told) > _MOST_KEPT:
             self._told.popitem(last=False)
         return Refused(subject=subject, detail=why)
+
+    def _told_lately(self, subject: str, now: datetime) -> bool:
+        last = self._told.get(subject)
+        return last is not None and now - last < TOLD_EVERY
 
     def _wait_s(self, who: str, host: str, now: datetime) -> float:
         tries = self._tries.get((who, host), [])

@@ -12,7 +12,7 @@ import pytest
 from monitor.domain import manscdp
 from monitor.ingest.gb28181.alarms import judge_alarm
 from monitor.ingest.gb28181.hearing import AGAIN_AFTER, Hearing
-from monitor.ingest.gb28181.registrar import TRIES, Answer, Registrar
+from monitor.ingest.gb28181.registrar import MANY, STRANGERS_TOLD, TRIES, Answer, Registrar
 from monitor.ingest.judge import DeadLetter, DeadReason
 from monitor.sip.digest import credentials
 from monitor.sip.endpoint import Peer
@@ -118,6 +118,23 @@ def test_strangers_are_counted_by_address() -> None:
     assert [a.refused.subject for a in answers if a.refused] == [HOME.host]
     assert door.on_register(asking(who="nobody"), Peer("UDP", "192.0.2.67", 1), NOON).status == 400
     assert door.on_message(asking("MESSAGE", STRANGER), Peer("UDP", "192.0.2.68", 1), NOON).status == 404
+
+
+def test_a_flood_of_strangers_is_one_alert() -> None:
+    """Forged datagrams of thousands of addresses must not bury the control room; the next ten minutes are told anew."""
+    door = registrar()
+
+    def flood(now: datetime) -> list[str]:
+        answers = [
+            door.on_register(asking(who=STRANGER), Peer("UDP", f"198.51.{n // 250}.{n % 250}", 1), now)
+            for n in range(500)
+            for _ in range(TRIES)
+        ]
+        return [a.refused.subject for a in answers if a.refused]
+
+    first = flood(NOON)
+    assert (len(first), first[-1]) == (STRANGERS_TOLD + 1, MANY)
+    assert len(flood(NOON + timedelta(minutes=11))) == STRANGERS_TOLD + 1
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import tracemalloc
 from typing import Final
 
 import pytest
 
+import monitor.sip.endpoint as endpoint_module
 from monitor.sip.endpoint import Endpoint, Peer
 from monitor.sip.messages import Request, respond
 from monitor.sip.transactions import Answers, transaction_of
@@ -49,3 +51,32 @@ def test_answers_that_are_kept_have_a_bound_in_bytes() -> None:
     finally:
         tracemalloc.stop()
     assert answers.known(transaction, 1.0)[0], "the newest is there"
+
+
+@pytest.mark.parametrize("proven", [False, True])
+def test_idle_connections_shut_no_device_out(monkeypatch: pytest.MonkeyPatch, proven: bool) -> None:
+    """Whoever was never answered with 2xx goes first when there are too many; a device that was stays."""
+    monkeypatch.setattr(endpoint_module, "_UNPROVEN_S", 0.0)
+
+    def answer(request: Request, peer: Peer) -> None:
+        endpoint.answer(request, peer, respond(request, 200 if proven else 404))
+
+    endpoint = Endpoint(answer, host="127.0.0.1", transports=("TCP",), most_connections=3)
+    with endpoint, contextlib.ExitStack() as stack:
+        streams = []
+        for n in range(4):
+            stream = stack.enter_context(socket.create_connection(("127.0.0.1", endpoint.port), timeout=20))
+            streams.append(stream)
+            with contextlib.suppress(ConnectionError):
+                stream.sendall(_OPTIONS.format(n=n, fill="").encode())
+                if n < 3 or not proven:
+                    assert stream.recv(4000).startswith(b"SIP/2.0 200" if proven else b"SIP/2.0 404")
+        gone = streams[3 if proven else 0]
+        ended = b""
+        with contextlib.suppress(ConnectionError):
+            while ended := gone.recv(4000):
+                pass
+        assert ended == b""
+        kept = streams[1]
+        kept.sendall(_OPTIONS.format(n=9, fill="").encode())
+        assert b"SIP/2.0" in kept.recv(4000)
