@@ -148,6 +148,9 @@ class Platform:
             while sn not in self._results:
                 left_s = end_s - self._clock()
                 if left_s <= 0 or not self._came.wait(left_s):
+                    # it may confirm to somewhere else, where our id was registered meanwhile: the next one registers anew
+                    self._until_s = float("-inf")
+                    self._why = "it did not confirm the alarm before"
                     raise ChannelError(f"{self._channel.host} took the alarm and did not confirm it")
             result = self._results.pop(sn)
         if result.upper() != "OK":
@@ -251,7 +254,8 @@ class Platform:
             peer = Peer("TCP" if transport == "TCP" else "UDP", host, self._channel.port or 5060)
             ours = local_host(host)
             endpoint = Endpoint(
-                self._on_request, host=ours, transports=(peer.transport,), listens=False, allowed=lambda other: other == host
+                self._on_request, host=ours, transports=(peer.transport,), listens=self._channel.confirms,
+                allowed=lambda other: other == host,
             )  # fmt: skip
             endpoint.start()
             self._endpoint = endpoint

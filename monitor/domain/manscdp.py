@@ -22,6 +22,8 @@ MOST_BYTES: Final = 32 * 1024
 MOST_TEXT: Final = 1000
 _MOST_TAGS: Final = 200
 _DECLARATION: Final = re.compile(r"<\?xml.*?\?>", re.DOTALL)
+#: a dash and a dot whose GB 2312 is read as another one by GB 18030: written as references
+_READ_OTHERWISE: Final = str.maketrans({"\u2015": "&#8213;", "\u30fb": "&#12539;"})
 #: what a topic of the configuration calls these alarms: gb28181/METHOD[/TYPE[/EVENT]]
 TOPIC: Final = "gb28181"
 _TOPIC: Final = re.compile(rf"{TOPIC}/(0|[1-9][0-9]?)(/(0|[1-9][0-9]{{0,2}})){{0,2}}")
@@ -200,7 +202,7 @@ def _document(root: str, rows: list[tuple[str, str]], info: list[tuple[str, str]
         inside = ET.SubElement(top, "Info")
         for name, value in info:
             ET.SubElement(inside, name).text = _allowed(value)
-    text = ET.tostring(top, encoding="unicode")
+    text = ET.tostring(top, encoding="unicode").translate(_READ_OTHERWISE)
     return (
         b'<?xml version="1.0" encoding="GB2312"?>\r\n' + text.encode("gb2312", "xmlcharrefreplace") + b"\r\n"
     )

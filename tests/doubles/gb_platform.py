@@ -34,6 +34,8 @@ class FakeGbPlatform:
         self.deaf = 0
         #: the Result of its own answer to an alarm; None: it sends none
         self.confirms: str | None = None
+        #: whether that goes to the Contact of the registration over a connection of its own, not to where the alarm came from
+        self.to_contact = False
         self.registrations: list[str] = []
         self.alarms: list[Told] = []
         self.told: list[Told] = []
@@ -90,6 +92,11 @@ class FakeGbPlatform:
 
     def _confirm(self, told: Told, peer: Peer) -> None:
         assert self.confirms is not None
+        if self.to_contact:
+            host, _, port = (
+                self.registrations[-1].partition("@")[2].partition(";")[0].rstrip(">").partition(":")
+            )
+            peer = Peer(peer.transport, host, int(port))
         way = Way(
             ours=GbId(UPPER),
             theirs=GbId(CENTRE),

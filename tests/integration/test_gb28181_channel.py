@@ -216,6 +216,27 @@ def test_a_platform_that_confirms(upper: FakeGbPlatform, result: str | None) -> 
                 deliver(parcel())
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_platform_that_confirms_to_where_we_said(upper: FakeGbPlatform, transport: str) -> None:
+    """To the Contact of our registration, which it may do over a connection of its own."""
+    upper.confirms, upper.to_contact = "OK", True
+    with platform(upper, confirms=True, transport=transport) as deliver:
+        deliver(parcel())
+
+
+def test_an_alarm_that_was_not_confirmed_registers_anew(
+    upper: FakeGbPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`channels test` has registered our id from elsewhere, and the platform confirms to there."""
+    monkeypatch.setattr(gb28181, "REGISTER_FOR_MESSAGE_S", 0.0)
+    with platform(upper, confirms=True, timeout_s=2.0) as deliver:
+        with pytest.raises(ChannelError, match="did not confirm"):
+            deliver(parcel())
+        upper.confirms, upper.to_contact = "OK", True
+        upper.registrations.append(f"<sip:{CENTRE}@127.0.0.1:9>")
+        deliver(parcel())
+
+
 def test_it_stays_registered_between_messages(upper: FakeGbPlatform) -> None:
     """Registers by itself, says every minute that it is there, renews before it runs out, starts anew after three without answer."""
     now = [1000.0]

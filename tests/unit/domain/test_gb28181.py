@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.domain import manscdp
@@ -144,6 +144,7 @@ def test_any_bytes_are_a_message_or_an_error(body: bytes) -> None:
 
 
 @given(st.text(max_size=100), st.integers(1, 2**31 - 1))
+@example("\u2015 \u30fb", 1)
 def test_what_we_write_we_read(description: str, sn: int) -> None:
     """Any words of an alert, in the character set of 2016."""
     xml = manscdp.notify_alarm(
