@@ -101,7 +101,9 @@ def compare_notices(
     given: dict[str, dict[str, Any]] = {}
     objected: dict[str, dict[str, Any]] = {}
     listed = list(objections)
-    by_id = {one.objection_id: one.key for one in listed}
+    in_table = {one.key: one.objection_id for one in listed}
+    #: which objection a decision is about, as the log has it
+    by_id: dict[int | None, str] = {}
     faults: list[Difference] = []
     for entry in sorted(entries, key=lambda entry: (NOTICES.index(entry.kind), entry.at)):
         body, subject = entry.body, entry.subject
@@ -117,11 +119,15 @@ def compare_notices(
                 }
             case "notice.objection" if subject in given:
                 sha256 = (body.get("file") or {}).get("sha256")
-                objected[_objection(subject, body["text"], sha256)] = {
-                    "notice_id": subject, "at": entry.at, "text": body["text"], "state": "open", "decided_by": None,
+                key = _objection(subject, body["text"], sha256)
+                # entries of before said no id: there the table leads a decision to its objection
+                objection_id = body.get("objection", in_table.get(key))
+                by_id[objection_id] = key
+                objected[key] = {
+                    "objection_id": objection_id, "notice_id": subject, "at": entry.at, "text": body["text"], "state": "open", "decided_by": None,
                     "decided_at": None, "decision": "", "file_sha256": sha256,
                 }  # fmt: skip
-            case "notice.decision" if by_id.get(body["objection"]) in objected:
+            case "notice.decision" if by_id.get(body["objection"], "").startswith(f"{subject}: "):
                 objected[by_id[body["objection"]]] |= {"state": body["state"], "decided_by": entry.actor,
                                                        "decided_at": entry.at, "decision": body["decision"]}  # fmt: skip
             case _:
@@ -130,11 +136,10 @@ def compare_notices(
                 )
     notice_rows = {one.notice_id: msgspec.structs.asdict(one) for one in notices}
     objection_rows = {one.key: msgspec.structs.asdict(one) for one in listed}
-    names = [name for name in Objected.__struct_fields__ if name != "objection_id"]
     return [
         *faults,
         *differences("notice", _told(given), notice_rows, Given.__struct_fields__),
-        *differences("objection", _told(objected), objection_rows, names),
+        *differences("objection", _told(objected), objection_rows, Objected.__struct_fields__),
     ]
 
 

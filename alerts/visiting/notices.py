@@ -262,7 +262,7 @@ class NoticeDesk:
                 notice.notice_id,
                 "company",
                 now,
-                {"text": text, **({"file": sent} if sent else {})},
+                {"objection": row["objection_id"], "text": text, **({"file": sent} if sent else {})},
             )
             conn.execute(QUERIES["notify"], {"payload": f"alert:{notice.alert_id}"})
 

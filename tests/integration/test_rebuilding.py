@@ -15,8 +15,11 @@ from starlette.testclient import TestClient
 
 from alerts import replay
 from alerts.rebuilding import shelves
+from alerts.rebuilding.visits import Given, Objected, compare_notices
+from alerts.values import Actor
 from alerts.visiting.notices import CompanyFile, NoticeDesk
 from monitor.audit.entries import Entry
+from monitor.domain.roles import Role
 from tests.doubles.web_town import NOON, Town, town
 from tests.integration.test_notices import login, noticed
 from tests.integration.test_web_shelves import API, body
@@ -135,3 +138,51 @@ def test_what_a_company_said_and_was_answered_cannot_be_altered_unseen(
     run(here, "DELETE FROM objection_file")
     run(here, "DELETE FROM objection")
     assert ("objection", key, "not in the table", None, None) in differences(here)
+
+
+def test_which_objection_was_upheld_cannot_be_swapped_unseen(client: TestClient, here: Town) -> None:
+    """Two objections of one notice change places with their decisions: the upheld one would stand as rejected."""
+    _, code = noticed(client, here)
+    desk = NoticeDesk(here.pool)
+    view = desk.view(code)
+    assert view is not None
+    desk.object(view.notice, "not our machine", here.now)
+    desk.object(view.notice, "we had a permit", here.now)
+    ours, theirs = sorted(one.objection_id for one in desk.open_objections())
+    judge = Actor(user="judge", role=Role.SUPERVISOR)
+    desk.decide(ours, "upheld", "it was another's", judge, here.now)
+    desk.decide(theirs, "rejected", "it had run out", judge, here.now)
+    assert differences(here) == []
+    run(here, "UPDATE objection AS o SET text = other.text, at = other.at FROM objection AS other"
+              " WHERE o.notice_id = other.notice_id AND o.objection_id <> other.objection_id")  # fmt: skip
+    key = f"{view.notice.notice_id}: not our machine"
+    assert ("objection", key, "state", "upheld", "rejected") in differences(here)
+    assert ("objection", key, "objection_id", ours, theirs) in differences(here)
+
+
+def test_a_decision_of_an_older_log_is_about_its_own_notice(client: TestClient, here: Town) -> None:
+    """Entries without the objection's id: that a decision went over to another company's notice is a fault."""
+    first, second = (
+        Given(notice_id=f"n{n}", alert_id="a", company=f"c{n}", advice=False, said="", issued_by="off", issued_at=NOON)
+        for n in (1, 2)
+    )  # fmt: skip
+    log = [Entry(kind="notice.issue", subject=one.notice_id, actor="off", at=NOON,
+                 body={"alert_id": "a", "company": one.company, "advice": False, "said": ""})
+           for one in (first, second)]  # fmt: skip
+    log += [Entry(kind="notice.objection", subject=one.notice_id, actor="company", at=NOON, body={"text": "no"})
+            for one in (first, second)]  # fmt: skip
+    log.append(Entry(kind="notice.decision", subject="n1", actor="judge", at=NOON,
+                     body={"objection": 1, "state": "upheld", "decision": "yes"}))  # fmt: skip
+
+    def rows(upheld: str, other: str) -> list[Objected]:
+        return [
+            Objected(objection_id=1, notice_id=upheld, at=NOON, text="no", state="upheld", decided_by="judge",
+                     decided_at=NOON, decision="yes"),
+            Objected(objection_id=2, notice_id=other, at=NOON, text="no"),
+        ]  # fmt: skip
+
+    assert compare_notices(log, [first, second], rows("n1", "n2")) == []
+    found = compare_notices(log, [first, second], rows("n2", "n1"))
+    assert ("notice", "n1", "notice.decision of nothing known") in {
+        (d.kind, d.subject, d.what) for d in found
+    }
