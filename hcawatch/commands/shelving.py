@@ -168,7 +168,12 @@ def _end(until: str, lasts: str, city: "City", now: datetime) -> datetime:
     if bool(until) == bool(lasts):
         raise CommandError("say when it ends: --until 2026-12-01T06:00 or --for 2h")
     if until:
-        return moment_of(until, city.timezone, "--until").astimezone(UTC)
+        try:
+            return moment_of(until, city.timezone, "--until").astimezone(UTC)
+        except OverflowError as exc:
+            raise CommandError(
+                f"--until {until!r} is no time that there is; write it as 2026-12-01T03:00"
+            ) from exc
     units = {"m": "minutes", "h": "hours", "d": "days"}
     try:
         return now + timedelta(**{units[lasts[-1]]: float(lasts[:-1])})

@@ -145,12 +145,22 @@ class ConfigThresholds:
 def _without_pin(
     entry: dict[str, Any], before: dict[str, Any], written: dict[str, Any], ask: Ask
 ) -> dict[str, Any]:
-    """Without the number at night that a step by day, or at night, was the first to give, if nobody changed it since."""
+    """Without the number at night that a step by day, or at night, was the first to give, if nobody changed it since.
+
+    After a step at night only where the night then has the number of before: without one of its own it follows the
+    day, and the day may have been set since.
+    """
     if ask.point is Point.ALWAYS or number_at(before, ask.number, Point.NIGHT) is not None:
         return entry
     now_is, given = (number_at(one, ask.number, Point.NIGHT) for one in (entry, written))
     if ask.point is Point.DAY and now_is != given:
         return entry
+    if ask.point is Point.NIGHT:
+        by_day, had_by_day = (number_at(one, ask.number, Point.DAY) for one in (entry, before))
+        # without a number by day either, before and now, both were and are the shipped one
+        shipped = by_day is None and had_by_day is None
+        if not shipped and (by_day is None or abs(by_day - ask.value) >= _SAME):
+            return entry
     return {**entry, "night": {key: value for key, value in entry["night"].items() if key != ask.number}}
 
 

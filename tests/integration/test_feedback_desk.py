@@ -140,6 +140,18 @@ def test_a_step_for_one_operating_point_is_written_and_taken_back_alone(
     assert setting.numbers.enter_score in (None, 0.5)
 
 
+def test_a_step_at_night_goes_back_to_its_number_though_the_day_was_raised_since(here: FeedbackTown) -> None:
+    """Else the night follows the raised day: booked as taken back, and the camera misses still more at night."""
+    here.here.now += timedelta(hours=10)
+    wolf(here)
+    (proposal_id,), _ = here.desk.look(here.now)
+    here.desk.approve(proposal_id, SUN, "looked", here.now)
+    by_hand(here, 0.6, night={"enter_score": 0.54})
+    here.desk.revert(proposal_id, SUN, "missed a loader", here.now)
+    (setting,) = here.told().cameras[0].rules
+    assert (setting.numbers.enter_score, setting.night.enter_score) == (0.6, 0.5)
+
+
 def test_two_who_approve_at_once_write_one_version(here: FeedbackTown) -> None:
     """A double click, or two supervisors: the number goes up once."""
     wolf(here)
