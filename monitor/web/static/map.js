@@ -127,17 +127,22 @@ export function cameraMarker(feature, stateText) {
   return L.marker([lat, lon], { pane: "cameras", icon, alt: text, title: "", keyboard: true, riseOnHover: true, id }).bindTooltip(textNode(text));
 }
 
-export function alertMarker(feature, onOpen) {
-  const { level, number, title, placed_by: placedBy } = feature.properties;
+// the worse stand above the others
+function levelMarker(feature, shown, text, options = {}) {
+  const { level } = feature.properties;
   const [lon, lat] = feature.geometry.coordinates;
-  const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-alert level-${level}`, `${level} · ${number}`), iconSize: [58, 26], iconAnchor: [29, 34] });
+  const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-alert level-${level}`, shown), iconSize: [58, 26], iconAnchor: [29, 34] });
+  const zIndexOffset = 1000 - 100 * LEVELS.indexOf(level);
+  return L.marker([lat, lon], { pane: "alerts", icon, alt: text, keyboard: true, riseOnHover: true, zIndexOffset, ...options }).bindTooltip(textNode(text));
+}
+
+function alertMarker(feature, onOpen) {
+  const { level, number, title, placed_by: placedBy } = feature.properties;
   let text = t("map_alert", { level, number, title: nameOf(title) });
   if (placedBy !== "fix") text += ` (${t("map_placed_by_camera")})`;
-  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * LEVELS.indexOf(level) });
-  marker.bindTooltip(textNode(text)).on("click keypress", (event) => {
+  return levelMarker(feature, `${level} · ${number}`, text).on("click keypress", (event) => {
     if (event.type === "click" || event.originalEvent?.key === "Enter") onOpen(feature.properties);
   });
-  return marker;
 }
 
 export function placeMarker(feature) {
@@ -164,11 +169,8 @@ export function alertMarkers(map, features, onOpen) {
 
 function groupMarker(features) {
   const { level } = features[0].properties;
-  const [lon, lat] = features[0].geometry.coordinates;
-  const icon = L.divIcon({ className: "marker-holder", html: badge(`marker-alert level-${level}`, `${level} × ${features.length}`), iconSize: [58, 26], iconAnchor: [29, 34] });
   const text = t("map_alerts", { n: features.length, level });
   const alertIds = features.map((feature) => feature.properties.alert_id);
-  const marker = L.marker([lat, lon], { pane: "alerts", icon, alt: text, alertIds, keyboard: true, riseOnHover: true, zIndexOffset: 1000 - 100 * LEVELS.indexOf(level) });
   const list = document.createElement("ul");
   list.className = "map-list";
   for (const { properties: alert } of features.slice(0, MOST_LISTED)) {
@@ -184,5 +186,5 @@ function groupMarker(features) {
     line.textContent = t("map_more", { n: features.length - MOST_LISTED });
     list.append(line);
   }
-  return marker.bindTooltip(textNode(text)).bindPopup(list, { className: "map-popup", maxWidth: 320, maxHeight: 260, autoPan: false });
+  return levelMarker(features[0], `${level} × ${features.length}`, text, { alertIds }).bindPopup(list, { className: "map-popup", maxWidth: 320, maxHeight: 260, autoPan: false });
 }
