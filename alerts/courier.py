@@ -97,10 +97,7 @@ class Courier:
             if not taken:
                 return 0
             became = [
-                (
-                    message,
-                    outcome(message, error, self._desk.fallback(message), self._policy, now, self._jitter()),
-                )
+                (message, self._became(message, error, now))
                 for message, error in zip(taken, self._send_all(taken), strict=True)
             ]
             self._note(tx, became, now)
@@ -141,6 +138,10 @@ class Courier:
         except Exception as exc:  # noqa: BLE001 - a channel is anybody's code; the message stays and is counted
             return exc
         return None
+
+    def _became(self, message: Outgoing, error: Exception | None, now: datetime) -> Outcome:
+        fallback = None if error is None else self._desk.fallback(message)
+        return outcome(message, error, fallback, self._policy, now, self._jitter())
 
     def _note(self, tx: AlertTx, became: Sequence[tuple[Outgoing, Outcome]], now: datetime) -> None:
         if sent := [message.outgoing_id for message, what in became if isinstance(what, Sent)]:

@@ -29,7 +29,7 @@ from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
 from alerts.webpush.invitation import Push, push_of
 from alerts.webpush.subscriptions import Subscriptions
-from alerts.worker import AlertWorker, utc_now
+from alerts.worker import COURIERS, AlertWorker, utc_now
 from hcawatch.config import LoadedConfig, versions
 from hcawatch.config.channel_secrets import channel_secrets, with_push_key
 from hcawatch.config.gb28181 import gb_passwords
@@ -49,7 +49,7 @@ from monitor.ingest.postgres_store import PostgresIngestStore
 from monitor.ingest.worker import IngestWorker
 from monitor.logs import set_up_logs
 from monitor.store.migrate import migrate
-from monitor.store.pool import Pool, make_pool
+from monitor.store.pool import FIRST_IN_ORDER, Pool, make_pool
 from monitor.web.app import WebDeps, create_app
 
 log = structlog.get_logger(__name__)
@@ -76,12 +76,16 @@ def run(loaded: LoadedConfig, runtime: Runtime) -> int:
         )
         loaded = of_version(newest, loaded.path) or loaded
     data_dir = Path(runtime.data_dir)
-    with make_pool(runtime.database_url, "centre", min_size=2, max_size=_CONNECTIONS) as pool:
-        _serve(loaded, runtime, pool, data_dir)
+    dsn = runtime.database_url
+    with (
+        make_pool(dsn, "centre", min_size=2, max_size=_CONNECTIONS) as pool,
+        make_pool(dsn, "couriers", min_size=2, max_size=COURIERS, planner=FIRST_IN_ORDER) as couriers,
+    ):
+        _serve(loaded, runtime, pool, couriers, data_dir)
     return 0
 
 
-def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -> None:
+def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, couriers: Pool, data_dir: Path) -> None:
     book = PostgresAlertBook(pool)
     settings = loaded.settings
     policy = Policy(
@@ -96,7 +100,7 @@ def _serve(loaded: LoadedConfig, runtime: Runtime, pool: Pool, data_dir: Path) -
     browsers = Subscriptions(pool)
     kinds, push = _channels(loaded, runtime, browsers, ingest)
     platforms = running_of(kinds)
-    courier = _courier(loaded, pool, book, engine, ingest, kinds)
+    courier = _courier(loaded, pool, couriers, engine, ingest, kinds)
     deciding = Deciding(runtime.database_url, loaded.city, policy)
     delivering = AlertWorker(None, courier, runtime.database_url)
     thresholds = ConfigThresholds(loaded.path)
@@ -174,7 +178,7 @@ def _reply_secrets(loaded: LoadedConfig) -> dict[str, str]:
 def _courier(
     loaded: LoadedConfig,
     pool: Pool,
-    book: PostgresAlertBook,
+    couriers: Pool,
     engine: AlertEngine,
     ingest: IngestWorker,
     kinds: dict[str, Deliver],
@@ -182,7 +186,7 @@ def _courier(
     """MQTT is always there; the configuration's channels stand behind their limits."""
     desk = Desk(loaded.city, kinds, PostgresChannelStates(pool), utc_now)
     sends = {"mqtt": _publisher(ingest), **desk.sends}
-    return Courier(book, sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
+    return Courier(PostgresAlertBook(couriers), sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
 
 
 def _publisher(ingest: IngestWorker) -> Callable[[str, bytes, bool], None]:

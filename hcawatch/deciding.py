@@ -27,7 +27,7 @@ from alerts.worker import STALE_S, AlertWorker
 from hcawatch.garbage import leave_out_what_is_there
 from monitor.domain.assets import City
 from monitor.logs import set_up_logs
-from monitor.store.pool import make_pool
+from monitor.store.pool import FEW_ROWS_EACH, make_pool
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ def decide(pipe: Connection, dsn: str, city: City, policy: Policy) -> None:
     """The process: decides until it is told to end or its pipe does, and says through it whether all is well."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the centre's
     set_up_logs()
-    with make_pool(dsn, "deciding", min_size=2, max_size=_CONNECTIONS, few_rows_each=True) as pool:
+    with make_pool(dsn, "deciding", min_size=2, max_size=_CONNECTIONS, planner=FEW_ROWS_EACH) as pool:
         permits = PermitDesk(pool, city)
         engine = AlertEngine(PostgresAlertBook(pool), city, policy)
         visits = VisitDesk(pool, city, engine)

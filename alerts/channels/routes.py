@@ -25,16 +25,17 @@ class Routes:
     def __init__(self, city: City) -> None:
         self.channels = {channel.channel_id: channel for channel in city.channels}
         self._people = {person.name: person for person in people_of(city)}
+        self._at: dict[tuple[str, str], list[Person]] = {}
+        for person in self._people.values():
+            for reached in person.addresses.items():
+                self._at.setdefault(reached, []).append(person)
 
     def person_at(self, channel: str, address: str, body: dict[str, Any]) -> Person | None:
         """Whose address this is; where several share it, the officer whom the message names."""
         known = self.channels.get(channel)
-        at = [
-            person
-            for person in self._people.values()
-            if person.addresses.get(channel) == address
-            or (known is not None and known.kind == "webpush" and person.name == address)
-        ]
+        at = list(self._at.get((channel, address), ()))
+        if known is not None and known.kind == "webpush" and address in self._people:
+            at.append(self._people[address])  # browsers are known by who logged in there
         named = [person for person in at if person.name == body.get("officer")]
         return next(iter(named or at), None)
 

@@ -4,7 +4,9 @@ A pool outlives a restart of the database: a connection is checked when it is ta
 replaced in the background. What to do while the database is away is for the caller to decide.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -19,6 +21,18 @@ STATEMENT_TIMEOUT_S = 30.0
 #: nobody waits for a connection longer than this: PoolTimeout says that the database is away or busy
 ACQUIRE_TIMEOUT_S = 10.0
 
+#: `planner` of connections that ask for a few rows at a time, and never for a whole table: a plan that a connection
+#: keeps from the time when a table was small (as those behind foreign keys) does not walk through it later. Compiling
+#: pays for whole tables only: before PostgreSQL 18 a walk that can't be avoided then counts as so dear that each call
+#: of it is compiled, for a second.
+FEW_ROWS_EACH: Final[Mapping[str, str]] = MappingProxyType({"enable_seqscan": "off", "jit": "off"})
+#: `planner` of connections that take the first few of many in an index's order: where statistics know nothing of the
+#: many, gathering and sorting all of them looks cheaper than reading the first
+FIRST_IN_ORDER: Final[Mapping[str, str]] = MappingProxyType(
+    {**FEW_ROWS_EACH, "enable_bitmapscan": "off", "enable_sort": "off"}
+)
+_AS_THE_SERVER: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 def make_pool(
     dsn: str,
@@ -28,22 +42,18 @@ def make_pool(
     max_size: int = 4,
     statement_timeout_s: float = STATEMENT_TIMEOUT_S,
     acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
-    few_rows_each: bool = False,
+    planner: Mapping[str, str] = _AS_THE_SERVER,
 ) -> Pool:
     """A pool that is not open yet: use it in a `with` block, or call open() and close().
 
     Rows come as dicts. Connections are not in autocommit; leaving `with pool.connection()` commits.
-    `few_rows_each` is for work that asks for a few rows at a time, and never for a whole table: a plan that a
-    connection keeps from the time when a table was small (as those behind foreign keys) does not walk through it later.
-    Compiling pays for whole tables only: before PostgreSQL 18 a walk that can't be avoided then counts as so dear that
-    each call of it is compiled, for a second.
+    `planner`: its settings for these connections (FEW_ROWS_EACH, FIRST_IN_ORDER); others keep what the server says.
     """
     settings = (
         f"SET TIME ZONE 'UTC'; SET statement_timeout = {int(statement_timeout_s * 1000)};"
         f" SET idle_in_transaction_session_timeout = {int(statement_timeout_s * 2000)};"
     )
-    if few_rows_each:  # others keep what the server's own settings say
-        settings += " SET enable_seqscan = off; SET jit = off"
+    settings += "".join(f" SET {name} = {value};" for name, value in planner.items())
 
     def configure(conn: Conn) -> None:
         conn.execute(settings.encode())

@@ -413,7 +413,8 @@ CREATE TABLE outgoing (
     handed_to       text,                       -- the channel that took it over, as a message of its own
     handed_at       timestamptz
 );
-CREATE INDEX outgoing_todo ON outgoing (next_try_at) WHERE sent_at IS NULL AND handed_at IS NULL;
+-- take_outgoing: in its order, and with a condition that the look for earlier messages does not have
+CREATE INDEX outgoing_todo ON outgoing (next_try_at, outgoing_id) WHERE coalesce(sent_at, handed_at) IS NULL;
 -- take_outgoing: the messages of one dispatch to one address keep their order
 CREATE INDEX outgoing_dispatch ON outgoing ((body->>'dispatch_id'), channel, address, outgoing_id)
     WHERE sent_at IS NULL AND handed_at IS NULL;

@@ -10,7 +10,7 @@ from psycopg.sql import SQL
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_rows import QUERIES
-from monitor.store.pool import make_pool
+from monitor.store.pool import FEW_ROWS_EACH, make_pool
 from monitor.store.queries import Queries
 from tests.bench.loop_parts.open_alerts import open_alerts
 from tests.doubles.alert_seeds import SeededPostgresBook
@@ -35,7 +35,7 @@ def test_plans_from_a_small_town_do_not_walk_through_a_storm(postgres_dsn: str) 
     said: list[str] = []
     with (
         make_pool(postgres_dsn, "seeding") as seeding,
-        make_pool(postgres_dsn, "deciding", max_size=1, few_rows_each=True) as pool,
+        make_pool(postgres_dsn, "deciding", max_size=1, planner=FEW_ROWS_EACH) as pool,
     ):
         book = SeededPostgresBook(seeding)
         engine = AlertEngine(SeededPostgresBook(pool), CITY, Policy())
@@ -83,7 +83,7 @@ def test_a_cameras_backlog_is_not_walked_through_while_its_oldest_is_decided(pos
     """Onsets are taken by the same thread: they would wait each turn for whoever has ten thousand alarms."""
     asked = QUERIES["next_device_alarm"]
     with (
-        make_pool(postgres_dsn, "deciding", max_size=2, few_rows_each=True) as pool,
+        make_pool(postgres_dsn, "deciding", max_size=2, planner=FEW_ROWS_EACH) as pool,
         pool.connection() as first,
         pool.connection() as other,
     ):

@@ -26,7 +26,7 @@ from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
-from alerts.worker import AlertWorker, utc_now
+from alerts.worker import COURIERS, AlertWorker, utc_now
 from hcawatch.centre import LOG_ORIGIN, MESSAGES_AT_ONCE, Sequencing
 from hcawatch.deciding import Deciding
 from hcawatch.garbage import leave_out_what_is_there
@@ -34,7 +34,7 @@ from monitor.audit.note import Signer
 from monitor.ingest.mqtt import MqttSettings
 from monitor.ingest.postgres_store import PostgresIngestStore
 from monitor.ingest.worker import IngestWorker
-from monitor.store.pool import make_pool
+from monitor.store.pool import FIRST_IN_ORDER, make_pool
 from tests.bench.loop_parts.town import WEBHOOK, WEBHOOK_SECRET, city
 
 
@@ -52,14 +52,17 @@ def _serve(pipe: Connection, dsn: str, mqtt: MqttSettings, receiver_url: str, fo
         wrapper_class=structlog.make_filtering_bound_logger(30),
     )
     town = city(f"{receiver_url}/ours")
-    with make_pool(dsn, "centre", min_size=2, max_size=16) as pool:
+    with (
+        make_pool(dsn, "centre", min_size=2, max_size=16) as pool,
+        make_pool(dsn, "couriers", min_size=2, max_size=COURIERS, planner=FIRST_IN_ORDER) as couriers,
+    ):
         book = PostgresAlertBook(pool)
         engine = AlertEngine(book, town)
         ingest = IngestWorker(PostgresIngestStore(pool), mqtt)
         kinds = deliveries(town, {WEBHOOK: BenchSecret()}, None, None)
         desk = Desk(town, kinds, PostgresChannelStates(pool), utc_now)
         sends = {"mqtt": lambda topic, body, retain: ingest.publish(topic, body, retain=retain), **desk.sends}
-        courier = Courier(book, sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
+        courier = Courier(PostgresAlertBook(couriers), sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
         deciding = Deciding(dsn, town, Policy())
         delivering = AlertWorker(None, courier, dsn)
         sequencing = Sequencing(

@@ -1,0 +1,6 @@
+-- A courier takes what is due in its order from the index, without sorting all that waits; and the look for earlier
+-- messages of the same dispatch can't use that index (its condition is written in another way), which it walked through
+-- once for each message.
+
+DROP INDEX outgoing_todo;
+CREATE INDEX outgoing_todo ON outgoing (next_try_at, outgoing_id) WHERE coalesce(sent_at, handed_at) IS NULL;
