@@ -1,27 +1,27 @@
 """Delivers the loop's outgoing messages, each at least once, and says so when one cannot be delivered.
 
 A message is marked as sent only after its channel took it, so a death in between sends it again under the
-same key. Several are taken and marked in one transaction and sent at the same time, so that a slow receiver
-delays no other and a commit serves many. What becomes of it otherwise is decided in delivery.py; who takes the
-messages (MQTT, and the channels of alerts/channels) is passed in.
+same key. Several are taken and marked in one transaction, so that a commit serves many; how they are sent without
+one receiver's delaying another is sending.py's. What becomes of a message otherwise is decided in delivery.py; who
+takes the messages (MQTT, and the channels of alerts/channels) is passed in.
 """
 
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 import structlog
 
-from alerts.channels.failures import ChannelError, OwnLimit
 from alerts.commands import Problem
 from alerts.delivery import Handed, Outcome, Postponed, Sent, TryAgain, outcome, shown, subject_of
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.ports import AlertBook, AlertTx
 from alerts.reasons import Health
+from alerts.sending import Send, send_all, send_in_turn
 from alerts.values import Outgoing
 from monitor.domain.risk import Reason
 
@@ -33,9 +33,6 @@ log = structlog.get_logger(__name__)
 SENDING_S = 25.0
 #: as many as deliver (worker.COURIERS): what is slow for one of them must not keep the others from beginning
 _SHARES = 3
-
-#: address, payload, retain. Returns when the other side has it; raises otherwise.
-Send = Callable[[str, bytes, bool], None]
 
 
 class Desk(Protocol):
@@ -74,7 +71,7 @@ class Courier:
         at_once: int = 1,
         sending_s: float = SENDING_S,
     ) -> None:
-        """`at_once`: messages of one transaction, which are sent at the same time, each by a thread of its own.
+        """`at_once`: messages of one transaction, each with a thread of its own where their receivers are slow.
 
         `sending_s`: seconds that they have together.
         """
@@ -86,6 +83,7 @@ class Courier:
     def deliver(self, now: datetime, limit: int = 100) -> int:
         """Tries up to `limit` messages that are due; returns how many it tried."""
         tried = 0
+        # until nothing comes: what was sent may have let its successor go
         while tried < limit and (some := self._some(now, min(self.at_once, limit - tried))):
             tried += some
         return tried
@@ -100,10 +98,9 @@ class Courier:
                 (message, self._became(message, error, now))
                 for message, error in zip(taken, self._send_all(taken), strict=True)
             ]
-            self._note(tx, became, now)
-            sent = {subject_of(message) for message, what in became if isinstance(what, Sent)}
+            said = self._note(tx, became, now)
             # also what an earlier courier said and died before it could take back
-            over = sent & tx.running_subjects(Health.UNDELIVERABLE) if sent else frozenset()
+            over = said & {subject_of(message) for message, what in became if isinstance(what, Sent)}
         for message, what in became:
             if isinstance(what, TryAgain):
                 self._complain(message, what, now)
@@ -114,38 +111,26 @@ class Courier:
     def _send_all(self, messages: Sequence[Outgoing]) -> list[Exception | None]:
         """What went wrong with each."""
         if self._senders is None:
-            return [self._send(message) for message in messages]
-        sending = [self._senders.submit(self._send, message) for message in messages]
-        wait(sending, self._sending_s)
-        return [self._came_of(future) for future in sending]
+            return send_in_turn(self._send, messages)
+        return send_all(self._send, messages, self._senders, self._sending_s)
 
-    def _came_of(self, sending: Future[Exception | None]) -> Exception | None:
-        """What is not done in time counts as failed, though it may still arrive: then twice, under the same key."""
-        if sending.cancel():  # not begun: other couriers' messages have all the threads
-            return OwnLimit("other messages took all the time", 1.0)
-        if not sending.done():
-            return ChannelError(f"its channel did not answer within {self._sending_s:g} s")
-        return sending.result()
-
-    def _send(self, message: Outgoing) -> Exception | None:
+    def _send(self, message: Outgoing) -> Callable[[], None] | None:
         send = self._channels.get(message.channel)
         if send is None:
             there = sorted(self._channels)
-            return LookupError(f"no channel {message.channel!r} is set up; there are {there}")
+            raise LookupError(f"no channel {message.channel!r} is set up; there are {there}")
         body = {"idempotency_key": message.idempotency_key, **message.body}
-        try:
-            send(message.address, msgspec.json.encode(body), False)
-        except Exception as exc:  # noqa: BLE001 - a channel is anybody's code; the message stays and is counted
-            return exc
-        return None
+        return send(message.address, msgspec.json.encode(body), False)
 
     def _became(self, message: Outgoing, error: Exception | None, now: datetime) -> Outcome:
         fallback = None if error is None else self._desk.fallback(message)
         return outcome(message, error, fallback, self._policy, now, self._jitter())
 
-    def _note(self, tx: AlertTx, became: Sequence[tuple[Outgoing, Outcome]], now: datetime) -> None:
+    def _note(self, tx: AlertTx, became: Sequence[tuple[Outgoing, Outcome]], now: datetime) -> frozenset[str]:
+        """Where it is said that nothing can be delivered, if anything was."""
+        said: frozenset[str] = frozenset()
         if sent := [message.outgoing_id for message, what in became if isinstance(what, Sent)]:
-            tx.outgoing_sent(sent, now)
+            said = tx.outgoing_sent(sent, now)
         for message, what in became:
             match what:
                 case Postponed(until=until, reason=reason):
@@ -157,6 +142,7 @@ class Courier:
                                 key=message.idempotency_key, error=error)  # fmt: skip
                 case TryAgain(until=until, error=error):
                     tx.outgoing_failed(message.outgoing_id, error, until)
+        return said
 
     def _complain(self, message: Outgoing, became: TryAgain, now: datetime) -> None:
         """A health alert per channel and address, once trying alone does not help; the next delivery clears it."""

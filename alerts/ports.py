@@ -137,10 +137,6 @@ class AlertTx(CalmTx, Protocol):
         """The running health alert of a subject, its row locked."""
         ...
 
-    def running_subjects(self, health: str) -> frozenset[str]:
-        """Where a health alert of this kind runs; nothing is locked."""
-        ...
-
     def insert_alert(self, alert: Alert) -> int:
         """A new alert; returns its number."""
         ...
@@ -212,8 +208,8 @@ class AlertTx(CalmTx, Protocol):
         """Messages that are due and that nobody sends, but for the channels `held`; kept until the transaction ends."""
         ...
 
-    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> None:
-        """Delivered."""
+    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> frozenset[str]:
+        """Delivered. The subjects that run as undeliverable (Health.UNDELIVERABLE), some of which this may end."""
         ...
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:

@@ -21,6 +21,7 @@ from alerts.ports import AlertTx
 from alerts.postgres_rows import QUERIES as QUERIES
 from alerts.postgres_rows import parameters
 from alerts.postgres_rows import value as value
+from alerts.reasons import Health
 from alerts.reporting.postgres import PostgresReportTx
 from alerts.values import (
     Alert,
@@ -190,9 +191,6 @@ class PostgresAlertTx(CalmRows):
     def running_health(self, health: str, subject: str) -> Alert | None:
         return self._one("running_health", Alert, health=health, subject=subject)
 
-    def running_subjects(self, health: str) -> frozenset[str]:
-        return frozenset(row["subject"] for row in self._run("running_subjects", health=health))
-
     def insert_alert(self, alert: Alert) -> int:
         row = self._run("insert_alert", **parameters(alert)).fetchone()
         assert row is not None
@@ -253,8 +251,9 @@ class PostgresAlertTx(CalmRows):
     def take_outgoing(self, now: datetime, limit: int, held: Collection[str] = ()) -> tuple[Outgoing, ...]:
         return self._all("take_outgoing", Outgoing, now=now, limit=limit, held=sorted(held))
 
-    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> None:
-        self._run("outgoing_sent", outgoing_ids=list(outgoing_ids), at=at)
+    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> frozenset[str]:
+        rows = self._run("outgoing_sent", outgoing_ids=list(outgoing_ids), at=at, health=Health.UNDELIVERABLE)
+        return frozenset(row["subject"] for row in rows)
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
         self._run("outgoing_failed", outgoing_id=outgoing_id, error=error, next_try_at=next_try_at)

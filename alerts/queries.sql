@@ -478,8 +478,12 @@ LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
 -- outgoing_sent --
--- Delivered.
-UPDATE outgoing SET sent_at = %(at)s, attempts = attempts + 1, last_error = NULL WHERE outgoing_id = ANY(%(outgoing_ids)s)
+-- Delivered; the subjects of running health alerts of a kind, which a delivery may end.
+WITH sent AS (
+    UPDATE outgoing SET sent_at = %(at)s, attempts = attempts + 1, last_error = NULL
+    WHERE outgoing_id = ANY(%(outgoing_ids)s)
+)
+SELECT subject FROM alert WHERE kind = 'health' AND health = %(health)s AND closed_at IS NULL
 
 -- outgoing_failed --
 -- Not delivered; one attempt more.

@@ -141,8 +141,9 @@ class AlertWorker:
     def _deliver(self, courier: Courier, turned: Callable[[], None]) -> None:
         def some() -> int:
             tried = courier.deliver(self._clock(), limit=courier.at_once)
-            if tried == courier.at_once:
-                self._to_deliver.ring()  # more than one thread's
+            if tried < courier.at_once:
+                return 0  # all that was due; what comes rings
+            self._to_deliver.ring()  # more than one thread's
             return tried
 
         self._again_and_again(some, self._to_deliver, turned)

@@ -27,6 +27,7 @@ from alerts.engine import AlertEngine
 from alerts.feedback.desk import FeedbackDesk
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
+from alerts.sending import Send
 from alerts.webpush.invitation import Push, push_of
 from alerts.webpush.subscriptions import Subscriptions
 from alerts.worker import COURIERS, AlertWorker, utc_now
@@ -56,7 +57,7 @@ log = structlog.get_logger(__name__)
 
 _SEQUENCE_EVERY_S = 0.5
 #: that one courier sends at the same time
-MESSAGES_AT_ONCE = 8
+MESSAGES_AT_ONCE = 24
 #: a thread of the alert module holds at most one, as do ingest, the sequencer and each of some pages' requests
 _CONNECTIONS = 20
 #: a log's name, first line of its checkpoints; it must not change during the log's life
@@ -185,7 +186,7 @@ def _courier(
 ) -> Courier:
     """MQTT is always there; the configuration's channels stand behind their limits."""
     desk = Desk(loaded.city, kinds, PostgresChannelStates(pool), utc_now)
-    sends = {"mqtt": _publisher(ingest), **desk.sends}
+    sends: dict[str, Send] = {"mqtt": ingest.begin_publish, **desk.sends}
     return Courier(PostgresAlertBook(couriers), sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
 
 

@@ -120,7 +120,6 @@ class Cap:
         headers = signed_headers(self._secrets, parcel.key, document, parcel.now)
         if not self._secrets:
             headers = {name: value for name, value in headers.items() if value and name == "Idempotency-Key"}
-        answer = self._poster.post(
-            self._url, {"Content-Type": "application/cap+xml; charset=utf-8", **headers}, document
-        )
+        headers = {"Content-Type": "application/cap+xml; charset=utf-8", **headers}
+        answer = self._poster.post(self._url, headers, document, repeatable=True)
         judge(answer, urlsplit(self._url).hostname or "", parcel.now)

@@ -10,9 +10,10 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from alerts.channels.exchange import Answer
 from alerts.channels.failures import Final
 from alerts.channels.parcel import Parcel
-from alerts.channels.posting import Answer, Poster, judge
+from alerts.channels.posting import Poster, judge
 from alerts.channels.wording import Wording
 from alerts.visiting.replies import hint
 from monitor.domain.assets import Channel, GatewayRequest

@@ -1,8 +1,9 @@
 """One POST to an address that somebody wrote into a file: never to where it may not go, never longer than it may take.
 
 The name is resolved once, the addresses are checked, and the connection goes to the checked one while TLS and
-`Host` keep the name, so that a name which changes its address in between gains nothing. No redirects, no proxy,
-at most 64 KiB of the answer, one deadline for all of it.
+`Host` keep the name, so that a name which changes its address in between gains nothing (a connection that is kept
+for the next message leads where it was checked to lead, a minute long at most). No redirects, no proxy, at most
+64 KiB of the answer, one deadline for all of it.
 """
 
 import socket
@@ -15,12 +16,9 @@ from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-import h11
-import msgspec
-
+from alerts.channels.exchange import Answer, Connection, Gone, Kept, Target, left
 from alerts.channels.failures import ChannelError, Final, NotNow
 
-MOST_BYTES = 64 * 1024
 #: nobody is kept waiting longer than this, whatever the other side asks
 LONGEST_RETRY_AFTER_S = 3600.0
 #: a 429 that does not say how long
@@ -35,30 +33,6 @@ _PUBLIC_IPV6 = ip_network("2000::/3")
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a URL leads."""
-
-    tls: bool
-    host: str
-    port: int
-    #: path and query
-    path: str
-
-    @property
-    def host_header(self) -> str:
-        """Value of `Host`."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return name if self.port == (443 if self.tls else 80) else f"{name}:{self.port}"
 
 
 def target_of(url: str) -> Target:
@@ -118,19 +92,54 @@ class Poster:
         self._networks = tuple(ip_network(network) for network in networks)
         self._timeout_s, self._resolve = timeout_s, resolve
         self._tls = tls or ssl.create_default_context()
+        self._kept = Kept()
 
-    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer, whatever its status. Final where it may not connect; OSError where it can't."""
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, *, repeatable: bool = False) -> Answer:
+        """The answer, whatever its status. Final where it may not connect; OSError where it can't.
+
+        `repeatable`: the other side knows the message again by a key, so its connection is kept for the next one.
+        """
         target, deadline_s = target_of(url), time.monotonic() + self._timeout_s
-        address = self._address(target, deadline_s)
-        sock = socket.create_connection((str(address), target.port), timeout=_left(deadline_s))
+        if repeatable and (kept := self._kept.take(target)) is not None:
+            try:
+                return self._exchange(kept, target, headers, body, deadline_s, keep=True)
+            except Gone:
+                pass  # it ended between two messages, as any may: once more on a new one
+        connection = Connection(self._connect(target, deadline_s))
+        return self._exchange(connection, target, headers, body, deadline_s, keep=repeatable)
+
+    def _exchange(
+        self,
+        connection: Connection,
+        target: Target,
+        headers: Mapping[str, str],
+        body: bytes,
+        deadline_s: float,
+        *,
+        keep: bool,
+    ) -> Answer:
+        kept = False
         try:
-            if target.tls:
-                sock.settimeout(_left(deadline_s))
-                sock = self._tls.wrap_socket(sock, server_hostname=target.host)
-            return _exchange(sock, target, headers, body, deadline_s)
+            answer = connection.exchange(target, headers, body, deadline_s, keep=keep)
+            if kept := keep and connection.reusable():
+                self._kept.give(target, connection)
+            return answer
         finally:
+            if not kept:
+                connection.close()
+
+    def _connect(self, target: Target, deadline_s: float) -> socket.socket:
+        address = self._address(target, deadline_s)
+        sock = socket.create_connection((str(address), target.port), timeout=left(deadline_s))
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if target.tls:
+                sock.settimeout(left(deadline_s))
+                sock = self._tls.wrap_socket(sock, server_hostname=target.host)
+        except BaseException:
             sock.close()
+            raise
+        return sock
 
     def _address(self, target: Target, deadline_s: float) -> Address:
         try:
@@ -158,53 +167,12 @@ class Poster:
 
         worker = threading.Thread(target=work, name="resolve", daemon=True)
         worker.start()
-        worker.join(_left(deadline_s))
+        worker.join(left(deadline_s))
         if not found:
             raise TimeoutError(f"the name {target.host} was not resolved in time")
         if isinstance(found[0], OSError):
             raise ChannelError(f"the name {target.host} can't be resolved: {found[0]}") from found[0]
         return found[0]
-
-
-def _left(deadline_s: float) -> float:
-    left_s = deadline_s - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError("no answer in time")
-    return left_s
-
-
-def _exchange(
-    sock: socket.socket, target: Target, headers: Mapping[str, str], body: bytes, deadline_s: float
-) -> Answer:
-    wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_BYTES)
-    named = [("Host", target.host_header), ("User-Agent", "hcawatch"), ("Connection", "close"),
-             ("Content-Length", str(len(body))), *headers.items()]  # fmt: skip
-    request = h11.Request(method="POST", target=target.path, headers=named)
-    out = [wire.send(request), wire.send(h11.Data(data=body)), wire.send(h11.EndOfMessage())]
-    sock.settimeout(_left(deadline_s))
-    sock.sendall(b"".join(part for part in out if part))
-    status, found, got = 0, {}, b""
-    try:
-        while True:
-            event = wire.next_event()
-            match event:
-                case h11.NEED_DATA:
-                    sock.settimeout(_left(deadline_s))
-                    wire.receive_data(sock.recv(16_384))
-                case h11.Response():
-                    status = event.status_code
-                    found = {name.decode(): value.decode("latin-1") for name, value in event.headers}
-                case h11.Data():
-                    got += bytes(event.data)
-                    if len(got) > MOST_BYTES:
-                        break  # what we want to know stands at the beginning
-                case h11.EndOfMessage() | h11.ConnectionClosed():
-                    break
-    except h11.RemoteProtocolError as exc:
-        raise ChannelError(f"{target.host} does not speak HTTP: {exc}") from exc
-    if not status:
-        raise ChannelError(f"{target.host} closed the connection without an answer")
-    return Answer(status=status, headers=found, body=got[:MOST_BYTES])
 
 
 # ---------------------------------------------------------------- what a status means

@@ -44,5 +44,6 @@ class Webhook:
         if not url:
             raise Final("the channel has no url, and the receiver no address of this channel")
         headers = signed_headers(self._secrets, parcel.key, parcel.payload, parcel.now)
-        answer = self._poster.post(url, {"Content-Type": "application/json", **headers}, parcel.payload)
+        headers = {"Content-Type": "application/json", **headers}
+        answer = self._poster.post(url, headers, parcel.payload, repeatable=True)
         judge(answer, urlsplit(url).hostname or "", parcel.now)

@@ -7,6 +7,7 @@ messages: what to store, and when to acknowledge, is the worker's matter.
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ lean_properties.install()
 RECEIVE_MAXIMUM = 500
 SESSION_EXPIRY_S = 14 * 24 * 3600
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 15
+#: a publish that the broker does not acknowledge by then has failed
+PUBLISH_S = 10.0
 
 
 class MqttSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,9 +134,21 @@ class MqttConnection:
         *,
         user_properties: Sequence[tuple[str, str]] = (),
         retain: bool = False,
-        timeout_s: float = 10.0,
+        timeout_s: float = PUBLISH_S,
     ) -> None:
         """Returns when the broker has acknowledged; PublishError otherwise (it may still have arrived)."""
+        self.begin(topic, payload, user_properties=user_properties, retain=retain, timeout_s=timeout_s)()
+
+    def begin(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        user_properties: Sequence[tuple[str, str]] = (),
+        retain: bool = False,
+        timeout_s: float = PUBLISH_S,
+    ) -> Callable[[], None]:
+        """Publishes, as `publish`; what it returns waits for the broker, `timeout_s` from now at most."""
         if not self.connected:
             raise PublishError(
                 f"{topic}: not connected to the broker at {self._settings.host}; try again later"
@@ -141,18 +156,24 @@ class MqttConnection:
         properties = _properties(PacketTypes.PUBLISH)
         if user_properties:
             properties.UserProperty = list(user_properties)
+        until_s = time.monotonic() + timeout_s
         info = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
-        try:
-            info.wait_for_publish(timeout_s)
-            done = info.is_published()
-        except (RuntimeError, ValueError) as exc:
-            raise PublishError(f"{topic}: not sent: {exc}") from exc
-        if not done:
-            raise PublishError(
-                f"{topic}: the broker did not acknowledge within {timeout_s:g} s; try again later"
-            )
-        if reason := self._refused.pop(info.mid, None):
-            raise PublishError(f"{topic}: the broker refused it: {reason}; check its access list")
+
+        def wait() -> None:
+            try:
+                if not info.is_published():
+                    info.wait_for_publish(max(0.001, until_s - time.monotonic()))
+                done = info.is_published()
+            except (RuntimeError, ValueError) as exc:
+                raise PublishError(f"{topic}: not sent: {exc}") from exc
+            if not done:
+                raise PublishError(
+                    f"{topic}: the broker did not acknowledge within {timeout_s:g} s; try again later"
+                )
+            if reason := self._refused.pop(info.mid, None):
+                raise PublishError(f"{topic}: the broker refused it: {reason}; check its access list")
+
+        return wait
 
     def _make_client(self) -> paho.Client:
         settings = self._settings

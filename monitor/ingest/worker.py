@@ -160,6 +160,10 @@ class IngestWorker:
         """Publishes for others of the centre; returns when the broker has it, PublishError otherwise."""
         self._mqtt.publish(topic, payload, user_properties=properties, retain=retain)
 
+    def begin_publish(self, topic: str, payload: bytes, retain: bool = False) -> Callable[[], None]:
+        """As `publish`, but only what it returns waits for the broker: several go out in the time of one."""
+        return self._mqtt.begin(topic, payload, retain=retain)
+
     # ------------------------------------------------------------------ the loop
 
     def _run(self) -> None:

@@ -4,6 +4,7 @@ A pool outlives a restart of the database: a connection is checked when it is ta
 replaced in the background. What to do while the database is away is for the caller to decide.
 """
 
+import select
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -71,7 +72,18 @@ def make_pool(
         timeout=acquire_timeout_s,
         reconnect_timeout=5.0,
         configure=configure,
-        check=ConnectionPool.check_connection,
+        check=_check,
         name=application_name,
         open=False,
     )
+
+
+def _check(conn: Conn) -> None:
+    """Raises if the server has ended the connection: it says so, and then has something to read.
+
+    To ask the server each time would be one journey more for every transaction.
+    """
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    if poll.poll(0):
+        ConnectionPool.check_connection(conn)

@@ -27,7 +27,7 @@ from alerts.lifecycle import AlertKind, State
 from alerts.log import SEEN_FIELDS
 from alerts.permits import STILL_THERE, looks_of
 from alerts.policy import NO_OFFENCE, Policy
-from alerts.reasons import Choice
+from alerts.reasons import Choice, Health
 from alerts.reporting.values import Caller, Report
 from alerts.values import (
     Alert,
@@ -353,11 +353,6 @@ class MemoryAlertTx(MemoryCalmTx):
                 return alert
         return None
 
-    def running_subjects(self, health: str) -> frozenset[str]:
-        return frozenset(
-            a.subject for a in self._t.alerts.values() if a.health == health and a.closed_at is None
-        )
-
     def insert_alert(self, alert: Alert) -> int:
         if alert.health is not None and self.running_health(alert.health, alert.subject):
             raise Conflict("one running health alert per subject")
@@ -509,11 +504,13 @@ class MemoryAlertTx(MemoryCalmTx):
             for earlier_id, earlier in self._t.outgoing.items()
         )
 
-    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> None:
+    def outgoing_sent(self, outgoing_ids: Sequence[int], at: datetime) -> frozenset[str]:
         for outgoing_id in outgoing_ids:
             known = self._t.outgoing[outgoing_id]
             self._t.outgoing[outgoing_id] = replace(known, attempts=known.attempts + 1)
             self._t.sent_at[outgoing_id] = at
+        running = (a for a in self._t.alerts.values() if a.closed_at is None)
+        return frozenset(a.subject for a in running if a.health == Health.UNDELIVERABLE)
 
     def outgoing_failed(self, outgoing_id: int, error: str, next_try_at: datetime) -> None:
         known = self._t.outgoing[outgoing_id]

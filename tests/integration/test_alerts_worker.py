@@ -119,7 +119,7 @@ def test_the_worker_survives_a_database_that_drops_everybody(
             inbox.wait_for(n + 1)
             with psycopg.connect(postgres_dsn, autocommit=True) as conn:
                 conn.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
         eventually(worker.healthy)

@@ -26,6 +26,7 @@ from alerts.courier import Courier
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook
+from alerts.sending import Send
 from alerts.worker import COURIERS, AlertWorker, utc_now
 from hcawatch.centre import LOG_ORIGIN, MESSAGES_AT_ONCE, Sequencing
 from hcawatch.deciding import Deciding
@@ -61,7 +62,7 @@ def _serve(pipe: Connection, dsn: str, mqtt: MqttSettings, receiver_url: str, fo
         ingest = IngestWorker(PostgresIngestStore(pool), mqtt)
         kinds = deliveries(town, {WEBHOOK: BenchSecret()}, None, None)
         desk = Desk(town, kinds, PostgresChannelStates(pool), utc_now)
-        sends = {"mqtt": lambda topic, body, retain: ingest.publish(topic, body, retain=retain), **desk.sends}
+        sends: dict[str, Send] = {"mqtt": ingest.begin_publish, **desk.sends}
         courier = Courier(PostgresAlertBook(couriers), sends, engine, desk=desk, at_once=MESSAGES_AT_ONCE)
         deciding = Deciding(dsn, town, Policy())
         delivering = AlertWorker(None, courier, dsn)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from alerts.channels.exchange import Answer
 from alerts.channels.failures import ChannelError, Final, NotNow
-from alerts.channels.posting import Answer, Poster, judge, may_reach, retry_after_s
+from alerts.channels.posting import Poster, judge, may_reach, retry_after_s
 from alerts.channels.webhook import signature, signed_headers
 from tests.doubles.receivers import LOOPBACK, Receiver, make_certificate
 
