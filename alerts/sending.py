@@ -62,6 +62,8 @@ class _Batch(Generic[T]):
         self._came: dict[int, Exception | None] = {}
         self._lock = threading.Lock()
         self.done = threading.Event()
+        if not messages:
+            self.done.set()
 
     @property
     def left(self) -> int:

@@ -66,6 +66,8 @@ class Connection:
         self.made_s = self.used_s = time.monotonic()
         self._wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=MOST_BYTES)
         self._asked = 0
+        #: whether anything of the answer came
+        self._heard = False
 
     def close(self) -> None:
         """Ends it."""
@@ -93,10 +95,11 @@ class Connection:
     ) -> Answer:
         """The answer, whatever its status. Gone where the connection was kept and ended before an answer."""
         self._asked += 1
+        self._heard = False
         try:
             answer = self._exchange(target, headers, body, deadline_s, keep=keep)
         except (ConnectionError, ssl.SSLEOFError, h11.RemoteProtocolError) as exc:
-            if self._asked > 1 and self._wire.their_state is h11.IDLE:
+            if self._asked > 1 and not self._heard:
                 raise Gone(str(exc)) from exc
             if isinstance(exc, h11.RemoteProtocolError):
                 raise ChannelError(f"{target.host} does not speak HTTP: {exc}") from exc
@@ -109,6 +112,7 @@ class Connection:
     def _exchange(
         self, target: Target, headers: Mapping[str, str], body: bytes, deadline_s: float, *, keep: bool
     ) -> Answer | None:
+        """None if the other side closed without a word."""
         wire, sock = self._wire, self.sock
         named = [("Host", target.host_header), ("User-Agent", "hcawatch"),
                  *(() if keep else (("Connection", "close"),)),
@@ -123,7 +127,11 @@ class Connection:
             match event:
                 case h11.NEED_DATA:
                     sock.settimeout(left(deadline_s))
-                    wire.receive_data(sock.recv(16_384))
+                    some = sock.recv(16_384)
+                    if not some and not self._heard:
+                        return None
+                    self._heard = True
+                    wire.receive_data(some)
                 case h11.Response():
                     status = event.status_code
                     found = {name.decode(): value.decode("latin-1") for name, value in event.headers}
@@ -133,8 +141,6 @@ class Connection:
                         break  # what we want to know stands at the beginning
                 case h11.EndOfMessage() | h11.ConnectionClosed():
                     break
-        if not status:
-            return None
         return Answer(status=status, headers=found, body=got[:MOST_BYTES])
 
 

@@ -1,30 +1,24 @@
 """The visits' desk: answers to checklists, and what running visits take along; rows, audit entry, messages at once.
 
 Decides nothing itself: checks.py says what may be answered, bundling.py what is taken along. Bundling is no part of
-the transaction that sends an officer, so that it never delays one: the desk looks every few seconds, tells the officer
-by an update of the dispatch, and hands over what was planned when they are there.
+the transaction that sends an officer, so that it never delays one: the desk looks every few seconds (planning.py), and
+hands over what was planned when they are there.
 """
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from psycopg.types.json import Jsonb
 
 from alerts.engine import AlertEngine
-from alerts.messages import dispatch_message
-from alerts.news import copies
 from alerts.postgres_book import value
-from alerts.texts import title
-from alerts.values import Actor, Alert, Dispatch, Permit
-from alerts.visiting.bundling import ENDS_SOON, NOBODY_AFTER, Check, along
+from alerts.values import Actor, Alert, Dispatch
 from alerts.visiting.checks import CheckRefused, Line, Tick, TickAsk, items_of, lines_of, on_tick
-from alerts.visiting.texts import ALSO, LOOKED, WHY_ALONG
+from alerts.visiting.planning import Planning
+from alerts.visiting.texts import LOOKED
 from monitor.audit.entries import Entry
 from monitor.audit.log import append
-from monitor.domain.assets import City, Text
+from monitor.domain.assets import City
 from monitor.store.pool import Conn, Pool
 from monitor.store.queries import Queries
 
@@ -32,12 +26,7 @@ QUERIES = Queries("alerts.visiting")
 
 #: what may be taken along is looked for this often
 LOOK_EVERY: Final = timedelta(seconds=3)
-#: a permit that was looked at is not looked at again for as long
-LOOKED_SINCE: Final = timedelta(days=7)
-#: running visits that one look goes through, and open alerts of each of their sites: more than a city ever has
-MOST_VISITS: Final = 500
-MOST_OF_A_SITE: Final = 30
-_OUTGOING, _CHANGE = "hcawatch_outgoing", "hcawatch_change"
+_CHANGE = "hcawatch_change"
 
 
 class AlongView(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +58,7 @@ class VisitDesk:
 
     def __init__(self, pool: Pool, city: City, engine: AlertEngine) -> None:
         self._pool, self._city, self._engine = pool, city, engine
-        self._hcas = {hca.site_id: hca for hca in city.hcas}
+        self._planning = Planning(city)
         self._next_look: datetime | None = None
 
     # ------------------------------------------------------------ checklists
@@ -112,7 +101,8 @@ class VisitDesk:
         if self._next_look is not None and now < self._next_look:
             return 0
         self._next_look = now + LOOK_EVERY
-        self._plan(now)
+        with self._pool.connection() as conn:
+            self._planning.look(conn, now)
         self._take(now)
         return 0
 
@@ -158,67 +148,6 @@ class VisitDesk:
                 conn.execute(QUERIES["notify"], {"channel": _CHANGE, "payload": f"alert:{row['alert_id']}"})
             return str(row["alert_id"])
 
-    def _plan(self, now: datetime) -> None:
-        with self._pool.connection() as conn:
-            visits = conn.execute(QUERIES["running_visits"], {"limit": MOST_VISITS}).fetchall()
-            if not visits:
-                return
-            sites = sorted({visit["site_id"] for visit in visits})
-            given = {"sites": sites, "nobody_since": now - NOBODY_AFTER, "limit": MOST_OF_A_SITE}
-            alerts = [value(row, Alert) for row in conn.execute(QUERIES["open_at_sites"], given)]
-            ending = conn.execute(QUERIES["permits_ending"], {"now": now, "soon": now + ENDS_SOON})
-            permits = [value({n: row[n] for n in Permit.__struct_fields__}, Permit) for row in ending]
-            rows = conn.execute(QUERIES["known_checks"], {"looked_since": now - LOOKED_SINCE}).fetchall()
-            known = {(row["kind"], row["ref"]) for row in rows}
-            have = Counter(row["dispatch_id"] for row in rows)
-            by_id, of_site = {alert.alert_id: alert for alert in alerts}, _by_site(alerts)
-            sent_to = {visit["alert_id"] for visit in visits}
-            for row in visits:
-                site_id = row.pop("site_id")
-                visit = msgspec.convert(row, Dispatch)
-                here = of_site.get(site_id, ())
-                if not here and not permits:
-                    continue
-                site, mine = self._hcas.get(site_id), have[visit.dispatch_id]
-                checks = along(visit, site, here, sent_to, permits, known, now, mine)
-                known |= {(check.kind, check.ref) for check in checks}
-                self._add(conn, visit, checks, by_id, now)
-
-    def _add(
-        self, conn: Conn, visit: Dispatch, checks: Sequence[Check], alerts: dict[str, Alert], now: datetime
-    ) -> None:
-        added = []
-        for check in checks:
-            given = {
-                "dispatch_id": visit.dispatch_id,
-                "kind": check.kind,
-                "ref": check.ref,
-                "why": check.why.value,
-            }
-            if conn.execute(QUERIES["add_check"], {**given, "now": now}).rowcount == 0:
-                continue  # another worker was first, and tells
-            append(
-                conn, Entry(kind="visit.along", subject=visit.alert_id, actor="system", at=now, body=given)
-            )
-            added.append(check)
-        own = _alert(conn, visit.alert_id) if added else None
-        if own is None:
-            return
-        key = "along:" + ",".join(sorted(check.ref for check in added))
-        message = dispatch_message(visit, own, "update", key[:200], now)
-        message.body["text"] = {
-            language: text.format(checks="; ".join(_named(check, alerts, language) for check in added))
-            for language, text in ALSO.items()
-        }
-        message.body["also"] = [
-            {"kind": check.kind, "ref": check.ref, "why": check.why.value} for check in added
-        ]
-        for one in (message, *copies(message, visit, self._city, now)):
-            fields = {**msgspec.structs.asdict(one), "body": Jsonb(one.body)}
-            conn.execute(QUERIES["add_outgoing"], fields)
-        conn.execute(QUERIES["notify"], {"channel": _OUTGOING, "payload": visit.team_id})
-        conn.execute(QUERIES["notify"], {"channel": _CHANGE, "payload": f"alert:{visit.alert_id}"})
-
     def _take(self, now: datetime) -> None:
         with self._pool.connection() as conn:
             planned = conn.execute(QUERIES["to_be_taken"]).fetchall()
@@ -232,30 +161,9 @@ class VisitDesk:
                 conn.execute(QUERIES["mark_taken"], {**given, "taken": taken.dispatch_id if taken else None})
 
 
-def _by_site(alerts: Sequence[Alert]) -> dict[str | None, list[Alert]]:
-    found: dict[str | None, list[Alert]] = {}
-    for alert in alerts:
-        found.setdefault(alert.site_id, []).append(alert)
-    return found
-
-
-def _named(check: Check, alerts: dict[str, Alert], language: str) -> str:
-    why = WHY_ALONG[check.why][language]
-    alert = alerts.get(check.ref)
-    if alert is None:
-        return f"{check.ref} ({why})"
-    named: Text = title(alert)
-    return f"#{alert.number} {named[language]} ({why})"
-
-
 def _ticks(conn: Conn, alert_id: str) -> tuple[Tick, ...]:
     rows = conn.execute(QUERIES["ticks"], {"alert_id": alert_id})
     return tuple(msgspec.convert(row, Tick) for row in rows)
-
-
-def _alert(conn: Conn, alert_id: str) -> Alert | None:
-    row = conn.execute(QUERIES["alert_for_check"], {"alert_id": alert_id}).fetchone()
-    return None if row is None else value(row, Alert)
 
 
 def _running(conn: Conn, alert_id: str) -> Dispatch | None:

@@ -24,43 +24,60 @@ ON CONFLICT (alert_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOT
 -- An alert whose list is answered: no step is taken meanwhile.
 SELECT * FROM alert WHERE alert_id = %(alert_id)s FOR SHARE
 
+-- alerts_for_checks --
+-- As alert_for_check, of many; in their order, so that two that ask do not wait for each other.
+SELECT * FROM alert WHERE alert_id = ANY(%(alert_ids)b::uuid[]) ORDER BY alert_id FOR SHARE
+
 -- running_visits --
--- Running dispatches of violations that are a visit of their own, of the newest that run and not without end: a look
--- costs the same in a storm.
+-- Running dispatches of violations that are a visit of their own and have room for more, of the newest that run and not
+-- without end: a look costs the same in a storm.
 WITH newest AS MATERIALIZED (
     SELECT * FROM dispatch WHERE ended_at IS NULL ORDER BY dispatched_at DESC, dispatch_id DESC LIMIT %(limit)s
 )
 SELECT dispatch_id::text, d.alert_id::text, team_id, officer, dispatched_at, accepted_at, ended_at, end_reason,
-       departed_at, d.arrived_at, shift_until, choice, chosen, a.site_id
-FROM newest AS d JOIN alert AS a USING (alert_id)
-WHERE choice <> 'same_visit' AND a.kind = 'violation' AND a.site_id IS NOT NULL
+       departed_at, d.arrived_at, shift_until, choice, chosen, a.site_id, along.have
+FROM newest AS d JOIN alert AS a USING (alert_id) CROSS JOIN LATERAL (
+    SELECT count(*) AS have FROM visit_check WHERE visit_check.dispatch_id = d.dispatch_id
+) AS along
+WHERE choice <> 'same_visit' AND a.kind = 'violation' AND a.site_id IS NOT NULL AND along.have < %(most_along)s
 ORDER BY d.dispatched_at DESC, d.dispatch_id DESC
 
+-- first_in_order --
+-- For the transaction: the first of many come from an index in its order (alert_waits), not from sorting all of them.
+SELECT set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true)
+
 -- open_at_sites --
--- Open violations of these sites that a visit could take along, the worst and oldest of each site.
+-- Open violations of these sites that a visit could take along and none has, the worst and oldest of each site. Whether
+-- one has is asked of each by itself (a subquery): joined, all that visits have would be compared with all that is open.
 SELECT found.* FROM unnest(%(sites)s::text[]) AS site CROSS JOIN LATERAL (
     SELECT * FROM alert
     WHERE site_id = site AND kind = 'violation' AND state = 'open' AND closed_at IS NULL AND confirmation <> 'refuted'
       AND held_by IS NULL
       AND (level IN ('III', 'IV') OR opened_at <= %(nobody_since)s)
+      AND (
+          SELECT count(*) FROM visit_check JOIN dispatch USING (dispatch_id)
+          WHERE visit_check.kind = 'alert' AND visit_check.ref = alert.alert_id::text AND dispatch.ended_at IS NULL
+      ) = 0
     ORDER BY level, opened_at
     LIMIT %(limit)s
 ) AS found
 
 -- permits_ending --
--- Approved permits that end soon.
-SELECT * FROM permit WHERE state = 'approved' AND valid_to BETWEEN %(now)s AND %(soon)s
+-- Approved permits that end soon, that no running visit has, and at which nobody looked lately.
+SELECT * FROM permit
+WHERE state = 'approved' AND valid_to BETWEEN %(now)s AND %(soon)s
+  AND NOT EXISTS (
+      SELECT FROM visit_check JOIN dispatch USING (dispatch_id)
+      WHERE visit_check.kind = 'permit' AND visit_check.ref = permit.permit_number
+        AND (dispatch.ended_at IS NULL OR visit_check.looked_at > %(looked_since)s)
+  )
 
--- known_checks --
--- What running visits have, and permits that were looked at lately.
-SELECT dispatch_id::text, kind, ref FROM visit_check JOIN dispatch USING (dispatch_id) WHERE dispatch.ended_at IS NULL
-UNION SELECT dispatch_id::text, kind, ref FROM visit_check WHERE looked_at > %(looked_since)s
-
--- add_check --
--- A visit takes it along; once.
+-- add_checks --
+-- Visits take them along; each once. What was added.
 INSERT INTO visit_check (dispatch_id, kind, ref, why, added_at)
-VALUES (%(dispatch_id)s, %(kind)s, %(ref)s, %(why)s, %(now)s)
+SELECT dispatch_id, kind, ref, why, %(now)s FROM jsonb_populate_recordset(NULL::visit_check, %(rows)s)
 ON CONFLICT (dispatch_id, kind, ref) DO NOTHING
+RETURNING dispatch_id::text, kind, ref
 
 -- to_be_taken --
 -- Alerts that a visit has planned to look at, whose officer is there by now.
@@ -113,12 +130,6 @@ FOR UPDATE OF v
 -- How a permit's work was found.
 UPDATE visit_check SET looked_at = %(now)s, looked_by = %(who)s, outcome = %(outcome)s, note = %(note)s
 WHERE dispatch_id = %(dispatch_id)s AND kind = 'permit' AND ref = %(ref)s
-
--- add_outgoing --
--- A message to deliver; one of the same key is the same message.
-INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at)
-VALUES (%(channel)s, %(address)s, %(idempotency_key)s, %(body)s, %(created_at)s, %(created_at)s)
-ON CONFLICT (idempotency_key) DO NOTHING
 
 -- notify --
 -- Tells who listens, on commit.

@@ -250,6 +250,8 @@ CREATE INDEX alert_rung ON alert (rung_at) WHERE rung_at IS NOT NULL;           
 CREATE INDEX alert_shelf ON alert (shelf_id) WHERE shelf_id IS NOT NULL;            -- what came while shelved
 CREATE INDEX alert_health ON alert (health, subject, opened_at) WHERE kind = 'health';   -- lost_before
 CREATE INDEX alert_judged ON alert (onset_at) WHERE kind = 'violation' AND source = 'edge';   -- feedback: judged
+CREATE INDEX alert_waits ON alert (site_id, level, opened_at)                        -- open_at_sites
+    WHERE kind = 'violation' AND state = 'open' AND closed_at IS NULL;
 CREATE INDEX alert_running ON alert (site_id, violation) WHERE closed_at IS NULL;   -- pages
 -- joining, new occurrences: alerts of a place, and those of a camera where one of the two has none
 CREATE INDEX alert_place ON alert USING gist (point(lon, lat)) WHERE kind = 'violation' AND lon IS NOT NULL;
@@ -613,8 +615,7 @@ CREATE TABLE visit_check (
     note        text NOT NULL DEFAULT '',
     PRIMARY KEY (dispatch_id, kind, ref)
 );
-CREATE INDEX visit_check_looked ON visit_check (looked_at) WHERE looked_at IS NOT NULL;  -- known_checks
-CREATE INDEX visit_check_ref ON visit_check (kind, ref);                       -- is it part of a visit already
+CREATE INDEX visit_check_ref ON visit_check (kind, ref);                       -- open_at_sites, permits_ending
 
 -- what the visited company is given: a code by which it sees what concerns it, rates the visit, and objects
 CREATE TABLE notice (
