@@ -1,11 +1,12 @@
 """Sends several messages without one receiver's delaying another, and without a thread for each where none is slow.
 
-One thread sends them in turn. Where they are not all sent after a moment, each that is left gets a thread of its
-own: so a storm to a quick receiver does not pay for two dozen threads that wait for each other, and a slow one
-still holds up nobody for longer than that moment.
+One thread sends them in turn. Where it does not get on for a moment, or not fast enough, each that is left gets a
+thread of its own: so a storm to a quick receiver does not pay for two dozen threads that wait for each other, and a
+slow one still holds up nobody for longer than that moment.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -21,8 +22,9 @@ Finish = Callable[[], None]
 #: waits for that: meanwhile the next is sent.
 Send = Callable[[str, bytes, bool], Finish | None]
 
-#: one thread is enough for as long; a receiver that answers at once takes milliseconds
-IN_TURN_S = 0.05
+#: one thread is enough while one message is sent in as long as this, and all of them in as long as that; a receiver
+#: that answers at once takes milliseconds
+IN_TURN_S, ALL_IN_TURN_S = 0.05, 0.25
 
 
 def send_in_turn(send: Callable[[T], Finish | None], messages: Sequence[T]) -> list[Exception | None]:
@@ -45,11 +47,17 @@ def send_all(
     key. What was not begun, since others have all the threads, is OwnLimit: nothing was tried.
     """
     batch = _Batch(send, messages)
+    began_s = time.monotonic()
     senders.submit(batch.drain)
-    if not batch.done.wait(min(in_turn_s, within_s)):
-        for _ in range(batch.left):
-            senders.submit(batch.drain)
-        batch.done.wait(max(0.0, within_s - in_turn_s))
+    left = len(messages)
+    while not batch.done.wait(min(in_turn_s, within_s)):
+        now_left = batch.left
+        if now_left == left or time.monotonic() - began_s > ALL_IN_TURN_S:
+            for _ in range(now_left):
+                senders.submit(batch.drain)
+            batch.done.wait(max(0.0, within_s - (time.monotonic() - began_s)))
+            break
+        left = now_left
     return batch.came_of(within_s)
 
 

@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from monitor.ingest import lean_properties
+from monitor.ingest.buffered_client import BufferedClient
 from monitor.ingest.errors import BrokerAddressError, PublishError
 from monitor.ingest.ports import Arrived
 
@@ -177,7 +178,7 @@ class MqttConnection:
 
     def _make_client(self) -> paho.Client:
         settings = self._settings
-        client = paho.Client(
+        client = BufferedClient(
             CallbackAPIVersion.VERSION2, settings.client_id, protocol=paho.MQTTv5, manual_ack=True
         )
         if settings.user is not None:

@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import paho.mqtt.client as paho
 import psutil
 import psycopg
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties as PahoProperties
 
 from alerts.channels.webhook import IDEMPOTENCY_KEY, SIGNATURE, TIMESTAMP, signature
 from monitor.domain.events import RiskEvent
@@ -25,6 +22,7 @@ from monitor.store.embedded import EmbeddedPostgres
 from monitor.store.migrate import migrate
 from tests.bench.loop_parts import alertmanager
 from tests.bench.loop_parts.centre import centre
+from tests.bench.loop_parts.edges import edges, packet_of
 from tests.bench.loop_parts.open_alerts import open_alerts
 from tests.bench.loop_parts.receiver import Receiver
 from tests.bench.loop_parts.town import EDGES, WEBHOOK, WEBHOOK_SECRET, onset, places, warm_up_places
@@ -81,15 +79,15 @@ def ours(receiver: Receiver, count: int, seed: int, already_open: int = 0) -> La
         )
         with (
             centre(server.dsn, settings, receiver.url, folder / "centre") as process,
-            _edges(broker) as publish,
+            edges(broker.host, broker.port, {edge: broker.passwords[edge] for edge in EDGES}) as publishers,
         ):
             begin_s = time.time() + 1.0
             warm = _planned(warm_up_places(WARM_UP), begin_s, f"warm-{seed}")
-            _steadily(warm, lambda n: publish(warm[n]))
+            _steadily(warm, lambda n: publishers.send(*warm[n][1:]))
             _wait(receiver, WARM_UP, DISPATCH)
             receiver.take()
             events = _planned(places(count, seed), time.time() + 2.0 + count * 0.0004, f"run-{seed}")
-            sent_s, late_ms = _steadily(events, lambda n: publish(events[n]))
+            sent_s, late_ms = _steadily(events, lambda n: publishers.send(*events[n][1:]))
             _wait(receiver, count, DISPATCH)
             got = receiver.take()
             ended = process.stop()
@@ -100,7 +98,7 @@ def ours(receiver: Receiver, count: int, seed: int, already_open: int = 0) -> La
                 "broker": _cpu_s(broker.pid),
             }
         short_of = _short_of(server.dsn, count + WARM_UP)
-    by_place = {_key(event): n for n, (event, _) in enumerate(events)}
+    by_place = {_key(event): n for n, (event, _, _) in enumerate(events)}
     taken: list[list[float]] = [[] for _ in events]
     for at_s, head, body in got:
         message = json.loads(body)
@@ -132,7 +130,8 @@ def theirs(receiver: Receiver, binary: Path, count: int, group_wait: str) -> Lat
 
 
 # ---------------------------------------------------------------- parts of a run
-Message = tuple[RiskEvent, Any]
+#: an event, its edge, and the packet that it goes out in
+Message = tuple[RiskEvent, str, bytes]
 
 
 def _planned(where: Sequence[tuple[int, float]], begin_s: float, epoch: str) -> list[Message]:
@@ -141,34 +140,8 @@ def _planned(where: Sequence[tuple[int, float]], begin_s: float, epoch: str) -> 
     for n, (site, metres) in enumerate(where):
         edge, seq = EDGES[n % len(EDGES)], n // len(EDGES) + 1
         event = onset(site, metres, edge, seq, epoch, begin_s + n / RATE_PER_S)
-        made.append((event, arrived(event)))
+        made.append((event, edge, packet_of(seq, arrived(event))))
     return made
-
-
-@contextlib.contextmanager
-def _edges(broker: EmbeddedBroker) -> Any:
-    """Publishes a message as its edge, QoS 1, without waiting."""
-    clients = {}
-    for edge in EDGES:
-        client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"bench-{edge}", protocol=paho.MQTTv5)
-        client.username_pw_set(edge, broker.passwords[edge])
-        client.max_inflight_messages_set(200)
-        client.connect(broker.host, broker.port, clean_start=True)
-        client.loop_start()
-        clients[edge] = client
-
-    def publish(message: Message) -> None:
-        event, encoded = message
-        properties: Any = PahoProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.UserProperty = list(encoded.pairs)
-        clients[event.edge_id].publish(encoded.topic, encoded.payload, 1, properties=properties)
-
-    try:
-        yield publish
-    finally:
-        for client in clients.values():
-            client.disconnect()
-            client.loop_stop()
 
 
 def _steadily(what: Sequence[Any], send: Callable[[int], None]) -> tuple[list[float], float]:
