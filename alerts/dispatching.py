@@ -28,6 +28,7 @@ from alerts.commands import (
 from alerts.commands import Problem as HealthProblem
 from alerts.joining import distance_m
 from alerts.lifecycle import Incomplete, State, Step
+from alerts.newest import Newest
 from alerts.policy import Policy
 from alerts.reasons import Choice, EndOfDispatch, Health, Why
 from alerts.values import SYSTEM, Alert, Dispatch, Timer, TimerKind
@@ -73,8 +74,24 @@ class Crew(msgspec.Struct, frozen=True, kw_only=True):
 
 def who_covers(site_id: str | None, city: City) -> tuple[str, ...]:
     """User names of all who may be sent to the site."""
-    teams = (team for team in city.teams if not team.sites or site_id in team.sites)
-    return tuple(member.user for team in teams for member in team.members)
+    return tuple(member.user for team in teams_of(site_id, city) for member in team.members)
+
+
+def teams_of(site_id: str | None, city: City) -> tuple[Team, ...]:
+    """Teams that cover the site, those without sites of their own included, in the city's order."""
+    return _coverage(city).get(site_id, _coverage(city)[None])
+
+
+def _covering(city: City) -> dict[str | None, tuple[Team, ...]]:
+    """Teams by site; None: those that cover any."""
+    sites = {site for team in city.teams for site in team.sites}
+    return {
+        site: tuple(team for team in city.teams if not team.sites or site in team.sites)
+        for site in (*sites, None)
+    }
+
+
+_coverage = Newest(_covering).of
 
 
 class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +122,7 @@ def choose_officer(
     violation: str | None = None,
 ) -> Chosen | Nobody:
     """The best officer: on shift, then skill, then load, then the way, then the user name."""
-    teams = [team for team in city.teams if not team.sites or site_id in team.sites]
+    teams = teams_of(site_id, city)
     if not any(team.members for team in teams):
         return Nobody(choice=Choice.NOBODY_COVERS)
     wanted = policy.response.skills.get(violation or "", ())

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.clocks import this_run
+from alerts.dispatching import teams_of
 from alerts.messages import MQTT
 from alerts.values import Alert, Dispatch
 from monitor.domain.assets import City, Contact, Team
@@ -82,7 +83,7 @@ def _teams(alert: Alert, dispatches: tuple[Dispatch, ...], city: City) -> tuple[
     sent = city.team(run[-1].team_id) if run else None
     if sent is not None:
         return (sent,)
-    return tuple(team for team in city.teams if not team.sites or alert.site_id in team.sites)
+    return teams_of(alert.site_id, city)
 
 
 def _by_name(user: str, city: City) -> tuple[Recipient, ...]:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from alerts.newest import Newest
 from monitor.domain.assets import Channel, City
 
 #: kinds whose messages go to persons; the others have one address of their own
@@ -78,21 +79,8 @@ class Routes:
         return ""
 
 
-class _Newest:
-    """The routes of the city that was asked for last: it is the same one for as long as a process lives."""
-
-    def __init__(self) -> None:
-        self._known: tuple[City, Routes] | None = None
-
-    def of(self, city: City) -> Routes:
-        known = self._known
-        if known is None or known[0] is not city:  # two threads at once both build it, and both are right
-            self._known = known = (city, Routes(city))
-        return known[1]
-
-
 #: `routes_of(city)`: as Routes(city), built once; thousands of people take milliseconds
-routes_of = _Newest().of
+routes_of = Newest(Routes).of
 
 
 def people_of(city: City) -> Iterator[Person]:

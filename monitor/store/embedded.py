@@ -60,7 +60,7 @@ SETTINGS: Final = {
     "shared_buffers": "128MB",
     "fsync": "on",
     "synchronous_commit": "on",
-    "max_wal_size": "512MB",
+    "max_wal_size": "2GB",
     "jit": "off",
     "cluster_name": "hcawatch",
     "timezone": "UTC",
