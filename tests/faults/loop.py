@@ -3,6 +3,7 @@
     python -m tests.faults loop --seeds 500 --json      seeds 1 to 500
     python -m tests.faults loop --from 17 --seeds 1     one of them again: the same plan, other microseconds
     python -m tests.faults loop --seeds 500 --state F   keeps results in F and goes on after them
+    python -m tests.faults loop --seeds 500 --jobs 4    four at a time, each with a database server of its own
 
 Workers are killed at every step of theirs and at any time, the database is restarted and killed, connections are
 cut, the receiver refuses or hangs. Minutes of the policy are seconds. What must be 0: `undelivered` (committed,
@@ -14,17 +15,22 @@ The last line is one JSON object. Exit status 1 if any seed failed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import multiprocessing
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 import structlog
 
+from monitor.store.embedded import EmbeddedPostgres
 from tests.faults.loop_plan import drawn
 from tests.faults.loop_seed import Outcome, Run, database
 
@@ -44,33 +50,52 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="keep each seed's result here; those are not run again"
     )
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many seeds at a time (1)")
     given = parser.parse_args(arguments)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-                        wrapper_class=structlog.make_filtering_bound_logger(40))  # fmt: skip
     began_s = time.monotonic()
-    outcomes = run(range(given.first, given.first + given.seeds), given.state, quiet=given.json)
+    outcomes = run(range(given.first, given.first + given.seeds), given.state, given.jobs, quiet=given.json)
     said = summary(outcomes)
     said["wall_s"] = round(time.monotonic() - began_s, 1)
     print(json.dumps(said, ensure_ascii=False))
     return 1 if said["failed"] else 0
 
 
-def run(seeds: range, state: Path | None, *, quiet: bool) -> list[Outcome]:
-    """Run what the state does not have yet, in order."""
+def run(seeds: range, state: Path | None, jobs: int = 1, *, quiet: bool) -> list[Outcome]:
+    """Run what the state does not have yet, `jobs` at a time; the outcomes in the seeds' order."""
     known = _known(state)
-    outcomes = []
-    with tempfile.TemporaryDirectory(prefix="loop-faults-") as name, database(Path(name)) as server:
-        for seed in seeds:
-            outcome = known.get(seed)
-            if outcome is None:
-                outcome = Run(drawn(seed), server, Path(name) / f"seed-{seed}").play()
-                if state is not None:
-                    with state.open("ab") as file:
-                        file.write(msgspec.json.encode(outcome) + b"\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="loop-faults-") as name,
+        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _begin, (name,)) as pool,
+    ):
+        playing = {pool.submit(_play, seed): seed for seed in seeds if seed not in known}
+        for done in as_completed(playing):
+            outcome = known[playing[done]] = done.result()
+            if state is not None:
+                with state.open("ab") as file:
+                    file.write(msgspec.json.encode(outcome) + b"\n")
             if not quiet:
                 print(_told(outcome), flush=True)
-            outcomes.append(outcome)
-    return outcomes
+    return [known[seed] for seed in seeds]
+
+
+class _Here:
+    """What a process that plays seeds has: its folder and its database server, which ends with it."""
+
+    folder: ClassVar[Path]
+    server: ClassVar[EmbeddedPostgres]
+    open: ClassVar[contextlib.ExitStack]
+
+
+def _begin(name: str) -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+                        wrapper_class=structlog.make_filtering_bound_logger(40))  # fmt: skip
+    _Here.folder = Path(name) / str(os.getpid())
+    _Here.open = contextlib.ExitStack()
+    _Here.server = _Here.open.enter_context(database(_Here.folder))
+
+
+def _play(seed: int) -> Outcome:
+    return Run(drawn(seed), _Here.server, _Here.folder / f"seed-{seed}").play()
 
 
 def _known(state: Path | None) -> dict[int, Outcome]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ from tests.doubles.alert_seeds import SeededPostgresBook
 from tests.doubles.alert_story import CITY, OPERATOR, at_metres, event, officer
 from tests.faults.loop_plan import WORKERS, Coming, Death, Fault, FaultKind, Plan, Step
 from tests.faults.loop_truth import Interval, Verdict, both_ready, late, twice
-from tests.faults.loop_worker import ACCEPT_S, POLICY, Job
+from tests.faults.loop_worker import ACCEPT_S, POLICY, Job, serve
 
 #: what is committed has so long to arrive when all is mended
 ARRIVES_WITHIN_S: Final = 60.0
@@ -43,6 +44,11 @@ TURN_S: Final = 0.05
 #: a sleep that took so much longer was the machine's fault: whatever is late then, nobody could run
 STALL_S: Final = 0.25
 _AWAY: Final = (psycopg.Error, PoolTimeout)
+#: a database that is migrated and empty
+_EMPTY: Final = "loop_empty"
+#: workers begin as copies of a process that has imported everything: they die often, and that takes a second of CPU
+_FORKS: Final = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.faults.loop_worker"])
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,34 +109,33 @@ class Worker:
         self.ready: list[Interval] = []
         self.since_s: float | None = None
         self.died = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkServerProcess | None = None
 
     def keep_alive(self) -> None:
         """Starts it again if it is dead."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self._process.is_alive():
             return
         if self._process is not None:
             self.died += 1
             self._close(time.monotonic())
         death = self._deaths.pop(0) if self._deaths else Death()
-        job = self._folder / f"job-{self._number}.json"
-        job.write_bytes(msgspec.json.encode(Job(dsn=self._dsn, receiver_port=self._port, death=death)))
-        with (self._folder / f"worker-{self._number}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.loop_worker", str(job)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        job = Job(dsn=self._dsn, receiver_port=self._port, death=death)
+        ours, theirs = _FORKS.Pipe()
+        log = self._folder / f"worker-{self._number}.log"
+        self._process = _FORKS.Process(target=serve, args=(job, theirs, log), daemon=True)
+        self._process.start()
+        theirs.close()
+        threading.Thread(target=self._listen, args=(self._process, ours), daemon=True).start()
 
-    def _listen(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            word, at = line.split()
-            if process is self._process:
-                if word == "ready":
-                    self.since_s = float(at)
-                else:
-                    self._close(float(at))
+    def _listen(self, process: ForkServerProcess, pipe: Connection) -> None:
+        with pipe, contextlib.suppress(EOFError, OSError):
+            while True:
+                word, at_s = pipe.recv()
+                if process is self._process:
+                    if word == "ready":
+                        self.since_s = at_s
+                    else:
+                        self._close(at_s)
 
     def _close(self, at_s: float) -> None:
         if self.since_s is not None:
@@ -143,8 +148,8 @@ class Worker:
 
     def kill(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+            self._process.kill()
+            self._process.join()
             self._close(time.monotonic())
 
 
@@ -167,9 +172,12 @@ class Run:
             conn.execute(
                 sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self._name))
             )
-            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
+            conn.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(self._name), sql.Identifier(_EMPTY)
+                )
+            )
         dsn = self._server.dsn_of(self._name)
-        migrate(dsn)
         receiver = Receiver()
         workers = [Worker(n, self._folder, dsn, receiver.port, self._plan.deaths[n]) for n in range(WORKERS)]
         threading.Thread(target=self._feel_stalls, daemon=True).start()
@@ -360,6 +368,9 @@ def _count(pool: Pool, query: str) -> int:
 
 @contextlib.contextmanager
 def database(folder: Path) -> Iterator[EmbeddedPostgres]:
-    """The server that the seeds share."""
+    """The server that the seeds share, with a database as each begins with."""
     with EmbeddedPostgres(folder / "postgres") as server:
+        with psycopg.connect(server.dsn, autocommit=True) as conn:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_EMPTY)))
+        migrate(server.dsn_of(_EMPTY))
         yield server

@@ -1,12 +1,11 @@
 """One worker of the loop's fault run: the real alert worker and couriers, in a process that dies where it is told.
 
-    python -m tests.faults.loop_worker JOB.json
-
-Says `ready` and `away`, with the monotonic time, as its threads become well and unwell. Ends with its input.
+Says `ready` and `away`, with the monotonic time, as its threads become well and unwell. Ends with its pipe.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
 import os
@@ -16,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertBook, PostgresAlertTx
 from alerts.postgres_together import PostgresTogetherTx
 from alerts.worker import AlertWorker
+from monitor.domain.calm import Calm
 from monitor.domain.levels import Level
 from monitor.domain.response import PARTIES, Chain, ChainStep, Limits, Response, Who
 from monitor.store.pool import make_pool
@@ -41,7 +42,7 @@ _STEPS: Final = (ChainStep(who=Who.OFFICER), ChainStep(who=Who.OPERATOR, after_s
 #: the loop's minutes as seconds, so that a story of seconds has escalations
 POLICY: Final = Policy(
     level_ii_wait=timedelta(seconds=2), retry_dispatch_after=timedelta(seconds=1),
-    evidence_within=timedelta(seconds=5), most_per_officer=40,
+    evidence_within=timedelta(seconds=5), most_per_officer=40, calm=Calm(bundle_s=2.0),
     response=Response(
         limits={party: dict.fromkeys(Level, _LIMITS) for party in PARTIES},
         chains=(Chain(steps=_STEPS, wait_s=2.0),),
@@ -115,10 +116,10 @@ def sender(port: int, doom: Doom) -> Callable[[str, bytes, bool], None]:
     return doom.watched("send", send)
 
 
-def main() -> None:
-    """Runs until killed, or until standard input ends."""
+def serve(job: Job, pipe: Connection, log: Path) -> None:
+    """Runs until killed, or until the pipe ends."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), sys.stderr.fileno())
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Job)
     doom = Doom(job.death)
     doom.strike()
     with make_pool(job.dsn, "worker", min_size=1, max_size=10, acquire_timeout_s=3.0) as pool:
@@ -127,20 +128,17 @@ def main() -> None:
         courier = Courier(book, {"mqtt": sender(job.receiver_port, doom)}, engine, POLICY, at_once=4)
         with AlertWorker(engine, courier, job.dsn) as worker:
             time.sleep(0.5)  # each thread's first turn
-            threading.Thread(target=_end_with_input, daemon=True).start()
+            threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
             said = ""
             while True:
                 now = "ready" if worker.healthy() else "away"
                 if now != said:
-                    print(now, time.monotonic(), flush=True)
+                    pipe.send((now, time.monotonic()))
                 said = now
                 time.sleep(0.05)
 
 
-def _end_with_input() -> None:
-    sys.stdin.read()
+def _end_with(pipe: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        pipe.recv()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()
