@@ -10,7 +10,7 @@ from psycopg.sql import SQL
 from alerts.engine import AlertEngine
 from alerts.policy import Policy
 from alerts.postgres_rows import QUERIES
-from monitor.store.pool import FEW_ROWS_EACH, make_pool
+from monitor.store.pool import FEW_ROWS_EACH, FIRST_IN_ORDER, make_pool
 from monitor.store.queries import Queries
 from tests.bench.loop_parts.open_alerts import open_alerts
 from tests.doubles.alert_seeds import SeededPostgresBook
@@ -101,6 +101,28 @@ def test_a_cameras_backlog_is_not_walked_through_while_its_oldest_is_decided(pos
             other.execute(SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + asked).fetchone().values()
         )
     assert explained[0]["Plan"]["Shared Hit Blocks"] < 200
+
+
+def test_couriers_read_the_first_of_what_waits_and_not_all_of_it(postgres_dsn: str) -> None:
+    """In a storm thousands wait, statistics know of none, and 24 are taken some fifty times a second."""
+    given = {"now": NOON, "held": [], "limit": 24}
+    with (
+        make_pool(postgres_dsn, "couriers", planner=FIRST_IN_ORDER) as pool,
+        pool.connection() as conn,
+    ):
+        conn.execute(
+            "INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at)"
+            " SELECT 'mqtt', 'a', 'k' || n, jsonb_build_object('dispatch_id', n), %(at)s, %(at)s"
+            " FROM generate_series(1, 5000) AS n",
+            {"at": NOON},
+        )
+        asked = SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ") + QUERIES["take_outgoing"]
+        row = conn.execute(asked, given).fetchone()
+        assert row is not None
+        ((explained,),) = row.values()
+        taken = conn.execute(QUERIES["take_outgoing"], given).fetchall()
+    assert [one["idempotency_key"] for one in taken] == [f"k{n}" for n in range(1, 25)]
+    assert explained["Plan"]["Shared Hit Blocks"] < 400
 
 
 def _kept_plan(conn: psycopg.Connection[tuple[str]], text: str) -> str:
