@@ -21,6 +21,7 @@ import multiprocessing
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -89,9 +90,17 @@ class _Here:
 def _begin(name: str) -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr),
                         wrapper_class=structlog.make_filtering_bound_logger(40))  # fmt: skip
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _Here.folder = Path(name) / str(os.getpid())
     _Here.open = contextlib.ExitStack()
     _Here.server = _Here.open.enter_context(database(_Here.folder))
+
+
+def _end_with(parent: int) -> None:
+    """Whoever stops a run by force leaves no databases and workers behind; they end with this process."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _play(seed: int) -> Outcome:
