@@ -6,13 +6,11 @@ forgets everything does no harm, since edges resend what no receipt covers.
 """
 
 import queue
-import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 import psycopg
@@ -22,6 +20,7 @@ from monitor.domain.assets import Device
 from monitor.domain.events import TOPICS, Receipt, encode, topic
 from monitor.domain.numbers import Stored
 from monitor.ingest.devices import SUBSCRIPTION, is_device, judge_device
+from monitor.ingest.insisting import BACKOFF_MIN_S, Result, insist
 from monitor.ingest.judge import DeadLetter, DeadReason, read_topic
 from monitor.ingest.mqtt import Delivery, MqttConnection, MqttSettings
 from monitor.ingest.ports import Arrived, IngestStore, Source, Verdict
@@ -38,9 +37,6 @@ SUBSCRIPTIONS = (
 BATCH_MAX = 200
 #: a batch is closed when nothing came for LINGER_S, and after BATCH_WINDOW_S at the latest
 BATCH_WINDOW_S, LINGER_S = 0.05, 0.005
-BACKOFF_MIN_S, BACKOFF_MAX_S = 0.2, 5.0
-
-Result = TypeVar("Result")
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -262,22 +258,21 @@ class IngestWorker:
 
     def _insist(self, step: Callable[[], Result]) -> Result | None:
         """Does `step` until it succeeds; None only when we are told to stop meanwhile."""
-        backoff_s = BACKOFF_MIN_S
-        while not self._stopping.is_set():
-            try:
-                result = step()
-            except psycopg.Error as exc:
-                log.warning("ingest.database_away", error=str(exc).strip(), retry_in_s=round(backoff_s, 2))
-            except Exception:
-                self._failures += 1
-                log.exception("ingest.step_failed", failures=self._failures)
-            else:
-                self._database_ok = True
-                return result
-            self._database_ok = False
-            self._stopping.wait(backoff_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
-        return None
+
+        def well() -> Result:
+            result = step()
+            self._database_ok = True
+            return result
+
+        return insist(well, self._stopping, self._step_failed)
+
+    def _step_failed(self, exc: Exception, retry_in_s: float) -> None:
+        self._database_ok = False
+        if isinstance(exc, psycopg.Error):
+            log.warning("ingest.database_away", error=str(exc).strip(), retry_in_s=round(retry_in_s, 2))
+        else:
+            self._failures += 1
+            log.exception("ingest.step_failed", failures=self._failures)
 
     def _send_receipts(self, receipts: Mapping[Source, Stored]) -> None:
         for (edge_id, epoch), stored in receipts.items():

@@ -21,10 +21,11 @@ from alerts.errors import Conflict
 from alerts.messages import MQTT
 from monitor.domain.assets import City
 from monitor.domain.events import Receipt, encode, topic
+from monitor.ingest.insisting import BACKOFF_MAX_S, BACKOFF_MIN_S
 from monitor.ingest.judge import read_topic
 from monitor.ingest.ports import Arrived, Outcome, Verdict
 from monitor.ingest.status import read_online, read_status
-from monitor.ingest.worker import BACKOFF_MAX_S, BACKOFF_MIN_S, BATCH_MAX, BATCH_WINDOW_S, Timing
+from monitor.ingest.worker import BATCH_MAX, BATCH_WINDOW_S, Timing
 from tests.sim import scene
 from tests.sim.broker import Broker, Message
 from tests.sim.clock import Agenda, Ids

@@ -5,7 +5,6 @@ answered and what is in hand is tried again; a device that sends again in the me
 """
 
 import queue
-import random
 import secrets
 import threading
 import time
@@ -13,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -29,6 +28,7 @@ from monitor.ingest.gb28181.alarms import judge_alarm
 from monitor.ingest.gb28181.hearing import Hearing
 from monitor.ingest.gb28181.ports import GbDeviceWork, GbStore, What
 from monitor.ingest.gb28181.registrar import Answer, Registrar
+from monitor.ingest.insisting import BACKOFF_MIN_S, Result, insist
 from monitor.ingest.judge import DeadLetter, DeadReason
 from monitor.ingest.ports import Arrived, IngestStore
 from monitor.ingest.postgres_batch import POISON
@@ -48,9 +48,6 @@ GARBAGE_KEPT: Final = 10
 _SPARE_CONNECTIONS: Final = 500
 _LOOK_EVERY_S: Final = 2.0
 _REOPEN_S: Final = 2.0
-BACKOFF_MIN_S, BACKOFF_MAX_S = 0.2, 5.0
-
-Result = TypeVar("Result")
 
 
 class Came(msgspec.Struct, frozen=True):
@@ -361,18 +358,16 @@ class GbDoor:
 
     def _insist(self, step: Callable[[], Result]) -> Result | None:
         """Does `step` until it succeeds; None only when we are told to stop meanwhile. POISON, if it never can."""
-        backoff_s = BACKOFF_MIN_S
-        while not self._stopping.is_set():
-            try:
-                result = step()
-            except POISON:
-                raise
-            except (psycopg.Error, PoolTimeout) as exc:
-                log.warning("gb28181.database_away", error=str(exc).strip(), retry_in_s=round(backoff_s, 2))
-            else:
-                self._database_ok = True
-                return result
-            self._database_ok = False
-            self._stopping.wait(backoff_s * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
-            backoff_s = min(backoff_s * 2, BACKOFF_MAX_S)
-        return None
+
+        def well() -> Result:
+            result = step()
+            self._database_ok = True
+            return result
+
+        return insist(well, self._stopping, self._step_failed)
+
+    def _step_failed(self, exc: Exception, retry_in_s: float) -> None:
+        if isinstance(exc, POISON) or not isinstance(exc, (psycopg.Error, PoolTimeout)):
+            raise exc
+        self._database_ok = False
+        log.warning("gb28181.database_away", error=str(exc).strip(), retry_in_s=round(retry_in_s, 2))
