@@ -86,6 +86,8 @@ class Connection:
         """Whether both sides are ready for the next request; makes it so."""
         if self._wire.our_state is not h11.DONE or self._wire.their_state is not h11.DONE:
             return False
+        if self._wire.trailing_data[0]:  # it would be read as the answer to the next request
+            return False
         self._wire.start_next_cycle()
         self.used_s = time.monotonic()
         return True

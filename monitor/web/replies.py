@@ -17,9 +17,9 @@ from psycopg.types.json import Jsonb
 from alerts.channels.webhook import signature
 from alerts.errors import AlertsError
 from alerts.lifecycle import IllegalStep, NotAllowed
+from alerts.postgres_rows import QUERIES as LOOP
 from alerts.texts import STATES, STEPS
 from alerts.values import Actor
-from alerts.visiting.desk import QUERIES as VISITING
 from alerts.visiting.replies import DONE, HELP, NOT_YOURS, REFUSED, read_reply, sender_of
 from monitor.domain.assets import Member, Text
 from monitor.domain.roles import Role
@@ -93,10 +93,10 @@ def _take(web: Web, channel_id: str, message: Message) -> dict[str, Any]:
     with deps.pool.connection() as conn:
         given = {"channel": channel_id, "address": address, "idempotency_key": key, "created_at": now,
                  "body": Jsonb({**body, "idempotency_key": key})}  # fmt: skip
-        if conn.execute(VISITING["add_outgoing"], given).rowcount:
+        if conn.execute(LOOP["add_outgoing"], given).rowcount:
             trail.record(conn, "reply.taken", member.user, member.user, now, channel=channel_id, id=message.id,
                          text=message.text[:40], number=number or 0)  # fmt: skip
-            conn.execute(VISITING["notify"], {"channel": "hcawatch_outgoing", "payload": member.user})
+            conn.execute(LOOP["notify"], {"channel": "hcawatch_outgoing", "payload": member.user})
     return {"taken": True, "text": answer}
 
 

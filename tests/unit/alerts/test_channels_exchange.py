@@ -137,6 +137,16 @@ def test_a_receiver_that_says_close_is_taken_at_its_word() -> None:
         assert poster._kept._idle == {}
 
 
+def test_an_answer_that_nobody_asked_for_is_not_the_next_ones() -> None:
+    """A receiver that answers twice would else tell us that it took what it refused."""
+    refusal = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+    with server(lambda connection, _: refusal if connection else ANSWER + ANSWER) as receiver:
+        poster = Poster(LOOPBACK, 5.0)
+        assert poster.post(receiver.url, {}, b"{}", repeatable=True).status == 200
+        assert poster.post(receiver.url, {}, b"{}", repeatable=True).status == 503
+        assert [connection for connection, _ in receiver.got] == [0, 1]
+
+
 def test_connections_are_not_kept_for_long() -> None:
     """An idle one is closed by the other side, and a name may lead elsewhere by then."""
     ours, theirs = socket.socketpair()
