@@ -49,7 +49,7 @@ def send_all(
     batch = _Batch(send, messages)
     began_s = time.monotonic()
     senders.submit(batch.drain)
-    left = len(messages)
+    left = len(messages) - 1  # while the first is sent
     while not batch.done.wait(min(in_turn_s, within_s)):
         now_left = batch.left
         if now_left == left or time.monotonic() - began_s > ALL_IN_TURN_S:
