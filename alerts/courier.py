@@ -84,11 +84,13 @@ class Courier:
         """Tries up to `limit` messages that are due; returns how many it tried."""
         tried = 0
         # until nothing comes: what was sent may have let its successor go
-        while tried < limit and (some := self._some(now, min(self.at_once, limit - tried))):
+        while tried < limit and (some := self.deliver_some(now, limit - tried)):
             tried += some
         return tried
 
-    def _some(self, now: datetime, limit: int) -> int:
+    def deliver_some(self, now: datetime, limit: int = 100) -> int:
+        """One transaction of it: up to `at_once` messages. Only when there were none, nothing is due at `now`."""
+        limit = min(self.at_once, limit)
         held = self._desk.held(now)
         with self._book.begin() as tx:
             taken = tx.take_outgoing(now, limit, held)

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from alerts.channels.failures import ChannelError, OwnLimit
 
 T = TypeVar("T")
+One = TypeVar("One")
 
 #: waits until the other side has it; raises if it does not take it
 Finish = Callable[[], None]
@@ -53,7 +54,7 @@ def send_all(
     while not batch.done.wait(min(in_turn_s, within_s)):
         now_left = batch.left
         if now_left == left or time.monotonic() - began_s > ALL_IN_TURN_S:
-            for _ in range(now_left):
+            for _ in range(now_left + 1):  # and one for those that are sent and waited for
                 senders.submit(batch.drain)
             batch.done.wait(max(0.0, within_s - (time.monotonic() - began_s)))
             break
@@ -67,6 +68,8 @@ class _Batch(Generic[T]):
     def __init__(self, send: Callable[[T], Finish | None], messages: Sequence[T]) -> None:
         self._send, self._count = send, len(messages)
         self._left = deque(enumerate(messages))
+        #: what is sent and must be waited for: by any thread, as the one that sent it may hang in the next message
+        self._finishes: deque[tuple[int, Finish]] = deque()
         self._came: dict[int, Exception | None] = {}
         self._lock = threading.Lock()
         self.done = threading.Event()
@@ -80,19 +83,18 @@ class _Batch(Generic[T]):
 
     def drain(self) -> None:
         """Sends until nothing is left, then waits for what was sent; any number of threads at once."""
-        finishes: list[tuple[int, Finish]] = []
-        while (taken := self._next()) is not None:
+        while (taken := _first(self._left)) is not None:
             n, message = taken
             finish = self._tried(n, lambda message=message: self._send(message))  # type: ignore[misc]
             if finish is not None:
-                finishes.append((n, finish))
-        for n, finish in finishes:
-            self._tried(n, finish)
+                self._finishes.append((n, finish))
+        while (waiting := _first(self._finishes)) is not None:
+            self._tried(*waiting)
 
     def came_of(self, within_s: float) -> list[Exception | None]:
         """What went wrong with each so far; what nobody began is begun no more."""
         not_begun = set()
-        while (taken := self._next()) is not None:
+        while (taken := _first(self._left)) is not None:
             not_begun.add(taken[0])
         with self._lock:
             came = dict(self._came)
@@ -102,12 +104,6 @@ class _Batch(Generic[T]):
             elif n not in came:
                 came[n] = ChannelError(f"its channel did not answer within {within_s:g} s")
         return [came[n] for n in range(self._count)]
-
-    def _next(self) -> tuple[int, T] | None:
-        try:
-            return self._left.popleft()
-        except IndexError:
-            return None
 
     def _tried(self, n: int, work: Callable[[], Finish | None]) -> Finish | None:
         """Notes how it ended, unless there is something left to wait for."""
@@ -121,4 +117,12 @@ class _Batch(Generic[T]):
             self._came[n] = error
             if len(self._came) == self._count:
                 self.done.set()
+        return None
+
+
+def _first(some: deque[One]) -> One | None:
+    """Takes it out, if there is any; two threads never get the same."""
+    try:
+        return some.popleft()
+    except IndexError:
         return None

@@ -140,10 +140,10 @@ class AlertWorker:
 
     def _deliver(self, courier: Courier, turned: Callable[[], None]) -> None:
         def some() -> int:
-            tried = courier.deliver(self._clock(), limit=courier.at_once)
-            if tried < courier.at_once:
-                return 0  # all that was due; what comes rings
-            self._to_deliver.ring()  # more than one thread's
+            # the time anew for each: what came while its predecessor was sent rang for nothing, and is due only now
+            tried = courier.deliver_some(self._clock())
+            if tried == courier.at_once:
+                self._to_deliver.ring()  # more than one thread's
             return tried
 
         self._again_and_again(some, self._to_deliver, turned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -349,6 +350,28 @@ def test_work_that_only_the_database_refuses_does_not_block_the_queue(
     book.add_event(event(), NOON)
     assert engine.take_work(NOON) == 2
     assert {row.alert.health for row in engine.list_alerts()} == {None, Health.WORK_FAILED}
+
+
+def test_what_comes_while_its_predecessor_is_sent_is_not_left_for_the_clock(
+    book: SeededPostgresBook, engine: AlertEngine, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recall that is written while its dispatch goes out: it is due later than the courier looked at the time."""
+    monkeypatch.setattr("alerts.worker.TICK_S", 8.0)
+    sent: list[str] = []
+
+    def publish(topic: str, payload: bytes, retain: bool) -> None:
+        what = json.loads(payload)["what"]
+        sent.append(what)
+        if what == "dispatch":
+            book.run(
+                "INSERT INTO outgoing (channel, address, idempotency_key, body, created_at, next_try_at)"
+                " SELECT channel, address, 'r', jsonb_set(body, '{what}', '\"recall\"'), now(), now() FROM outgoing"
+            )
+            time.sleep(0.1)
+
+    with AlertWorker(engine, Courier(book, {"mqtt": publish}, engine, at_once=8), postgres_dsn):
+        put(book)
+        eventually(lambda: sent == ["dispatch", "recall"], 7.0)
 
 
 def test_a_receiver_that_hangs_delays_no_other(book: SeededPostgresBook, engine: AlertEngine) -> None:

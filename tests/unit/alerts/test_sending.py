@@ -56,6 +56,22 @@ def test_the_next_is_sent_while_the_first_is_waited_for(senders: ThreadPoolExecu
     assert said == ["sent 0", "sent 1", "there 0", "there 1"]
 
 
+def test_what_is_there_is_not_counted_with_what_hangs(senders: ThreadPoolExecutor) -> None:
+    """The broker had it at once; the receiver after it never answers. The dispatch would be sent again, and again."""
+    goes_on = threading.Event()
+
+    def send(n: int) -> Callable[[], None] | None:
+        if n == 0:
+            return lambda: None
+        goes_on.wait(20.0)
+        return None
+
+    first, second = send_all(send, range(2), senders, 1.0)
+    goes_on.set()
+    assert first is None
+    assert isinstance(second, ChannelError)
+
+
 def test_what_fails_is_said_of_the_message_that_failed(senders: ThreadPoolExecutor) -> None:
     """Whether it fails while it is sent or while it is waited for."""
 
