@@ -1,6 +1,6 @@
 """Rows as values and values as parameters, on one connection. All SQL is in queries.sql, here and in alerts/calm."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -42,6 +42,16 @@ class PostgresRows:
 
     def _all(self, query: str, type_: type[T], **given: Any) -> tuple[T, ...]:
         return tuple(value(row, type_) for row in self._run(query, **given))
+
+
+def rowset(values: Sequence[Any]) -> Jsonb:
+    """Many values for a statement that takes them as rows (jsonb_populate_recordset)."""
+    return Jsonb(values, dumps=_encode)
+
+
+def _encode(values: Any) -> bytes:
+    # a function of our own: psycopg keeps a dumper for each that it is given
+    return msgspec.json.encode(values)
 
 
 def value(row: Row, type_: type[T]) -> T:

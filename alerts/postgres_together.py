@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 import psycopg
-from psycopg.types.json import Jsonb
 
 from alerts.calm.holding import INHIBITING
 from alerts.decide import Nearby
@@ -20,7 +19,7 @@ from alerts.errors import Conflict
 from alerts.joining import place_box
 from alerts.policy import Policy
 from alerts.postgres_book import PostgresAlertTx
-from alerts.postgres_rows import QUERIES, Row, run
+from alerts.postgres_rows import QUERIES, Row, rowset, run
 from alerts.reasons import Choice, Health
 from alerts.values import Alert, Dispatch, Episode, Escalation, Move, Outgoing, Timer
 from monitor.audit.entries import Entry
@@ -248,7 +247,7 @@ class PostgresTogetherTx(PostgresAlertTx):
         self._clear()
         for query, values in gathered:
             if values:
-                self._conn.execute(QUERIES[query], {"rows": Jsonb(values, dumps=_encode)})
+                self._conn.execute(QUERIES[query], {"rows": rowset(values)})
         append_all(self._conn, entries)
         if notices:
             given = {"channels": [c for c, _ in notices], "payloads": [p for _, p in notices]}
@@ -264,7 +263,3 @@ def _waits_for(timer: Timer, other: Timer) -> bool:
 
 def _with_number(alert: Alert, number: int) -> Alert:
     return msgspec.structs.replace(alert, number=number)
-
-
-def _encode(values: Any) -> bytes:
-    return msgspec.json.encode(values)

@@ -21,7 +21,7 @@ MOST_BYTES = 64 * 1024
 IDLE_S = 4.0
 #: then a name is resolved again
 KEPT_S = 60.0
-#: connections to one receiver: as many as deliver at once
+#: connections to one receiver: more are needed only where it is slow, and then a connection is not what costs
 MOST_KEPT = 8
 
 

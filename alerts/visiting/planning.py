@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from psycopg.types.json import Jsonb
 
 from alerts.messages import dispatch_message
 from alerts.news import copies
 from alerts.postgres_rows import QUERIES as LOOP
-from alerts.postgres_rows import value
+from alerts.postgres_rows import rowset, value
 from alerts.texts import title
 from alerts.values import Alert, Dispatch, Outgoing, Permit
 from alerts.visiting.bundling import ENDS_SOON, MOST_ALONG, NOBODY_AFTER, Check, along
@@ -108,7 +107,7 @@ class Planning:
             message = _message(visit, own[visit.alert_id], checks, alerts, now)
             messages += [message, *copies(message, visit, self._city, now)]
         append_all(conn, entries)
-        conn.execute(LOOP["add_outgoings"], {"rows": _json(messages)})
+        conn.execute(LOOP["add_outgoings"], {"rows": rowset(messages)})
         notices = [(_OUTGOING, team) for team in sorted({visit.team_id for visit, _ in added})]
         notices += [(_CHANGE, f"alert:{alert_id}") for alert_id in ids]
         given = {"channels": [channel for channel, _ in notices], "payloads": [said for _, said in notices]}
@@ -120,7 +119,7 @@ def _added(conn: Conn, planned: Sequence[_Planned], now: datetime) -> list[_Plan
     if not planned:
         return []
     rows = [_row(visit, check) for visit, checks in planned for check in checks]
-    found = conn.execute(QUERIES["add_checks"], {"rows": _json(rows), "now": now})
+    found = conn.execute(QUERIES["add_checks"], {"rows": rowset(rows), "now": now})
     new = {(row["dispatch_id"], row["kind"], row["ref"]) for row in found}
     kept = (
         (visit, tuple(one for one in checks if (visit.dispatch_id, one.kind, one.ref) in new))
@@ -130,16 +129,7 @@ def _added(conn: Conn, planned: Sequence[_Planned], now: datetime) -> list[_Plan
 
 
 def _row(visit: Dispatch, check: Check) -> dict[str, str]:
-    return {
-        "dispatch_id": visit.dispatch_id,
-        "kind": check.kind,
-        "ref": check.ref,
-        "why": check.why.value,
-    }
-
-
-def _json(values: Sequence[Any]) -> Jsonb:
-    return Jsonb(values, dumps=msgspec.json.encode)
+    return {"dispatch_id": visit.dispatch_id, **msgspec.to_builtins(check)}
 
 
 def _message(
@@ -152,9 +142,7 @@ def _message(
         language: text.format(checks="; ".join(_named(check, alerts, language) for check in checks))
         for language, text in ALSO.items()
     }
-    message.body["also"] = [
-        {"kind": check.kind, "ref": check.ref, "why": check.why.value} for check in checks
-    ]
+    message.body["also"] = [msgspec.to_builtins(check) for check in checks]
     return message
 
 
